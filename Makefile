@@ -1,0 +1,77 @@
+# Everything a contributor runs. `make` alone lists the targets.
+# Needs Python >= 3.11, make and git; nothing is written outside this folder.
+
+PYTHON ?= python3
+ARGS ?=
+PY := .venv/bin/python
+INSTALLED := .venv/.installed
+
+# pip keeps its downloads beside the environment instead of in the home folder.
+export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
+export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-slow check lint types imports docs format bench lock clean
+
+help: ## list these targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) \
+		| while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+install: $(INSTALLED) ## make .venv and install the locked dependencies into it
+
+demo: $(INSTALLED) ## set up the demo project here and run its checks
+	.venv/bin/monitor demo .
+
+test: $(INSTALLED) ## run the tests (ARGS="-k drift" is passed on to pytest)
+	$(PY) -m pytest $(ARGS)
+
+test-slow: $(INSTALLED) ## run the tests marked slow, which `make test` leaves out
+	$(PY) -m pytest -m slow $(ARGS)
+
+check: lint types imports docs ## prove the tree: the four checks below
+
+lint: $(INSTALLED) ## ruff: mistakes, style, formatting
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+types: $(INSTALLED) ## mypy, strict
+	$(PY) -m mypy
+
+imports: $(INSTALLED) ## the import law
+	.venv/bin/lint-imports --cache-dir .cache/import-linter
+
+docs: $(INSTALLED) ## run the examples in the docstrings
+	$(PY) -m pytest --doctest-modules --ignore-glob='*/migrations/*' monitor
+
+format: $(INSTALLED) ## let ruff reformat and mend what it can
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+bench: $(INSTALLED) ## run the benchmarks
+	$(PY) -m benchmarks
+
+# uv resolves for every platform at once, which pip cannot. It lives in an
+# environment of its own and writes no address of an index into the lock.
+lock: ## resolve the dependencies again and rewrite requirements.lock
+	$(PYTHON) -m venv .cache/lock
+	.cache/lock/bin/python -m pip install --quiet uv
+	.cache/lock/bin/uv pip compile --upgrade --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-emit-find-links \
+		--cache-dir .cache/uv --custom-compile-command "make lock" \
+		--extra dev --quiet --output-file requirements.lock pyproject.toml
+
+clean: ## remove the environment and every cache
+	rm -rf .venv .cache build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The lock names every package, so pip has nothing to resolve (--no-deps); older
+# pips otherwise refuse a locked package that another one asks for with an extra.
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo 'Drift Monitor needs Python 3.11 or newer, and "$(PYTHON)" is not. Name another: make PYTHON=python3.12 ...' >&2; \
+		exit 1; }
+	@$(PY) -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| $(PYTHON) -m venv --clear .venv
+	$(PY) -m pip install --quiet --no-deps --require-hashes -r requirements.lock
+	$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
