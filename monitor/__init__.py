@@ -1,0 +1,14 @@
+"""Drift Monitor: watches the data a machine-learning model lives on.
+
+The story, and the room of each sentence:
+
+    sample    production rows of a window          sources/, tables/
+    validate  them against an expectation suite    validation/
+    compare   them with the training data          core/comparison.py, core/drift/
+    decide    what that means                      core/verdict.py, core/episodes.py
+    report    it on one page                       reports/, explorers/
+    alert     the people and systems who must act  notifiers/, through delivery.py
+
+`check.py` tells it in six steps: read that first. `ports.py` lists the sockets, `wiring.py` joins
+them to adapters, `scheduler.py` says when. `core/` is pure: arrays and records in, records out.
+"""

@@ -1,0 +1,308 @@
+"""The nouns of the house: frozen records that every room speaks in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.int64]
+
+
+class Kind(StrEnum):
+    """What a column holds, decided once from the reference."""
+
+    NUMBER = "number"
+    CATEGORY = "category"
+    BOOLEAN = "boolean"
+    TIME = "time"
+    TEXT = "text"
+    ID = "id"
+
+
+COMPARED_KINDS = (Kind.NUMBER, Kind.CATEGORY, Kind.BOOLEAN, Kind.TEXT)
+
+
+class Verdict(StrEnum):
+    """What a finding, a column or a check says. Silence is never a pass."""
+
+    PASSED = "passed"
+    WATCH = "watch"
+    DRIFTED = "drifted"
+    VIOLATED = "violated"
+    UNDECIDED = "undecided"
+
+
+class Cause(StrEnum):
+    """Why an episode is open; at most one open episode per monitor and cause."""
+
+    DRIFT = "drift"
+    QUALITY = "quality"
+    NO_LOOK = "no_look"
+
+
+class Severity(StrEnum):
+    """How much a failed expectation matters; only critical ones violate."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A half-open interval `[start, end)` of production time; both ends are time zone aware."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Column:
+    """The values of one column of a sample, as arrays.
+
+    Numbers and times live in `numbers`, everything else in `codes` into `levels`; missing values
+    (null, NaN) are counted and left out, so both arrays have shape (rows - missing,).
+    """
+
+    name: str
+    dtype: str  # logical family: integer, float, boolean, string, time, other
+    rows: int
+    missing: int
+    numbers: Floats | None = None  # float64; times as epoch seconds; may hold +-inf
+    codes: Codes | None = None  # indices into levels
+    levels: tuple[str, ...] = ()
+    problem: str = ""  # why this column could not be read; empty when it could
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something worth saying that decides nothing."""
+
+    kind: str  # dtype_changed, column_new, column_lost, label_absent, column_watch, ...
+    text: str
+    column: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One test's outcome on one column or on the whole dataset."""
+
+    test: str
+    verdict: Verdict
+    reason: str
+    statistic: float | None = None
+    effect: float | None = None
+    effect_low: float | None = None
+    effect_high: float | None = None
+    p_value: float | None = None  # did anything change?
+    p_tolerance: float | None = None  # is the effect at most the tolerance?
+    threshold: float | None = None  # the statistic above which this finding says `drifted`
+    tolerance: float | None = None
+    minimum_detectable: float | None = None  # smallest effect seen in 80 % of such windows
+    rows_reference: int = 0
+    rows_current: int = 0
+    rows_needed: int | None = None  # window rows it would take to decide
+    exact: bool = True
+    error_bound: float = 0.0
+    decides: bool = True  # False: reports only, another finding decides
+    guard: bool = False  # always run: looks at what the chosen tests cannot see
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a report draws of one column: shares of rows on both sides over the same cells.
+
+    Numbers: `edges` has one entry more than the shares, equal-width bars on one shared axis;
+    what lies outside is counted in the first and last bar. Levels: `levels` names each share.
+    """
+
+    reference: tuple[float, ...]
+    current: tuple[float, ...]
+    edges: tuple[float, ...] = ()
+    levels: tuple[str, ...] = ()
+    new_levels: tuple[str, ...] = ()
+    lost_levels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnResult:
+    """Everything one check says about one column."""
+
+    name: str
+    kind: Kind
+    verdict: Verdict
+    reason: str
+    importance: float = 1.0
+    critical: bool = False
+    missing_reference: float | None = None  # share of rows
+    missing_current: float | None = None
+    p_value: float | None = None
+    p_tolerance: float | None = None
+    strength: float = 0.0  # largest effect / tolerance among the deciding findings
+    compared: bool = True  # False for time and id columns, listed with the reason
+    findings: tuple[Finding, ...] = ()
+    # mean, sd, median, min, max of numbers (and of text lengths): name -> (reference, current)
+    statistics: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    shape: Shape | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetResult:
+    """What a check says about the columns together and about the window as a whole."""
+
+    p_value: float | None  # ACAT of the classical p-values, for information
+    drifted_columns: int
+    columns: int  # compared columns
+    findings: tuple[Finding, ...] = ()  # freshness, volume, schema
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectationResult:
+    """One expectation of the suite on one window. `success` None: it could not be evaluated."""
+
+    type: str
+    severity: Severity
+    success: bool | None
+    reason: str
+    column: str | None = None
+    observed: Any = None  # plain JSON
+    expected: Any = None  # the expectation's own arguments, plain JSON
+    unexpected_rows: int | None = None
+    unexpected_share: float | None = None
+    examples: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectationReport:
+    """The whole suite on one window."""
+
+    results: tuple[ExpectationResult, ...]
+
+    @property
+    def evaluated(self) -> int:
+        return sum(r.success is not None for r in self.results)
+
+    @property
+    def failed(self) -> int:
+        return sum(r.success is False for r in self.results)
+
+
+@dataclass(frozen=True, slots=True)
+class SampleInfo:
+    """How the rows of a window were drawn."""
+
+    rows: int  # looked at
+    rows_in_window: int  # seen
+    method: str  # all, reservoir
+    seed: int | None = None
+    newest: datetime | None = None  # time of the newest row before the window's end
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceInfo:
+    """Which picture of the training data a check was held against."""
+
+    version: str  # sha256:...
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One look at one window of one monitor (or, without a monitor, at two files)."""
+
+    id: str
+    verdict: Verdict
+    headline: str
+    columns: tuple[ColumnResult, ...]
+    dataset: DatasetResult
+    sample: SampleInfo
+    reference: ReferenceInfo | None = None
+    monitor: str | None = None
+    window: Window | None = None
+    expectations: ExpectationReport | None = None
+    notices: tuple[Notice, ...] = ()
+    timings_s: Mapping[str, float] = field(default_factory=dict)
+    engine: str = "local"
+    made_at: datetime | None = None
+    # How to reproduce it: tests, tolerances, alpha, versions, command; plain JSON
+    setup: Mapping[str, Any] = field(default_factory=dict)
+
+    def causes(self) -> tuple[ColumnResult, ...]:
+        """Drifted columns, the most telling first: importance x largest effect / tolerance."""
+        drifted = [c for c in self.columns if c.verdict is Verdict.DRIFTED]
+        return tuple(sorted(drifted, key=lambda c: -c.importance * c.strength))
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """From the first check that breaches to the one that resolves."""
+
+    id: str
+    monitor: str
+    cause: Cause
+    opened_by: str  # check id
+    opened_at: datetime  # start of the window that opened it
+    headline: str
+    last_check: str
+    worst: float = 0.0  # largest strength so far
+    columns: tuple[str, ...] = ()  # columns or expectations that breached so far
+    breaches: int = 1  # consecutive breaching windows up to the last one
+    resolved_by: str | None = None
+    resolved_at: datetime | None = None
+    retrain_request: str | None = None  # id of the one request of this episode
+
+
+class Change(StrEnum):
+    """What happened to an episode in one check; alerts hang on these."""
+
+    OPENED = "opened"
+    WORSENED = "worsened"
+    RESOLVED = "resolved"
+    CONTINUED = "continued"  # kept, not alerted
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeChange:
+    """One episode after a check, and what the check did to it."""
+
+    change: Change
+    episode: Episode
+
+
+@dataclass(frozen=True, slots=True)
+class RetrainRequest:
+    """The call that asks a training system for a new model, once an episode."""
+
+    id: str
+    monitor: str
+    check: str | None
+    episode: str | None
+    reasons: tuple[str, ...]
+    reference_version: str
+    window: Window | None
+    requested_at: datetime
+    state: str = "requested"  # requested, delivered, refused
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One thing to say on one channel; lives in the outbox until it is sent or given up."""
+
+    id: str  # also the idempotency key
+    channel: str  # the notifier's name: console, slack, webhook, retrain
+    monitor: str
+    kind: str  # episode.opened, episode.worsened, episode.resolved, retrain.requested
+    payload: Mapping[str, Any]  # plain JSON, no secrets
+    created_at: datetime
+    episode: str | None = None  # messages of one episode and channel go out in order
+    state: str = "pending"  # pending, sent, failed
+    attempts: int = 0
+    next_at: datetime | None = None
+    sent_at: datetime | None = None
+    error: str = ""
+    receipt: Mapping[str, Any] = field(default_factory=dict)  # e.g. the Slack timestamp

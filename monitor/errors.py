@@ -1,0 +1,121 @@
+"""What can go wrong, as a tree: you asked wrongly, we could not look, we could not deliver.
+
+MonitorError
+├── AskedWrongly            usage, configuration, a path that does not exist      exit 64
+│   ├── ConfigError         a wrong key or value in monitor.yaml
+│   ├── UnknownName         no such test, source, monitor, column ...
+│   ├── PathNotFound        a file or folder that was named does not exist
+│   ├── NoCommonColumns     nothing to compare
+│   ├── SuiteError          an expectation suite that cannot be trusted
+│   └── ReferenceChanged    the reference file is no longer the one that was frozen
+├── CouldNotLook            the data could not be read: verdict `undecided`       exit 3
+│   ├── SourceUnreadable    a corrupt, truncated or undecodable file
+│   ├── WorkerDied          the process that was looking ended before it was done
+│   └── WorkerTimeout       the process that was looking took too long and was ended
+├── StoreUnavailable        what we remember could not be read or kept            exit 70
+│   └── StoreConflict       another process changed the same thing first; look again
+└── DeliveryError           a message did not reach its channel
+    ├── DeliveryDelayed     worth another try, later
+    └── DeliveryRefused     final: trying again cannot help
+
+Bad data is not an error: it is a verdict. Anything outside this tree is a fault of ours (exit 70).
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class MonitorError(Exception):
+    """Base of every error this package raises on purpose."""
+
+    hint: str = ""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint or self.hint
+
+
+class AskedWrongly(MonitorError):
+    """The request cannot be carried out as it was put."""
+
+
+class ConfigError(AskedWrongly):
+    """The configuration is wrong; the message names file, line and key."""
+
+
+class UnknownName(AskedWrongly):
+    """A name that is not in a listing; the message shows the listing and the nearest match."""
+
+    def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
+        listing = sorted(known)
+        near = nearest(name, listing)
+        super().__init__(
+            f"there is no {what} named {name!r}; there are: {', '.join(listing) or 'none'}",
+            hint=f"did you mean {near!r}?" if near else "",
+        )
+
+
+class PathNotFound(AskedWrongly):
+    """A file, folder or pattern that was named matches nothing."""
+
+
+class NoCommonColumns(AskedWrongly):
+    """Two datasets share no column, so there is nothing to compare."""
+
+
+class SuiteError(AskedWrongly):
+    """An expectation suite that would silently check less than it says."""
+
+
+class ReferenceChanged(AskedWrongly):
+    """The reference file differs from the frozen version; build a new one to accept it."""
+
+
+class CouldNotLook(MonitorError):
+    """The data could not be looked at; says nothing about whether it is good."""
+
+
+class SourceUnreadable(CouldNotLook):
+    """A file exists but cannot be read as what it claims to be."""
+
+
+class WorkerDied(CouldNotLook):
+    """The worker process ended in the middle of a check; nothing of the check was stored."""
+
+
+class WorkerTimeout(CouldNotLook):
+    """A check took longer than it may; its worker process was ended."""
+
+
+class StoreUnavailable(MonitorError):
+    """What the house remembers could not be read or kept; nothing was half written."""
+
+
+class StoreConflict(StoreUnavailable):
+    """Another process changed the same thing first; read it again and decide anew."""
+
+
+class DeliveryError(MonitorError):
+    """A message did not reach its channel."""
+
+
+class DeliveryDelayed(DeliveryError):
+    """The channel did not take the message now; try again, not before `retry_after_s`."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class DeliveryRefused(DeliveryError):
+    """The channel refused the message for good."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name most like `name`, or None when nothing is close.
+
+    >>> nearest("chi_sqared", ["ks", "psi", "chi_squared"])
+    'chi_squared'
+    """
+    matches = get_close_matches(name, list(known), n=1)
+    return matches[0] if matches else None

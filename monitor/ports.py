@@ -1,0 +1,236 @@
+"""The sockets of the house and what each promises; adapters plug in from their own folders."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from monitor.core.records import (
+    Check,
+    Column,
+    Episode,
+    EpisodeChange,
+    ExpectationReport,
+    Message,
+    Notice,
+    RetrainRequest,
+    SampleInfo,
+    Window,
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """The rows of a window that were looked at; read once, handed to validate and compare."""
+
+    info: SampleInfo
+    columns: Mapping[str, Column]
+    table: Any  # the engine's own rows (an Arrow table) for adapters that need them
+    notices: tuple[Notice, ...] = ()
+
+
+class Source(Protocol):
+    """Where rows come from."""
+
+    def read(
+        self,
+        window: Window | None = None,
+        *,
+        columns: Sequence[str] | None = None,
+        limit: int | None = None,
+        seed: int = 0,
+    ) -> Sample:
+        """Rows with `window.start <= time < window.end`, or all rows without a window.
+
+        Keeps at most `limit` rows, a uniform random sample fixed by `seed`, in stored order, and
+        says how many were seen. `columns` None reads all; a name that is absent is left out.
+        No file or no row in the window is an empty sample with the columns known, not an error.
+        Raises PathNotFound when the path or pattern matches nothing and no window was asked for,
+        SourceUnreadable when a file cannot be read, UnknownName when the time column is absent.
+        `info.newest` is the time of the newest row before the window's end, in the window or not.
+        """
+
+    def fingerprint(self) -> str:
+        """`sha256:...` over the bytes of the files in name order; cheap when nothing changed."""
+
+    def span(self) -> Window | None:
+        """First row time to just after the last; None without rows or a time column."""
+
+
+class Snapshots(Protocol):
+    """Keeps rows that would otherwise vanish: a range of production that serves as reference."""
+
+    def write(self, monitor: str, sample: Sample) -> str:
+        """Write the rows once; return a path that `source` understands."""
+
+    def source(self, path: str) -> Source:
+        """The rows again."""
+
+
+class Validator(Protocol):
+    """Holds a sample against an expectation suite."""
+
+    def validate(self, suite: str, sample: Sample, *, show_values: str) -> ExpectationReport:
+        """Evaluate every expectation of the suite file on the sample.
+
+        Each outcome is pass, fail or error (`success` None); an error never hides its neighbours.
+        Raises SuiteError when the suite is empty, unknown or would lose an expectation on load.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReference:
+    """One frozen version of a monitor's reference."""
+
+    monitor: str
+    version: str  # sha256:...
+    rows: int
+    path: str  # what it was built from: a path, or the snapshot of a production range
+    kinds: Mapping[str, str]  # column -> kind, frozen
+    dtypes: Mapping[str, str]  # column -> dtype family at build time
+    built_at: datetime
+    origin: str = ""  # how it came about, for people
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A check and all its consequences, stored in one transaction."""
+
+    check: Check
+    changes: tuple[EpisodeChange, ...] = ()
+    messages: tuple[Message, ...] = ()
+    retrain: RetrainRequest | None = None
+    report: str | None = None  # path relative to the reports folder
+    revision: int = 0  # 0 the first look at a window, then one more for every --again
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCheck:
+    """A check as it lies in the store."""
+
+    check: Check
+    report: str | None
+    stored_at: datetime
+    revision: int = 0  # 0 the first look at a window, then one more for every --again
+
+
+class Store(Protocol):
+    """What the house remembers. Every method is one transaction; times are aware UTC."""
+
+    def save(self, outcome: Outcome) -> bool:
+        """Commit a check and its consequences together.
+
+        False, and nothing changed, when this window and revision is stored already: a window is
+        checked once however many processes try. Episodes are stored as they are handed over;
+        StoreConflict, and nothing changed, when that would leave two open for one cause.
+        """
+
+    def find_check(self, monitor: str, window: Window) -> StoredCheck | None:
+        """The latest revision of the check of exactly this window."""
+
+    def get_check(self, check_id: str) -> StoredCheck | None: ...
+
+    def list_checks(
+        self, monitor: str | None = None, *, before: datetime | None = None, limit: int = 30
+    ) -> list[StoredCheck]:
+        """Latest revision per window, newest window first; only windows that start before."""
+
+    def last_window(self, monitor: str) -> Window | None:
+        """The newest window of a monitor that has a check."""
+
+    def first_window(self, monitor: str) -> Window | None:
+        """The oldest window of a monitor that has a check."""
+
+    def open_episodes(self, monitor: str) -> list[Episode]: ...
+
+    def list_episodes(self, monitor: str | None = None, *, limit: int = 50) -> list[Episode]: ...
+
+    def last_retrain(self, monitor: str) -> RetrainRequest | None: ...
+
+    def list_retrains(self, monitor: str | None = None) -> list[RetrainRequest]: ...
+
+    def add_reference(self, reference: StoredReference) -> None:
+        """Store a version and make it current; a version that is known keeps its record."""
+
+    def current_reference(self, monitor: str) -> StoredReference | None: ...
+
+    def list_references(self, monitor: str) -> list[StoredReference]:
+        """The current one first, then those that were current before it."""
+
+    def add_message(self, message: Message, retrain: RetrainRequest | None = None) -> bool:
+        """Queue a message outside a check (a retraining asked for by hand); False if known."""
+
+    def claim_message(self, now: datetime, lease_s: float) -> Message | None:
+        """The oldest pending message that is due, leased to the caller by a conditional update.
+
+        A message waits while an earlier one of the same episode and channel is still pending.
+        A lease that ran out (the claimer died) makes the message due again.
+        """
+
+    def mark_sent(self, message_id: str, now: datetime, receipt: Mapping[str, Any]) -> None:
+        """Settle a pending message; the retrain request of the same id becomes `delivered`."""
+
+    def mark_delayed(self, message_id: str, next_at: datetime, error: str) -> None:
+        """Count the attempt and make it due again at `next_at`."""
+
+    def mark_failed(self, message_id: str, now: datetime, error: str) -> None:
+        """Give up, visibly; the retrain request of the same id becomes `refused`."""
+
+    def list_messages(
+        self, *, state: str | None = None, episode: str | None = None, limit: int = 200
+    ) -> list[Message]:
+        """Oldest first."""
+
+    def next_due(self) -> datetime | None:
+        """When the next pending message becomes due; None when nothing is pending."""
+
+    def close(self) -> None: ...
+
+
+class Notifier(Protocol):
+    """One channel that messages go out on."""
+
+    def send(self, message: Message, thread: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Deliver now and return a receipt (plain JSON).
+
+        `thread` is the receipt of the episode's first message on this channel, empty for the
+        first. Raises DeliveryDelayed when another try may help, DeliveryRefused when not.
+        """
+
+
+class Reports(Protocol):
+    """Where reports are written."""
+
+    def write(self, name: str, content: str) -> str:
+        """Write `name` whole or not at all; return its location for links."""
+
+    def location(self, name: str) -> str:
+        """The link or path of a report by name."""
+
+
+class Draw(Protocol):
+    """Turns a check into one self-contained HTML page; pure."""
+
+    def __call__(
+        self,
+        check: Check,
+        *,
+        history: Sequence[Check] = (),
+        explorer: str | None = None,
+        sent: Sequence[str] = (),
+        show_values: str = "levels",
+    ) -> str: ...
+
+
+class Explorer(Protocol):
+    """An interactive page for digging; optional, may fail alone."""
+
+    def explore(self, reference: Sample, current: Sample, kinds: Mapping[str, str]) -> str:
+        """HTML of at most 20 000 rows a side. Any exception is caught by the caller."""
+
+
+class Clock(Protocol):
+    """The only way the house learns what time it is."""
+
+    def __call__(self) -> datetime:
+        """Now, aware, in UTC."""
