@@ -1,0 +1,137 @@
+"""COMPARE: every column of the reference against the same column of the window.
+
+1. Which columns: those on both sides, less what is excluded; times and identifiers are only listed.
+2. Each column alone: both sides as the frozen kind, its tests, the rule. What breaks in one column
+   stays in that column.
+3. All columns together: the verdict of each, with false-discovery control.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from monitor.core.drift_socket import DriftTest, Rule, find
+from monitor.core.kinds import decide_kind
+from monitor.core.records import COMPARED_KINDS, Column, ColumnResult, Finding, Kind, Verdict
+from monitor.core.shape import draw_shape
+from monitor.core.summary import Pair, describe, summarize
+from monitor.core.verdict import column_p, judge_columns, strength_of
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to compare, and how; everything that configuration can say about it."""
+
+    tests: Mapping[str, DriftTest]  # all there are, by name
+    chosen: tuple[str, ...] = ()  # empty: the defaults of each kind
+    rule: Rule = field(default_factory=Rule)
+    only: tuple[str, ...] = ()  # empty: all common columns
+    exclude: tuple[str, ...] = ()
+    kinds: Mapping[str, Kind] = field(default_factory=dict)  # frozen or overridden
+    importance: Mapping[str, float] = field(default_factory=dict)
+    critical: frozenset[str] = frozenset()
+
+    def tests_for(self, kind: Kind) -> dict[str, DriftTest]:
+        """The tests that look at a column of this kind: the chosen ones and every guard."""
+        return {
+            name: test
+            for name, test in self.tests.items()
+            if kind in test.SPEC.kinds
+            and (test.SPEC.guard or (name in self.chosen if self.chosen else test.SPEC.default))
+        }
+
+
+def compare_columns(
+    reference: Mapping[str, Column], current: Mapping[str, Column], plan: Plan
+) -> tuple[ColumnResult, ...]:
+    """One result per common column, in the reference's order, judged together."""
+    common = [name for name in reference if name in current and _wanted(name, plan)]
+    alone = [_compare_safely(reference[name], current[name], plan) for name in common]
+    return judge_columns(alone, plan.rule)
+
+
+def kind_of(column: Column, plan: Plan) -> tuple[Kind, str]:
+    """The kind of a reference column and why: as frozen or configured, else decided now."""
+    if column.name in plan.kinds:
+        return plan.kinds[column.name], "as configured"
+    decision = decide_kind(column)
+    return decision.kind, decision.reason
+
+
+def _wanted(name: str, plan: Plan) -> bool:
+    return (not plan.only or name in plan.only) and name not in plan.exclude
+
+
+def _compare_safely(reference: Column, current: Column, plan: Plan) -> ColumnResult:
+    """One bad column never ends a check: what breaks here is told here."""
+    try:
+        return _compare(reference, current, plan)
+    except Exception as error:
+        reason = f"this column could not be compared ({type(error).__name__}: {error})"
+        return _undecided(reference, plan, reason[:300])
+
+
+def _compare(reference: Column, current: Column, plan: Plan) -> ColumnResult:
+    problem = reference.problem or current.problem
+    if problem:
+        return _undecided(reference, plan, problem)
+    kind, why = kind_of(reference, plan)
+    if kind not in COMPARED_KINDS:
+        return _listed(reference, current, kind, why)
+    before = summarize(reference, kind)
+    pair = Pair(reference.name, kind, before, summarize(current, kind, before))
+    return _result(pair, plan, _findings(pair, plan))
+
+
+def _findings(pair: Pair, plan: Plan) -> tuple[Finding, ...]:
+    tests = plan.tests_for(pair.kind)
+    found = (find(name, test, pair, plan.rule) for name, test in tests.items())
+    return tuple(sorted((f for f in found if f), key=lambda f: (f.guard, not f.decides)))
+
+
+def _result(pair: Pair, plan: Plan, findings: tuple[Finding, ...]) -> ColumnResult:
+    p_value, p_tolerance = column_p(findings)
+    before, now = describe(pair.reference), describe(pair.current)
+    return ColumnResult(
+        name=pair.name,
+        kind=pair.kind,
+        verdict=Verdict.UNDECIDED,
+        reason="no test applies to this column",
+        importance=plan.importance.get(pair.name, 1.0),
+        critical=pair.name in plan.critical,
+        missing_reference=_share(pair.reference.missing, pair.reference.rows),
+        missing_current=_share(pair.current.missing, pair.current.rows),
+        p_value=p_value,
+        p_tolerance=p_tolerance,
+        strength=strength_of(findings),
+        findings=findings,
+        statistics={k: (before[k], now[k]) for k in before} if pair.numeric else {},
+        shape=draw_shape(pair),
+    )
+
+
+def _listed(reference: Column, current: Column, kind: Kind, why: str) -> ColumnResult:
+    """A time or an identifier: there, but not compared."""
+    return ColumnResult(
+        name=reference.name,
+        kind=kind,
+        verdict=Verdict.PASSED,
+        reason=f"not compared: {why}",
+        missing_reference=_share(reference.missing, reference.rows),
+        missing_current=_share(current.missing, current.rows),
+        compared=False,
+    )
+
+
+def _undecided(reference: Column, plan: Plan, reason: str) -> ColumnResult:
+    return ColumnResult(
+        name=reference.name,
+        kind=plan.kinds.get(reference.name, Kind.CATEGORY),
+        verdict=Verdict.UNDECIDED,
+        reason=reason,
+        importance=plan.importance.get(reference.name, 1.0),
+        critical=reference.name in plan.critical,
+    )
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None

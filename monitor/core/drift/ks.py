@@ -1,0 +1,108 @@
+"""Kolmogorov–Smirnov: the largest distance between the two distribution functions.
+
+D = max |F − G|, with D and p as `scipy.stats.ks_2samp` computes them: the exact law up to 10 000
+values a side, the asymptotic one beyond. Ties make p conservative. Whether D exceeds the tolerance
+is judged by the inequality of Dvoretzky, Kiefer & Wolfowitz with Massart's constant on both sides,
+which is proven for every sample size and hence conservative.
+"""
+
+import math
+
+import numpy as np
+
+from monitor.core.chi_family import COVERAGE, smallest_window
+from monitor.core.drift_socket import Bounds, Evidence, TestSpec
+from monitor.core.records import Floats, Kind
+from monitor.core.summary import Pair
+
+SPEC = TestSpec(
+    title="KS",
+    kinds=(Kind.NUMBER, Kind.TEXT),
+    effect="largest difference of the cumulative shares",
+    unit="share, 0 to 1",
+    tolerance=0.1,
+    must_see=0.35,
+    asks="Is there a value below which the share of rows changed?",
+    blind_to="changes in the tails that move few rows; missing values",
+    null_law="two-sample Kolmogorov–Smirnov, exact up to 10 000 values a side; ties conservative",
+    source="Hodges (1958); Massart (1990)",
+)
+EXACT_UP_TO = 10_000
+Z_POWER = 0.8416  # standard normal quantile of the power .8
+
+
+def measure(pair: Pair, bounds: Bounds) -> Evidence | None:
+    """Evidence from the sorted values of a pair."""
+    n, m = pair.sizes
+    if not n or not m:
+        return Evidence(missing_input=f"no values in the {'window' if n else 'reference'}")
+    reference, current = pair.reference.values, pair.current.values
+    assert reference is not None and current is not None
+    d = ks_distance(reference, current)
+    p_value, law = _p_value(reference, current, d)
+    noise = _noise(n, m)
+    margin = _margin(1 - COVERAGE) * noise
+    return Evidence(
+        statistic=d,
+        effect=d,
+        low=max(0.0, d - margin),
+        high=min(1.0, d + margin),
+        p_value=p_value,
+        p_tolerance=_tolerance_p(d, bounds.tolerance, noise),
+        threshold=min(1.0, bounds.tolerance + _margin(bounds.alpha) * noise),
+        minimum_detectable=_seen(n, m, bounds),
+        rows_needed=smallest_window(lambda rows: _seen(n, rows, bounds) > bounds.must_see),
+        law=law,
+    )
+
+
+def ks_distance(reference: Floats, current: Floats) -> float:
+    """D of two sorted samples of shapes (n,) and (m,); 0 to 1; neither may be empty.
+
+    Between two neighbouring values of one sample the other's distribution function only grows, so
+    the largest distance stands at a value of the smaller sample, or just before it.
+
+    >>> ks_distance(np.arange(1.0, 21.0), np.arange(4.0, 24.0))
+    0.15000000000000002
+    """
+    few, many = sorted((reference, current), key=len)
+    ranks = np.searchsorted(few, few, "right"), np.searchsorted(few, few, "left")
+    others = np.searchsorted(many, few, "right"), np.searchsorted(many, few, "left")
+    distances = [
+        np.max(np.abs(rank / few.size - other / many.size))
+        for rank, other in zip(ranks, others, strict=True)
+    ]
+    return float(max(distances))
+
+
+def _p_value(reference: Floats, current: Floats, d: float) -> tuple[float, str]:
+    from scipy import stats
+
+    n, m = reference.size, current.size
+    if max(n, m) <= EXACT_UP_TO:
+        found = stats.ks_2samp(reference, current, method="exact")
+        return float(found.pvalue), "exact law"
+    effective = round(n * m / (n + m))
+    return float(np.clip(stats.kstwo.sf(d, effective), 0, 1)), "asymptotic law"
+
+
+def _noise(n: int, m: int) -> float:
+    return 1 / math.sqrt(n) + 1 / math.sqrt(m)
+
+
+def _margin(alpha: float) -> float:
+    """How many units of noise D stays within its truth, except with probability alpha."""
+    return math.sqrt(math.log(4 / alpha) / 2)
+
+
+def _tolerance_p(d: float, tolerance: float, noise: float) -> float:
+    """The alpha at which D would just exceed tolerance + margin."""
+    if d <= tolerance:
+        return 1.0
+    return min(1.0, 4 * math.exp(-2 * ((d - tolerance) / noise) ** 2))
+
+
+def _seen(n: int, m: int, bounds: Bounds) -> float:
+    """The true D whose estimate exceeds the threshold with probability .8, nearly normal."""
+    spread = 0.5 * math.sqrt(1 / n + 1 / m)
+    return bounds.tolerance + _margin(bounds.alpha) * _noise(n, m) + Z_POWER * spread

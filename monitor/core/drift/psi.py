@@ -1,0 +1,57 @@
+"""PSI, the population stability index: how far shares of cells moved, in both directions at once.
+
+PSI = Σ (p − q) · ln(p / q) over the cells of present values. Under no drift PSI / (1/n + 1/m)
+follows χ²(B−1), so its size is judged against what n and m rows can tell, never against a fixed
+0.1 or 0.2 alone. Missing values are no cell: they have a finding of their own.
+Source: Yurdakul (2018); Yurdakul & Naranjo (2020); tolerance test after Potgieter et al. (2023).
+"""
+
+import numpy as np
+
+from monitor.core.chi_family import Divergence, delta_variance, evidence_of
+from monitor.core.drift_socket import Bounds, Evidence, TestSpec
+from monitor.core.records import COMPARED_KINDS
+from monitor.core.summary import Counts, Pair, shares
+
+SPEC = TestSpec(
+    title="PSI",
+    kinds=COMPARED_KINDS,
+    effect="symmetric divergence of the shares of cells",
+    unit="nats, 0 or more",
+    tolerance=0.1,
+    must_see=0.5,
+    asks="Did the shares of the ten reference-quantile cells (or of the levels) move?",
+    blind_to="changes inside one cell; missing values",
+    null_law="PSI / (1/n + 1/m) ~ chi-square with cells − 1 degrees of freedom",
+    source="Yurdakul & Naranjo (2020); Potgieter et al., arXiv 2307.11878",
+)
+
+
+def measure(pair: Pair, bounds: Bounds) -> Evidence | None:
+    """Evidence from the merged cells of a pair."""
+    return evidence_of(pair, bounds, _estimate)
+
+
+def psi(reference: Counts, current: Counts) -> float:
+    """PSI of two count vectors of shape (B,), half a count added when a cell is empty on one side.
+
+    >>> round(psi(np.array([50, 30, 15, 5]), np.array([40, 30, 20, 10])), 10)
+    0.0713558178
+    """
+    p, q = shares(reference, current)
+    return float(np.sum((p - q) * np.log(p / q)))
+
+
+def _estimate(reference: Counts, current: Counts, _degrees: int) -> Divergence:
+    p, q = shares(reference, current)
+    ratio = np.log(p / q)
+    variance = delta_variance(
+        p,
+        q,
+        ratio + 1 - q / p,
+        -ratio + 1 - p / q,
+        int(reference.sum()),
+        int(current.sum()),
+    )
+    value = float(np.sum((p - q) * ratio))
+    return Divergence(effect=value, statistic=value, variance=variance)

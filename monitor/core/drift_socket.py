@@ -1,0 +1,247 @@
+"""What a drift test is: what it declares, the rule it decides by, and how a finding is worded."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from monitor.core.records import Finding, Kind, Verdict
+from monitor.core.summary import Pair
+
+
+@dataclass(frozen=True, slots=True)
+class TestSpec:
+    """What a test declares about itself; `monitor explain` prints it."""
+
+    __test__ = False  # not a pytest class
+
+    title: str
+    kinds: tuple[Kind, ...]
+    effect: str  # what the effect measures
+    unit: str
+    tolerance: float  # effects up to this do not matter
+    must_see: float  # an effect this large must not go unseen
+    asks: str
+    blind_to: str
+    null_law: str
+    source: str
+    default: bool = True  # used when no tests are named
+    guard: bool = False  # always used: what the chosen tests cannot see
+    decides: bool = True  # False: reports only, unless it is the only test named
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How findings are decided: tolerance and evidence, or one of the two classical rules."""
+
+    alpha: float = 0.01
+    tolerance: Mapping[str, float] = field(default_factory=dict)
+    must_see: Mapping[str, float] = field(default_factory=dict)
+    p_value: float | None = None
+    threshold: float | Mapping[str, float] | None = None
+
+    @property
+    def classical(self) -> bool:
+        return self.p_value is not None or self.threshold is not None
+
+    def threshold_of(self, test: str) -> float | None:
+        """The classical threshold of a test; None when that rule does not name it."""
+        if isinstance(self.threshold, Mapping):
+            return self.threshold.get(test)
+        return self.threshold
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The two numbers a test decides with, and the level."""
+
+    alpha: float
+    tolerance: float
+    must_see: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a test measured, before any rule is applied."""
+
+    statistic: float | None = None
+    effect: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p_value: float | None = None
+    p_tolerance: float | None = None
+    threshold: float | None = None
+    minimum_detectable: float | None = None
+    rows_needed: int | None = None
+    law: str = ""  # which null law was used, when there is a choice
+    note: str = ""  # names and numbers worth saying, e.g. unseen levels
+    missing_input: str = ""  # why nothing could be measured
+
+
+RULES: Mapping[str, str] = {
+    "tolerance": "The default. Two questions, never mixed: did anything change (p_value), and is the "
+    "change larger than what is tolerated (p_tolerance)? A column is drifted only when the data "
+    "prove the second at the level alpha; it is watch when something changed within the tolerance, "
+    "and undecided when an effect of must_see could have gone unseen on so few rows. Columns are "
+    "judged together by weighted Benjamini-Hochberg, so many columns do not cry wolf.",
+    "p_value": "Classical: drifted when the p-value of any chosen test is at most this number. With "
+    "many rows every small change fires; with many columns chance alone does.",
+    "threshold": "Classical: drifted when the statistic of a chosen test is above this number, "
+    "however few rows stand behind it.",
+}
+
+
+class DriftTest(Protocol):
+    """One file in `core/drift/`: a spec, and a pure function of a pair."""
+
+    SPEC: TestSpec
+
+    def measure(self, pair: Pair, bounds: Bounds) -> Evidence | None:
+        """Evidence on this column; None when the test has nothing to say about it."""
+
+
+def find(name: str, test: DriftTest, pair: Pair, rule: Rule) -> Finding | None:
+    """Run one test on one column and apply the rule."""
+    spec = test.SPEC
+    bounds = Bounds(
+        rule.alpha, rule.tolerance.get(name, spec.tolerance), rule.must_see.get(name, spec.must_see)
+    )
+    evidence = test.measure(pair, bounds)
+    if evidence is None:
+        return None
+    classical = rule.classical and not spec.guard
+    verdict = _classical(name, evidence, rule) if classical else _by_tolerance(evidence, bounds)
+    threshold = _threshold_shown(name, evidence, rule) if classical else evidence.threshold
+    reason = (
+        _classical_reason(name, spec, evidence, rule, verdict)
+        if classical
+        else _tolerance_reason(spec, evidence, bounds, verdict)
+    )
+    n, m = (pair.reference.rows, pair.current.rows) if spec.guard else pair.sizes
+    return Finding(
+        test=name,
+        verdict=verdict,
+        reason=reason,
+        statistic=evidence.statistic,
+        effect=evidence.effect,
+        effect_low=evidence.low,
+        effect_high=evidence.high,
+        p_value=evidence.p_value,
+        p_tolerance=evidence.p_tolerance,
+        threshold=threshold,
+        tolerance=bounds.tolerance,
+        minimum_detectable=evidence.minimum_detectable,
+        rows_reference=n,
+        rows_current=m,
+        rows_needed=evidence.rows_needed,
+        decides=spec.decides,
+        guard=spec.guard,
+    )
+
+
+def _by_tolerance(evidence: Evidence, bounds: Bounds) -> Verdict:
+    """Drifted only when the data prove more than the tolerance; a pass needs power."""
+    if evidence.missing_input:
+        return Verdict.UNDECIDED
+    if evidence.p_tolerance is not None and evidence.p_tolerance <= bounds.alpha:
+        return Verdict.DRIFTED
+    smallest = evidence.minimum_detectable
+    if smallest is not None and smallest > bounds.must_see:
+        return Verdict.UNDECIDED
+    changed = evidence.p_value is not None and evidence.p_value <= bounds.alpha
+    return Verdict.WATCH if changed else Verdict.PASSED
+
+
+def _classical(name: str, evidence: Evidence, rule: Rule) -> Verdict:
+    if evidence.missing_input:
+        return Verdict.UNDECIDED
+    if rule.p_value is not None:
+        fired = evidence.p_value is not None and evidence.p_value <= rule.p_value
+        return Verdict.DRIFTED if fired else Verdict.PASSED
+    limit = rule.threshold_of(name)
+    fired = limit is not None and evidence.statistic is not None and evidence.statistic > limit
+    return Verdict.DRIFTED if fired else Verdict.PASSED
+
+
+def _threshold_shown(name: str, evidence: Evidence, rule: Rule) -> float | None:
+    return rule.threshold_of(name) if rule.p_value is None else None
+
+
+def _classical_reason(
+    name: str, spec: TestSpec, evidence: Evidence, rule: Rule, verdict: Verdict
+) -> str:
+    if evidence.missing_input:
+        return evidence.missing_input
+    fired = verdict is Verdict.DRIFTED
+    if rule.p_value is not None:
+        relation = "at most" if fired else "above"
+        return f"{spec.title}: p = {_say(evidence.p_value)}, {relation} {rule.p_value:g}"
+    limit = rule.threshold_of(name)
+    if limit is None:
+        return f"{spec.title} {_say(evidence.statistic)}; no threshold is set for it"
+    relation = "above" if fired else "not above"
+    return f"{spec.title} {_say(evidence.statistic)} is {relation} the threshold {limit:g}"
+
+
+def _tolerance_reason(spec: TestSpec, evidence: Evidence, bounds: Bounds, verdict: Verdict) -> str:
+    """One sentence on why the finding says what it says."""
+    if evidence.missing_input:
+        return evidence.missing_input
+    words = _REASONS[verdict](spec, evidence, bounds)
+    law = f" ({evidence.law})" if evidence.law else ""
+    return f"{words}{law}{'; ' + evidence.note if evidence.note else ''}"
+
+
+def _drifted_words(spec: TestSpec, evidence: Evidence, bounds: Bounds) -> str:
+    limit = (
+        "" if evidence.threshold is None else f", above the {_say(evidence.threshold)} that proves"
+    )
+    proves = f"{limit} more than the tolerated {bounds.tolerance:g}"
+    return f"{spec.title} {_say(evidence.effect)}{proves}"
+
+
+def _undecided_words(spec: TestSpec, evidence: Evidence, bounds: Bounds) -> str:
+    needed = (
+        f"{evidence.rows_needed:,} rows would do".replace(",", " ")
+        if evidence.rows_needed
+        else "the reference is too small for any window"
+    )
+    return (
+        f"too few rows: only a {spec.title} above {_say(evidence.minimum_detectable)} would be "
+        f"seen, {bounds.must_see:g} must be; {needed}"
+    )
+
+
+def _watch_words(spec: TestSpec, evidence: Evidence, bounds: Bounds) -> str:
+    above = evidence.effect is not None and evidence.effect > bounds.tolerance
+    what = (
+        "above the tolerance but not proven to be"
+        if above
+        else f"a real change (p = {_say(evidence.p_value)}) within the tolerated "
+        f"{bounds.tolerance:g}"
+    )
+    return f"{spec.title} {_say(evidence.effect)}: {what}"
+
+
+def _passed_words(spec: TestSpec, evidence: Evidence, bounds: Bounds) -> str:
+    above = evidence.effect is not None and evidence.effect > bounds.tolerance
+    what = (
+        "not distinguishable from chance" if above else f"within the tolerated {bounds.tolerance:g}"
+    )
+    return f"{spec.title} {_say(evidence.effect)}, {what}"
+
+
+_REASONS: Mapping[Verdict, Callable[[TestSpec, Evidence, Bounds], str]] = {
+    Verdict.DRIFTED: _drifted_words,
+    Verdict.UNDECIDED: _undecided_words,
+    Verdict.WATCH: _watch_words,
+    Verdict.PASSED: _passed_words,
+}
+
+
+def _say(value: float | None) -> str:
+    """Three significant digits, without false precision.
+
+    >>> _say(0.12345), _say(1e-9), _say(None)
+    ('0.123', '1e-09', '-')
+    """
+    return "-" if value is None else f"{value:.3g}"

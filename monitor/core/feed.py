@@ -1,0 +1,102 @@
+"""Is the feed as promised: fresh, large enough, with the columns the model was trained on?"""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+
+from monitor.core.records import Column, Finding, Notice, Verdict
+
+
+def freshness(newest: datetime | None, end: datetime, max_age: timedelta) -> Finding:
+    """Age of the newest row when the window closed, in hours, against what is promised."""
+    promised = max_age.total_seconds() / 3600
+    if newest is None:
+        return Finding(
+            test="freshness",
+            verdict=Verdict.VIOLATED,
+            reason=f"no row has arrived yet; at most {_hours(promised)} without one is promised",
+            threshold=promised,
+        )
+    age = (end - newest).total_seconds() / 3600
+    stale = age > promised
+    return Finding(
+        test="freshness",
+        verdict=Verdict.VIOLATED if stale else Verdict.PASSED,
+        reason=f"the newest row was {_hours(age)} old when the window closed; "
+        f"{'only ' if stale else ''}{_hours(promised)} is promised",
+        statistic=age,
+        effect=age,
+        threshold=promised,
+    )
+
+
+def volume(rows: int, min_rows: int) -> Finding:
+    """Rows in the window against the fewest there should be."""
+    short = rows < min_rows
+    return Finding(
+        test="volume",
+        verdict=Verdict.VIOLATED if short else Verdict.PASSED,
+        reason=f"{rows:,} rows in the window, {'fewer than' if short else 'at least'} "
+        f"the promised {min_rows:,}".replace(",", " "),
+        statistic=float(rows),
+        effect=float(rows),
+        threshold=float(min_rows),
+        rows_current=rows,
+    )
+
+
+def schema(
+    reference: Mapping[str, str], current: Mapping[str, Column], late: Collection[str]
+) -> tuple[tuple[Finding, ...], tuple[Notice, ...]]:
+    """Lost columns as findings; new, retyped and late ones as notices.
+
+    `reference` maps columns to dtype families; `late` names labels, which may arrive afterwards.
+    """
+    lost = [name for name in reference if name not in current]
+    findings = tuple(_lost(name) for name in lost if name not in late)
+    notices = [
+        Notice("label_absent", f"the label {name} has not arrived yet", name)
+        for name in lost
+        if name in late
+    ]
+    notices += [
+        Notice("column_new", f"{name} is not in the reference and is not compared", name)
+        for name in current
+        if name not in reference
+    ]
+    notices += [
+        Notice("dtype_changed", f"{name} was {before} in the reference and is {now} now", name)
+        for name, before, now in _retyped(reference, current)
+    ]
+    return findings, tuple(notices)
+
+
+def _lost(name: str) -> Finding:
+    return Finding(
+        test="schema",
+        verdict=Verdict.VIOLATED,
+        reason=f"the column {name} is in the reference and not in the window",
+    )
+
+
+def _retyped(
+    reference: Mapping[str, str], current: Mapping[str, Column]
+) -> list[tuple[str, str, str]]:
+    """Columns whose dtype family changed; one without values has no type to compare."""
+    return [
+        (name, before, current[name].dtype)
+        for name, before in reference.items()
+        if name in current
+        and before != current[name].dtype
+        and current[name].missing < current[name].rows
+    ]
+
+
+def _hours(hours: float) -> str:
+    """A length of time as people say it.
+
+    >>> _hours(0.5), _hours(30.0), _hours(100.0)
+    ('30 min', '30 h', '4.2 days')
+    """
+    if hours < 1:
+        return f"{hours * 60:.0f} min"
+    return f"{hours:.3g} h" if hours < 48 else f"{hours / 24:.1f} days"

@@ -1,0 +1,273 @@
+"""What to say: the changes of episodes and a retrain request, as messages for the outbox."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from monitor.core.headline import number, percent
+from monitor.core.records import (
+    Cause,
+    Change,
+    Check,
+    ColumnResult,
+    Episode,
+    EpisodeChange,
+    ExpectationResult,
+    Finding,
+    Kind,
+    Message,
+    RetrainRequest,
+    Severity,
+    Verdict,
+    Window,
+)
+
+SCHEMA = 1
+CAUSES_TOLD = 3
+LEVELS_TOLD = 3
+RETRAIN = "retrain"  # the channel a retrain request goes out on
+
+_HEADLINE_CHARS, _NAME_CHARS, _TEXT_CHARS = 600, 120, 300
+_TELLING = {Cause.DRIFT: Verdict.DRIFTED, Cause.QUALITY: Verdict.VIOLATED}
+_WHAT = {Cause.DRIFT: "drift", Cause.QUALITY: "broken data", Cause.NO_LOOK: "no data to look at"}
+_SEVERITIES = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
+
+
+def alerts(
+    check: Check,
+    changes: Iterable[EpisodeChange],
+    *,
+    channels: Sequence[str],
+    report_url: str,
+    check_url: str,
+    created_at: datetime,
+    show_values: str = "levels",
+) -> tuple[Message, ...]:
+    """One message per alerting change and channel; an episode that continues says nothing.
+
+    Ids depend only on episode, change, check and channel, so a repeated transaction makes the
+    same ones. `show_values` "never" keeps the names of levels out of every payload.
+    """
+    links = {"check_url": check_url, "report_url": report_url}
+    return tuple(
+        Message(
+            id=_message_id(change.episode.id, change.change, check.id, channel),
+            channel=channel,
+            monitor=change.episode.monitor,
+            kind=f"episode.{change.change}",
+            payload=_payload(check, change, show_values) | links,
+            created_at=created_at,
+            episode=change.episode.id,
+        )
+        for change in changes
+        if change.change is not Change.CONTINUED
+        for channel in channels
+    )
+
+
+def retrain_message(
+    request: RetrainRequest,
+    *,
+    report_url: str,
+    check_url: str,
+    created_at: datetime | None = None,
+) -> Message:
+    """The call to the training system; `sent_at` joins the payload when it is sent.
+
+    `created_at` is when it was queued, from which the outbox counts its patience; a request that
+    belongs to a window carries the window's time instead, which may be long past.
+    """
+    return Message(
+        id=request.id,
+        channel=RETRAIN,
+        monitor=request.monitor,
+        kind="retrain.requested",
+        payload={
+            "event": "retrain.requested",
+            "request_id": request.id,
+            "monitor": request.monitor,
+            "reference_version": request.reference_version,
+            "window": _window(request.window),
+            "reasons": [_line(reason, _TEXT_CHARS) for reason in request.reasons],
+            "check_url": check_url,
+            "report_url": report_url,
+        },
+        created_at=created_at or request.requested_at,
+        episode=request.episode,
+    )
+
+
+def _message_id(*parts: str) -> str:
+    return "m_" + sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+def _payload(check: Check, change: EpisodeChange, show_values: str) -> dict[str, Any]:
+    episode = change.episode
+    over = change.change is Change.RESOLVED  # what breached then does not breach now
+    causes = [] if over else _causes(check, episode.cause, show_values)
+    failed = [] if over or episode.cause is not Cause.QUALITY else _failed(check)
+    return {
+        "schema": SCHEMA,
+        "event": f"episode.{change.change}",
+        "monitor": episode.monitor,
+        "cause": str(episode.cause),
+        "headline": _line(_resolved(episode) if over else episode.headline, _HEADLINE_CHARS),
+        "verdict": str(check.verdict),
+        "causes": causes[:CAUSES_TOLD],
+        "more_causes": max(0, len(causes) - CAUSES_TOLD),
+        "failed_expectations": failed[:CAUSES_TOLD],
+        "more_failed_expectations": max(0, len(failed) - CAUSES_TOLD),
+        "rows": {
+            "reference": check.reference.rows if check.reference else None,
+            "current": check.sample.rows,
+        },
+        "window": _window(check.window),
+        "check_id": check.id,
+        "episode_id": episode.id,
+        "opened_at": _iso(episode.opened_at),
+        "resolved_at": _iso(episode.resolved_at) if episode.resolved_at else None,
+    }
+
+
+def _resolved(episode: Episode) -> str:
+    since = f"{episode.opened_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    names = [_line(name, _NAME_CHARS) for name in episode.columns[:CAUSES_TOLD]]
+    more = len(episode.columns) - len(names)
+    where = ", ".join(names) + (f" and {more} more" if more else "")
+    told = f" ({where})" if where else ""
+    return f"Resolved: {_WHAT[episode.cause]}{told}, open since {since}, is over"
+
+
+# --- Causes ---
+
+
+def _causes(check: Check, cause: Cause, show_values: str) -> list[dict[str, str]]:
+    """What made the episode's own verdict: names with a few small numbers, most telling first."""
+    verdict = _TELLING.get(cause, Verdict.UNDECIDED)
+    whole = [
+        _told(finding.test.replace("_", " "), finding.reason)
+        for finding in check.dataset.findings
+        if finding.verdict is verdict
+    ]
+    if cause is Cause.DRIFT:
+        return [_told(c.name, _numbers(c, show_values)) for c in check.causes()] + whole
+    if cause is Cause.QUALITY:
+        return whole
+    unread = (
+        [r for r in check.expectations.results if r.success is None] if check.expectations else []
+    )
+    return whole + [_told(_expectation_name(r), r.reason) for r in unread]
+
+
+def _failed(check: Check) -> list[dict[str, str]]:
+    """Failed expectations, critical ones first."""
+    results = check.expectations.results if check.expectations else ()
+    failed = [r for r in results if r.success is False]
+    failed.sort(key=lambda r: _SEVERITIES.index(r.severity))
+    return [_told(_expectation_name(r), r.reason) for r in failed]
+
+
+def _expectation_name(result: ExpectationResult) -> str:
+    return f"{result.column}: {result.type}" if result.column else result.type
+
+
+def _told(name: str, text: str) -> dict[str, str]:
+    return {"name": _line(name, _NAME_CHARS), "text": _line(text, _TEXT_CHARS)}
+
+
+def _numbers(column: ColumnResult, show_values: str) -> str:
+    """The strongest finding, and what moved: "PSI 1.81 (tolerance 0.1), mean 30.1 k → 48.6 k"."""
+    fired = [f for f in column.findings if f.verdict is Verdict.DRIFTED]
+    fired.sort(key=lambda f: (not f.decides, -(f.effect or 0.0) / (f.tolerance or 1.0)))
+    parts = [_strength(fired[0])] if fired else []
+    parts += [_moved(column), _missing(column)]
+    if column.shape and show_values != "never":
+        parts += [
+            _levels("new", column.shape.new_levels),
+            _levels("gone", column.shape.lost_levels),
+        ]
+    return ", ".join(part for part in parts if part)
+
+
+def _strength(finding: Finding) -> str:
+    name = finding.test.replace("_", " ")
+    name = name.upper() if len(name) <= 3 else name
+    size = finding.effect if finding.effect is not None else finding.statistic
+    told = name if size is None else f"{name} {number(size)}"
+    if finding.tolerance is not None:
+        return f"{told} (tolerance {number(finding.tolerance)})"
+    if finding.threshold is not None:
+        return f"{told} (threshold {number(finding.threshold)})"
+    return told
+
+
+def _moved(column: ColumnResult) -> str:
+    before, after = column.statistics.get("mean", (None, None))
+    if before is None or after is None:
+        return ""
+    old, new = number(before), number(after)
+    what = "mean length" if column.kind is Kind.TEXT else "mean"
+    return f"{what} {old} → {new}" if old != new else ""
+
+
+def _missing(column: ColumnResult) -> str:
+    before, after = column.missing_reference, column.missing_current
+    if before is None or after is None or abs(after - before) < 0.01:
+        return ""
+    return f"missing {percent(before)} → {percent(after)}"
+
+
+def _levels(what: str, levels: tuple[str, ...]) -> str:
+    named = [f"'{_line(level, 40)}'" for level in levels[:LEVELS_TOLD]]
+    more = f" and {len(levels) - len(named)} more" if len(levels) > len(named) else ""
+    return f"{what} {', '.join(named)}{more}" if named else ""
+
+
+# --- Words for notifiers ---
+
+
+def rows_text(payload: Mapping[str, Any]) -> str:
+    """Rows of the window and of the reference: 10,000 rows against 50,000."""
+    rows = payload["rows"]
+    current = f"{rows['current']:,} rows"
+    return current if rows["reference"] is None else f"{current} against {rows['reference']:,}"
+
+
+def window_text(payload: Mapping[str, Any]) -> str:
+    """Like 2019-03-31 00:00 to 2019-04-01 00:00 UTC; empty without a window."""
+    window = payload["window"]
+    return f"{time_text(window['start'])[:-4]} to {time_text(window['end'])}" if window else ""
+
+
+def time_text(iso: str) -> str:
+    """A time of a payload, to the minute.
+
+    >>> time_text("2019-03-31T02:00:00+02:00")
+    '2019-03-31 00:00 UTC'
+    """
+    return f"{datetime.fromisoformat(iso).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def cause_lines(payload: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(name, numbers) of each cause and failed expectation, and how many more there are."""
+    lines: list[tuple[str, str]] = []
+    for key in ("causes", "failed_expectations"):
+        lines += [(cause["name"], cause["text"]) for cause in payload[key]]
+        if more := payload[f"more_{key}"]:
+            lines.append(("", f"{more} more"))
+    return lines
+
+
+def _window(window: Window | None) -> dict[str, str] | None:
+    return {"start": _iso(window.start), "end": _iso(window.end)} if window else None
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat()
+
+
+def _line(text: str, most: int) -> str:
+    """One printable line: names come from data and may hold line breaks or terminal codes."""
+    seen = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return seen if len(seen) <= most else seen[: most - 1].rstrip() + "…"

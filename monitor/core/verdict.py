@@ -1,0 +1,168 @@
+"""DECIDE: findings → the verdict of a column, of all columns, of the check.
+
+Columns are judged together, so that many columns do not cry wolf: weighted Benjamini–Hochberg on
+their p_tolerance, weights the importance with mean 1. The check is `violated` before `drifted`
+before `undecided` before `passed`; what could not be looked at is never a pass.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from monitor.core.drift_socket import Rule
+from monitor.core.records import (
+    ColumnResult,
+    ExpectationReport,
+    Finding,
+    Severity,
+    Verdict,
+)
+
+LARGEST_P = 0.99  # ACAT turns p = 1 into minus infinity
+
+
+def deciding(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings that decide: those that say so; the chosen tests when none of them does."""
+    main = [f for f in findings if not f.guard]
+    reporting = [f for f in main if not f.decides]
+    left_to_report = len(reporting) == len(main)
+    return [f for f in findings if f.decides or (left_to_report and f in reporting)]
+
+
+def column_p(findings: Sequence[Finding]) -> tuple[float | None, float | None]:
+    """(p_value, p_tolerance) of a column: min(1, k · smallest) over k findings."""
+    return (
+        _bonferroni([f.p_value for f in findings if f.p_value is not None]),
+        _bonferroni([f.p_tolerance for f in deciding(findings) if f.p_tolerance is not None]),
+    )
+
+
+def strength_of(findings: Sequence[Finding]) -> float:
+    """The largest effect in units of its tolerance, for ranking; 0 without findings."""
+    ratios = [
+        f.effect / f.tolerance if f.tolerance else f.effect / 1e-9
+        for f in deciding(findings)
+        if f.effect is not None and f.tolerance is not None
+    ]
+    return max(ratios, default=0.0)
+
+
+def judge_columns(columns: Sequence[ColumnResult], rule: Rule) -> tuple[ColumnResult, ...]:
+    """Every compared column with its verdict and the sentence that explains it."""
+    rejected = _rejected([c for c in columns if c.compared], rule.alpha)
+    return tuple(_judge(c, rule, c.name in rejected) if c.compared else c for c in columns)
+
+
+def _judge(column: ColumnResult, rule: Rule, rejected: bool) -> ColumnResult:
+    if not column.findings:  # it could not be compared: the reason is there already
+        return column
+    own = column.critical and (column.p_tolerance or 1.0) <= rule.alpha
+    fired = [f for f in column.findings if f.verdict is Verdict.DRIFTED and _counts(f, column)]
+    drifted = bool(fired) if rule.classical else rejected or own
+    if drifted:
+        strongest = min(fired or deciding(column.findings), key=_by_evidence)
+        return replace(column, verdict=Verdict.DRIFTED, reason=strongest.reason)
+    return _quiet(column, proven_alone=bool(fired))
+
+
+def _counts(finding: Finding, column: ColumnResult) -> bool:
+    return finding in deciding(column.findings)
+
+
+def _quiet(column: ColumnResult, *, proven_alone: bool) -> ColumnResult:
+    """The verdict of a column that did not drift; guards alone cannot make it decidable."""
+    main = [f for f in deciding(column.findings) if not f.guard]
+    if all(f.verdict is Verdict.UNDECIDED for f in main):
+        reason = main[0].reason if main else "no test applies to this column"
+        return replace(column, verdict=Verdict.UNDECIDED, reason=reason)
+    if proven_alone:
+        reason = "above its threshold alone, but not when all columns are judged together"
+        return replace(column, verdict=Verdict.WATCH, reason=reason)
+    watched = [f for f in column.findings if f.verdict in (Verdict.WATCH, Verdict.DRIFTED)]
+    if watched:
+        return replace(column, verdict=Verdict.WATCH, reason=watched[0].reason)
+    strongest = max(deciding(column.findings), key=lambda f: f.effect or 0.0)
+    return replace(column, verdict=Verdict.PASSED, reason=strongest.reason)
+
+
+def _by_evidence(finding: Finding) -> tuple[float, float]:
+    p = 1.0 if finding.p_tolerance is None else finding.p_tolerance
+    ratio = (finding.effect or 0.0) / (finding.tolerance or 1e-9)
+    return p, -ratio
+
+
+def _rejected(columns: Sequence[ColumnResult], alpha: float) -> set[str]:
+    """Weighted Benjamini–Hochberg (Genovese, Roeder & Wasserman 2006) on p_tolerance."""
+    tested = [c for c in columns if c.p_tolerance is not None]
+    if not tested:
+        return set()
+    mean = sum(c.importance for c in tested) / len(tested)
+    ranked = sorted((c.p_tolerance or 0.0) * mean / c.importance for c in tested)
+    passing = [p for k, p in enumerate(ranked, start=1) if p <= alpha * k / len(ranked)]
+    cut = passing[-1] if passing else -1.0
+    return {c.name for c in tested if (c.p_tolerance or 0.0) * mean / c.importance <= cut}
+
+
+def dataset_p(columns: Sequence[ColumnResult]) -> float | None:
+    """Did anything change at all? The ACAT combination of the classical p (Liu & Xie 2020)."""
+    tested = [c for c in columns if c.p_value is not None]
+    total = sum(c.importance for c in tested)
+    if not total:
+        return None
+    statistic = 0.0
+    for column in tested:
+        p = min(column.p_value or 0.0, LARGEST_P)
+        # tan((1/2 - p) pi) is 1 / (p pi) for tiny p, where the tangent loses its digits
+        tangent = 1 / (max(p, 1e-300) * math.pi) if p < 1e-15 else math.tan((0.5 - p) * math.pi)
+        statistic += column.importance / total * tangent
+    combined = (
+        1 / (statistic * math.pi) if statistic > 1e15 else 0.5 - math.atan(statistic) / math.pi
+    )
+    return min(1.0, max(0.0, combined))
+
+
+def judge_check(
+    columns: Sequence[ColumnResult],
+    dataset: Sequence[Finding],
+    expectations: ExpectationReport | None,
+    *,
+    rows: int,
+    expected_to_compare: bool,
+) -> Verdict:
+    """The verdict of a check, worst first: violated, drifted, undecided, passed."""
+    if _violated(dataset, expectations):
+        return Verdict.VIOLATED
+    if any(c.verdict is Verdict.DRIFTED for c in columns):
+        return Verdict.DRIFTED
+    if rows == 0 or _blind(columns, dataset, expectations, expected_to_compare):
+        return Verdict.UNDECIDED
+    return Verdict.PASSED
+
+
+def _violated(dataset: Sequence[Finding], expectations: ExpectationReport | None) -> bool:
+    failed = expectations is not None and any(
+        r.success is False and r.severity is Severity.CRITICAL for r in expectations.results
+    )
+    return failed or any(f.verdict is Verdict.VIOLATED for f in dataset)
+
+
+def _blind(
+    columns: Sequence[ColumnResult],
+    dataset: Sequence[Finding],
+    expectations: ExpectationReport | None,
+    expected_to_compare: bool,
+) -> bool:
+    """Whether something that had to be looked at was not."""
+    compared = [c for c in columns if c.compared]
+    undecided = [c for c in compared if c.verdict is Verdict.UNDECIDED]
+    unevaluated = expectations is not None and any(r.success is None for r in expectations.results)
+    return (
+        unevaluated
+        or any(f.verdict is Verdict.UNDECIDED for f in dataset)
+        or any(c.critical for c in undecided)
+        or (expected_to_compare and len(undecided) == len(compared))
+    )
+
+
+def _bonferroni(values: Sequence[float]) -> float | None:
+    return min(1.0, len(values) * min(values)) if values else None
