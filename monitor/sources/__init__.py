@@ -1,0 +1,1 @@
+"""SAMPLE: where rows come from; one engine or format family per file."""

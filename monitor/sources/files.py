@@ -1,0 +1,206 @@
+"""A file, a folder or a pattern as one dataset: Parquet, CSV, NDJSON or Arrow."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+
+import pyarrow as pa
+
+from monitor.core.records import Notice, SampleInfo, Window
+from monitor.errors import AskedWrongly, PathNotFound, SourceUnreadable, UnknownName
+from monitor.ports import Sample, Source
+from monitor.settings import SourceSettings
+from monitor.tables.columns import to_sample
+from monitor.tables.dataset import Files, list_files, open_format
+from monitor.tables.frames import plain
+from monitor.tables.gate import Gate
+from monitor.tables.reading import Growing, reading
+from monitor.tables.reservoir import Reservoir
+from monitor.tables.times import to_datetime
+from monitor.tables.unify import unify
+
+
+def make(settings: SourceSettings, root: Path) -> Source:
+    """The source of a dataset of files; a relative path is relative to `root`."""
+    return FileSource(settings, root)
+
+
+class FileSource:
+    """A dataset of files; what it holds is looked up anew at every call."""
+
+    def __init__(self, settings: SourceSettings, root: Path) -> None:
+        self._settings = settings
+        self._root = root
+
+    def read(
+        self,
+        window: Window | None = None,
+        *,
+        columns: Sequence[str] | None = None,
+        limit: int | None = None,
+        seed: int = 0,
+    ) -> Sample:
+        """Rows of a window as the port promises; text may be dictionary-encoded in `table`.
+
+        1. List the files; nothing there is an empty sample if a window was asked for.
+        2. Read file by file, letting in the rows of the window.
+        3. Keep what the reservoir keeps, and make one table of it.
+        4. Tell what was noticed on the way.
+        """
+        if limit is not None and limit < 1:
+            raise AskedWrongly("a sample needs at least one row")
+        if window is not None and self._settings.time is None:
+            raise AskedWrongly("a window needs `time`: the column that says when a row happened")
+        try:
+            files = list_files(self._settings, self._root)
+        except PathNotFound:
+            if window is None:
+                raise
+            return to_sample(pa.table({}), SampleInfo(rows=0, rows_in_window=0, method="all"))
+        scan = _Scan(self._settings, files, window)
+        reservoir = Reservoir(limit, seed)
+        for rows in scan.rows(columns, whole=limit is None):
+            reservoir.add(rows)
+        table = scan.finish(reservoir.take(), columns)
+        cut = limit is not None and reservoir.seen > limit
+        info = SampleInfo(
+            rows=limit if cut and limit is not None else reservoir.seen,
+            rows_in_window=reservoir.seen,
+            method="reservoir" if cut else "all",
+            seed=seed if cut else None,
+            newest=scan.newest,
+        )
+        return to_sample(table, info, scan.notices)
+
+    def fingerprint(self) -> str:
+        """`sha256:` and the SHA-256 of a single file, or of all names and their SHA-256.
+
+        Names are relative to the dataset. A file whose size and time of change are those of an
+        earlier call is not read again. Raises PathNotFound, SourceUnreadable.
+        """
+        files = list_files(self._settings, self._root)
+        digests = [_digest_of(path) for path in files.paths]
+        if files.names == ("",):
+            return f"sha256:{digests[0]}"
+        lines = [f"{name}\0{digest}\n" for name, digest in zip(files.names, digests, strict=True)]
+        return f"sha256:{hashlib.sha256(''.join(lines).encode()).hexdigest()}"
+
+    def span(self) -> Window | None:
+        """First row time to a microsecond after the last; None without rows or a time column.
+
+        Raises PathNotFound, SourceUnreadable (also when no row has a readable time), UnknownName.
+        """
+        if self._settings.time is None:
+            return None
+        scan = _Scan(self._settings, list_files(self._settings, self._root), None, times_only=True)
+        for _ in scan.rows([], whole=False):
+            pass
+        scan.finish([], [])
+        return scan.span
+
+
+class _Scan:
+    """One pass over the files of a dataset, and what was noticed on the way."""
+
+    def __init__(
+        self,
+        settings: SourceSettings,
+        files: Files,
+        window: Window | None,
+        *,
+        times_only: bool = False,
+    ) -> None:
+        self._settings = settings
+        self._files = files
+        self._format = open_format(files.format, settings)
+        self._gate = Gate(settings.time, window, settings.timezone, rows=not times_only)
+        self._needs_times = window is not None or times_only
+        self._tolerant = window is not None  # files come and go under a running service
+        self._columns_seen: dict[str, None] = {}
+        self.notices = list(files.notices)
+
+    def rows(self, columns: Sequence[str] | None, *, whole: bool) -> Iterator[pa.Table]:
+        """The rows that come in, file by file, only the columns asked for."""
+        time = self._settings.time
+        asked = [*columns, *([time] if time else [])] if columns is not None else None
+        needed = None if asked is None else list(dict.fromkeys(asked))
+        for path in self._files.paths:
+            for table in self._read(path, needed, whole):
+                self._columns_seen.update(dict.fromkeys(table.column_names))
+                rows = _only(self._gate.admit(table), columns)
+                self._format.learn(rows)
+                yield rows if whole else plain(rows)
+
+    def finish(self, pieces: Sequence[pa.Table], columns: Sequence[str] | None) -> pa.Table:
+        """The pieces as one table, after the checks that only the end allows."""
+        self._check_times()
+        table = self._format.finish(unify(pieces, self._settings.timezone))
+        return _only(table, columns)
+
+    @property
+    def newest(self) -> datetime | None:
+        newest_us = self._gate.newest_us
+        return None if newest_us is None else to_datetime(newest_us)
+
+    @property
+    def span(self) -> Window | None:
+        if self._gate.oldest_us is None or self._gate.newest_us is None:
+            return None
+        return Window(to_datetime(self._gate.oldest_us), to_datetime(self._gate.newest_us + 1))
+
+    def _read(self, path: Path, needed: Sequence[str] | None, whole: bool) -> Iterator[pa.Table]:
+        try:
+            with reading(path, self._files.format):
+                yield from self._format.batches(path, needed, self._gate, whole=whole)
+        except FileNotFoundError:
+            self._note(path, "file_vanished", "vanished before it was read")
+        except Growing:
+            self._note(path, "file_growing", "the last line is not complete yet and was left out")
+
+    def _note(self, path: Path, kind: str, text: str) -> None:
+        """Normal while a service watches a folder; an error when someone named these files."""
+        if not self._tolerant:
+            raise SourceUnreadable(f"{path}: {text}")
+        self.notices.append(Notice(kind, f"{path.name}: {text}"))
+
+    def _check_times(self) -> None:
+        """UnknownName when no file has the time column, SourceUnreadable when no row tells it."""
+        gate = self._gate
+        if gate.column is None or not self._columns_seen:
+            return
+        if gate.column not in self._columns_seen:
+            raise UnknownName("column", gate.column, self._columns_seen)
+        if not gate.unreadable:
+            return
+        example = f" (they look like {gate.example!r})" if gate.example else ""
+        told = f"{gate.unreadable} of {gate.seen} rows have no readable time in {gate.column!r}"
+        if self._needs_times and gate.unreadable == gate.seen:
+            raise SourceUnreadable(
+                f"{self._settings.path}: no row has a readable time in {gate.column!r}{example}",
+                hint="times are timestamps, ISO 8601 text, or seconds since 1970",
+            )
+        self.notices.append(Notice("time_unreadable", f"{told}{example}", gate.column))
+
+
+def _only(table: pa.Table, columns: Sequence[str] | None) -> pa.Table:
+    """The named columns that are there, in the order asked for."""
+    if columns is None:
+        return table
+    return table.select([name for name in dict.fromkeys(columns) if name in table.column_names])
+
+
+def _digest_of(path: Path) -> str:
+    with reading(path, "a file"):
+        try:
+            state = path.stat()
+        except FileNotFoundError:
+            raise SourceUnreadable(f"{path} vanished while it was read") from None
+        return _digest(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=4096)
+def _digest(path: Path, size: int, mtime_ns: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,200 @@
+"""Arrow columns become core columns: the only place where Arrow meets numpy."""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from monitor.core.records import Column, Floats, Notice, SampleInfo
+from monitor.ports import Sample
+
+_PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+_SECONDS_PER_DAY = 86_400.0
+
+
+def to_sample(table: pa.Table, info: SampleInfo, notices: Iterable[Notice] = ()) -> Sample:
+    """The rows of a table as a sample; a column that cannot be read says so in its `problem`."""
+    columns = {name: to_column(name, table[name]) for name in table.column_names}
+    return Sample(info=info, columns=columns, table=table, notices=tuple(notices))
+
+
+def to_column(name: str, values: pa.ChunkedArray) -> Column:
+    """One Arrow column as a core column; never raises.
+
+    Integers, floats and decimals become float64 numbers, with null and NaN missing and infinities
+    kept. Booleans become codes into ("false", "true"); text, categories and bytes become codes
+    into the levels that occur, in no promised order (bytes that are not UTF-8 as 0x...). Dates,
+    timestamps (naive ones as if in UTC), times of day and durations become seconds. Nested values
+    are not compared: the column has a `problem`.
+
+    >>> column = to_column("x", pa.chunked_array([[1, None, 3]]))
+    >>> column.dtype, column.missing, column.numbers.tolist()
+    ('integer', 1, [1.0, 3.0])
+    """
+    try:
+        return _convert(name, _unwrapped(values))
+    except Exception as error:  # one bad column must not take its neighbours along
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        return _without_values(name, values, f"could not be read: {reason}")
+
+
+def _convert(name: str, values: pa.ChunkedArray) -> Column:
+    for matches, convert in _RULES:
+        if matches(values.type):
+            return convert(name, values)
+    return _without_values(name, values, f"values of type {values.type} are not compared")
+
+
+def _unwrapped(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Without the wrappings that say nothing about the value: extensions, runs, views."""
+    if isinstance(values.type, pa.BaseExtensionType):
+        chunks = [chunk.storage for chunk in values.chunks]
+        return _unwrapped(pa.chunked_array(chunks, type=values.type.storage_type))
+    if pa.types.is_run_end_encoded(values.type):
+        chunks = [pc.run_end_decode(chunk) for chunk in values.chunks]
+        return _unwrapped(pa.chunked_array(chunks, type=values.type.value_type))
+    if pa.types.is_dictionary(values.type) and not _is_text(values.type.value_type):
+        return _unwrapped(values.cast(values.type.value_type))
+    if values.type in (pa.string_view(), pa.binary_view()):
+        plain = pa.large_string() if values.type == pa.string_view() else pa.large_binary()
+        return values.cast(plain)
+    return values
+
+
+# --- One rule a family of types ---
+
+
+def _number(name: str, values: pa.ChunkedArray) -> Column:
+    numbers, missing = _present(_floats(values))
+    return Column(name, _number_family(values.type), len(values), missing, numbers=numbers)
+
+
+def _number_family(kind: pa.DataType) -> str:
+    whole = pa.types.is_integer(kind) or (pa.types.is_decimal(kind) and kind.scale <= 0)
+    return "integer" if whole else "float"
+
+
+def _time(name: str, values: pa.ChunkedArray) -> Column:
+    kind = values.type
+    if pa.types.is_date32(kind):
+        numbers, missing = _present(_floats(values.cast(pa.int32())))
+        return Column(name, "time", len(values), missing, numbers=numbers * _SECONDS_PER_DAY)
+    if pa.types.is_date64(kind):
+        raw, per_second = values.cast(pa.int64()), _PER_SECOND["ms"]
+    else:
+        stored = pa.int32() if pa.types.is_time32(kind) else pa.int64()
+        raw, per_second = values.cast(stored), _PER_SECOND[kind.unit]
+    numbers, missing = _present(_floats(raw))
+    return Column(name, "time", len(values), missing, numbers=numbers / per_second)
+
+
+def _boolean(name: str, values: pa.ChunkedArray) -> Column:
+    present = values.drop_null().cast(pa.int8()).to_numpy()
+    return Column(
+        name,
+        "boolean",
+        len(values),
+        len(values) - len(present),
+        codes=present.astype(np.int64),
+        levels=("false", "true"),
+    )
+
+
+def _text(name: str, values: pa.ChunkedArray) -> Column:
+    """Codes and levels; the levels are cleaned of repeats, nulls and what does not occur."""
+    coded = _as_dictionary(values)
+    rows = len(coded)
+    if rows == 0:
+        return Column(name, "string", 0, 0, codes=np.empty(0, np.int64))
+    indices = pa.chunked_array([chunk.indices for chunk in coded.chunks]).drop_null()
+    codes = indices.to_numpy().astype(np.int64)
+    distinct = coded.chunk(0).dictionary.dictionary_encode()
+    renamed = distinct.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    if not np.array_equal(renamed, np.arange(len(renamed))):
+        codes = renamed[codes]
+        codes = codes[codes >= 0]
+    occurring = np.bincount(codes, minlength=len(distinct.dictionary)) > 0
+    levels = distinct.dictionary
+    if not occurring.all():
+        codes = (np.cumsum(occurring) - 1)[codes]
+        levels = levels.filter(pa.array(occurring))
+    return Column(name, "string", rows, rows - len(codes), codes=codes, levels=_words(levels))
+
+
+def _nothing(name: str, values: pa.ChunkedArray) -> Column:
+    return Column(name, "other", len(values), len(values))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    )
+
+
+def _is_time(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_temporal(kind)) and not pa.types.is_interval(kind)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    t = pa.types
+    tests = (t.is_string, t.is_large_string, t.is_binary, t.is_large_binary, t.is_fixed_size_binary)
+    return any(test(kind) for test in tests)
+
+
+def _is_coded(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_dictionary(kind)) or _is_text(kind)
+
+
+_RULES: tuple[tuple[Callable[[pa.DataType], bool], Callable[[str, pa.ChunkedArray], Column]], ...]
+_RULES = (
+    (_is_number, _number),
+    (_is_time, _time),
+    (pa.types.is_boolean, _boolean),
+    (_is_coded, _text),
+    (pa.types.is_null, _nothing),
+)
+
+
+# --- Arrays ---
+
+
+def _floats(values: pa.ChunkedArray) -> Floats:
+    """Shape (rows,): float64 with NaN for null; a view of Arrow's memory where that is possible."""
+    wide = values if values.type == pa.float64() else values.cast(pa.float64(), safe=False)
+    numbers: Floats = wide.to_numpy()
+    return numbers
+
+
+def _present(numbers: Floats) -> tuple[Floats, int]:
+    """The numbers that are there, and how many are not."""
+    gone = np.isnan(numbers)
+    missing = int(np.count_nonzero(gone))
+    return (numbers[~gone] if missing else numbers), missing
+
+
+def _as_dictionary(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Dictionary-encoded, with one dictionary for all chunks."""
+    if pa.types.is_dictionary(values.type):
+        return values.unify_dictionaries() if values.num_chunks > 1 else values
+    return values.dictionary_encode()
+
+
+def _words(levels: pa.Array) -> tuple[str, ...]:
+    if pa.types.is_string(levels.type) or pa.types.is_large_string(levels.type):
+        try:
+            return tuple(levels.to_pylist())
+        except UnicodeDecodeError:  # files may hold text that is none; show its bytes
+            levels = levels.cast(pa.large_binary())
+    return tuple(_word(value) for value in levels.to_pylist())
+
+
+def _word(value: bytes) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return f"0x{value.hex()}"
+
+
+def _without_values(name: str, values: pa.ChunkedArray, problem: str) -> Column:
+    return Column(name, "other", len(values), values.null_count, problem=problem)

@@ -1,0 +1,68 @@
+"""Arrow IPC and Feather files, and streams of record batches."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from monitor.errors import SourceUnreadable
+from monitor.settings import CsvSettings
+from monitor.tables.gate import Gate
+from monitor.tables.reading import refuse_empty, refuse_repeated, signature
+
+SUFFIXES = (".arrow", ".feather", ".ipc", ".arrows")
+
+_MAGIC = b"ARROW1"
+_STREAM_START = b"\xff\xff\xff\xff"
+
+
+def make(settings: CsvSettings) -> "Arrow":
+    return Arrow()
+
+
+class Arrow:
+    """Arrow files, batch by batch."""
+
+    def batches(
+        self, path: Path, columns: Sequence[str] | None, gate: Gate, *, whole: bool
+    ) -> Iterator[pa.Table]:
+        refuse_empty(path)
+        with path.open("rb") as file:
+            head = file.read(len(_MAGIC))
+        with pa.OSFile(str(path)) as stored:
+            reader = _reader(path, stored, head)
+            refuse_repeated(path, reader.schema.names)
+            known = reader.schema.names
+            names = [n for n in (columns if columns is not None else known) if n in known]
+            yield reader.schema.empty_table()
+            for batch in _stored_batches(reader):
+                yield pa.Table.from_batches([batch]).select(names)
+
+    def learn(self, rows: pa.Table) -> None:
+        """Nothing to learn: the file says what its columns hold."""
+
+    def finish(self, table: pa.Table) -> pa.Table:
+        return table
+
+
+def _reader(
+    path: Path, stored: pa.OSFile, head: bytes
+) -> pa.RecordBatchFileReader | pa.RecordBatchStreamReader:
+    try:
+        if head == _MAGIC:
+            return pa.ipc.open_file(stored)
+        if head.startswith(_STREAM_START):
+            return pa.ipc.open_stream(stored)
+    except pa.ArrowInvalid as error:
+        raise SourceUnreadable(
+            f"{path}: the Arrow file is cut off, corrupt or still being written: {error}"
+        ) from None
+    raise SourceUnreadable(f"{path}: not Arrow: the content is {signature(head) or 'other'}")
+
+
+def _stored_batches(
+    reader: pa.RecordBatchFileReader | pa.RecordBatchStreamReader,
+) -> Iterator[pa.RecordBatch]:
+    if isinstance(reader, pa.RecordBatchFileReader):
+        return (reader.get_batch(i) for i in range(reader.num_record_batches))
+    return iter(reader)

@@ -1,0 +1,120 @@
+"""NDJSON, packed or not: one JSON object a line, a column per top-level key."""
+
+import io
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.json as pa_json
+
+from monitor.errors import SourceUnreadable
+from monitor.settings import CsvSettings
+from monitor.tables.frames import to_array
+from monitor.tables.gate import Gate
+from monitor.tables.reading import Growing, open_text, refuse_repeated
+
+SUFFIXES = (".ndjson", ".jsonl", ".json", ".ndjson.gz", ".jsonl.gz", ".json.gz")
+
+_BLOCK_BYTES = 8 << 20
+_BOM = b"\xef\xbb\xbf"
+
+
+def make(settings: CsvSettings) -> "Ndjson":
+    return Ndjson()
+
+
+class Ndjson:
+    """NDJSON files, block by block; types may differ between blocks as between files."""
+
+    def batches(
+        self, path: Path, columns: Sequence[str] | None, gate: Gate, *, whole: bool
+    ) -> Iterator[pa.Table]:
+        with open_text(path, "NDJSON") as stream:
+            texts: set[str] = set()
+            lines = 0
+            for block in _blocks(stream):
+                if not lines and block.lstrip().startswith(b"["):
+                    raise SourceUnreadable(
+                        f"{path}: this is one JSON array", hint="write one object per line"
+                    )
+                complete = _complete_lines(block)
+                table = _parse(path, complete, lines, texts)
+                refuse_repeated(path, table.column_names)
+                yield table
+                if len(complete) < len(block):
+                    raise Growing
+                lines += block.count(b"\n")
+
+    def learn(self, rows: pa.Table) -> None:
+        """Nothing to learn: the file says what its columns hold."""
+
+    def finish(self, table: pa.Table) -> pa.Table:
+        return table
+
+
+def _blocks(stream: BinaryIO) -> Iterator[bytes]:
+    """Whole lines, a few megabytes at a time."""
+    start = stream.read(_BLOCK_BYTES).removeprefix(_BOM)
+    while start:
+        yield start + stream.readline()
+        start = stream.read(_BLOCK_BYTES)
+
+
+def _complete_lines(block: bytes) -> bytes:
+    """Without a last line that has no end and is no JSON: it is still being written."""
+    head, _, last = block.rpartition(b"\n")
+    if not last.strip():
+        return block
+    try:
+        json.loads(last)
+    except ValueError:
+        return head + b"\n" if head else b""
+    return block
+
+
+def _parse(path: Path, block: bytes, lines_before: int, texts: set[str]) -> pa.Table:
+    """One block as a table. `texts` are columns of text that looks like times, here or earlier:
+    JSON has no times, so text stays text and is not rewritten on the way.
+    """
+    if not block.strip():
+        return pa.table({})
+    try:
+        table = _parse_fast(block, texts)
+        looks = {f.name for f in table.schema if pa.types.is_timestamp(f.type)}
+        if not looks:
+            return table
+        texts |= looks
+        return _parse_fast(block, texts)
+    except pa.ArrowInvalid:  # types that change from line to line, huge numbers, or no JSON at all
+        return _parse_lines(path, block, lines_before)
+
+
+def _parse_fast(block: bytes, texts: set[str]) -> pa.Table:
+    known = pa.schema([(name, pa.string()) for name in sorted(texts)])
+    return pa_json.read_json(
+        io.BytesIO(block),
+        parse_options=pa_json.ParseOptions(
+            explicit_schema=known if texts else None, unexpected_field_behavior="infer"
+        ),
+    )
+
+
+def _parse_lines(path: Path, block: bytes, lines_before: int) -> pa.Table:
+    rows: list[dict[str, Any]] = []
+    for number, line in enumerate(block.split(b"\n"), start=lines_before + 1):
+        if line.strip():
+            rows.append(_object(path, number, line))
+    names = dict.fromkeys(name for row in rows for name in row)
+    return pa.table({name: to_array([row.get(name) for row in rows]) for name in names})
+
+
+def _object(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except ValueError as error:
+        raise SourceUnreadable(f"{path}: line {number} is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise SourceUnreadable(f"{path}: line {number} is not a JSON object with named columns")
+    return value

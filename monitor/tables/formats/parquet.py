@@ -1,0 +1,109 @@
+"""Parquet: row groups that the time statistics rule out are never read."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from monitor.errors import SourceUnreadable
+from monitor.settings import CsvSettings
+from monitor.tables.gate import Gate
+from monitor.tables.reading import refuse_empty, refuse_repeated, signature
+
+SUFFIXES = (".parquet", ".pq", ".parq")
+
+_MAGIC = b"PAR1"
+_BATCH_ROWS = 131_072
+_UNITS = {"milliseconds": "ms", "microseconds": "us", "nanoseconds": "ns"}
+
+
+def make(settings: CsvSettings) -> "Parquet":
+    return Parquet()
+
+
+class Parquet:
+    """Parquet files; text arrives dictionary-encoded when everything is read anyway."""
+
+    def batches(
+        self, path: Path, columns: Sequence[str] | None, gate: Gate, *, whole: bool
+    ) -> Iterator[pa.Table]:
+        refuse_empty(path)
+        _refuse_other(path)
+        with pq.ParquetFile(path) as plain:
+            schema = plain.schema_arrow
+            refuse_repeated(path, schema.names)
+            yield schema.empty_table()
+            wanted = schema.names if columns is None else columns
+            names = [name for name in schema.names if name in wanted]
+            groups = _groups(plain, gate)
+            if not whole:
+                for batch in plain.iter_batches(_BATCH_ROWS, row_groups=groups, columns=names):
+                    yield pa.Table.from_batches([batch])
+                return
+            texts = [name for name in names if _is_text(schema.field(name).type)]
+            with pq.ParquetFile(path, read_dictionary=texts, metadata=plain.metadata) as file:
+                yield file.read_row_groups(groups, columns=names)
+
+    def learn(self, rows: pa.Table) -> None:
+        """Nothing to learn: the file says what its columns hold."""
+
+    def finish(self, table: pa.Table) -> pa.Table:
+        return table
+
+
+def _refuse_other(path: Path) -> None:
+    """Say what is wrong in the cases people meet, before the library says it in its words."""
+    with path.open("rb") as file:
+        head = file.read(len(_MAGIC))
+        file.seek(-min(path.stat().st_size, len(_MAGIC)), 2)
+        tail = file.read()
+    if head != _MAGIC:
+        raise SourceUnreadable(f"{path}: not Parquet: the content is {signature(head) or 'other'}")
+    if tail != _MAGIC:
+        raise SourceUnreadable(
+            f"{path}: the end of the Parquet file is missing: it is cut off or still being written"
+        )
+
+
+def _groups(file: pq.ParquetFile, gate: Gate) -> list[int]:
+    """The row groups that may hold rows for the gate; the others are remembered by it."""
+    everything = range(file.num_row_groups)
+    if gate.column is None or gate.column not in file.schema_arrow.names or gate.takes_all:
+        return list(everything)
+    kind = file.schema_arrow.field(gate.column).type
+    return [i for i in everything if not _passed_over(file, i, gate, kind)]
+
+
+def _passed_over(file: pq.ParquetFile, group: int, gate: Gate, kind: pa.DataType) -> bool:
+    metadata = file.metadata.row_group(group)
+    for index in range(metadata.num_columns):
+        column = metadata.column(index)
+        if column.path_in_schema == gate.column:
+            bounds = _bounds(file.metadata.schema.column(index), column.statistics, kind)
+            if bounds is not None:
+                rows, nulls = metadata.num_rows, column.statistics.null_count
+                return gate.passes_over_range(bounds, rows, nulls)
+    return gate.passes_over(file.read_row_group(group, columns=[gate.column]))
+
+
+def _bounds(described: Any, statistics: Any, kind: pa.DataType) -> pa.ChunkedArray | None:
+    """Lowest and highest time of a row group; None when the file does not say.
+
+    Raw integers, because the library's own way to a datetime needs pandas for nanoseconds.
+    """
+    if statistics is None or not statistics.has_min_max or not statistics.has_null_count:
+        return None
+    raw = pa.array([statistics.min_raw, statistics.max_raw])
+    if pa.types.is_date32(kind):
+        return pa.chunked_array([raw.cast(pa.int32()).cast(kind)])
+    if not pa.types.is_timestamp(kind) or described.physical_type != "INT64":
+        return None
+    unit = _UNITS.get(json.loads(described.logical_type.to_json()).get("timeUnit", ""))
+    return pa.chunked_array([raw.cast(pa.timestamp(unit, kind.tz))]) if unit else None
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))

@@ -1,0 +1,105 @@
+"""What every file format promises, and how its failures are told to people."""
+
+import csv
+import gzip
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Protocol, cast
+
+import pyarrow as pa
+
+from monitor.errors import SourceUnreadable
+from monitor.tables.gate import Gate
+
+_SIGNATURES = (
+    (b"PAR1", "Parquet"),
+    (b"ARROW1", "Arrow"),
+    (b"\x1f\x8b", "gzip"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"\xff\xfe", "UTF-16 text"),
+    (b"\xfe\xff", "UTF-16 text"),
+)
+
+
+class Format(Protocol):
+    """One file format with its settings, for all files of one dataset."""
+
+    def batches(
+        self, path: Path, columns: Sequence[str] | None, gate: Gate, *, whole: bool
+    ) -> Iterator[pa.Table]:
+        """The file's rows in stored order; first of all an empty table of all its columns.
+
+        Columns that are not in `columns` (None is all) may be left out, and rows that the gate
+        does not want may be passed over when the gate has remembered them. `whole`: everything
+        will be held anyway, so large pieces are welcome. Raises what `reading` understands.
+        """
+
+    def learn(self, rows: pa.Table) -> None:
+        """Look at rows that came in, whether or not they are kept."""
+
+    def finish(self, table: pa.Table) -> pa.Table:
+        """Settle what only all rows together can tell, such as the types of text columns."""
+
+
+class Growing(Exception):
+    """The last line is still being written; everything before it was read."""
+
+
+@contextmanager
+def reading(path: Path, name: str) -> Iterator[None]:
+    """Every way in which a file can be unreadable, as SourceUnreadable naming the file.
+
+    A file that vanished stays a FileNotFoundError: the caller knows whether that is normal.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise SourceUnreadable(f"{path}: the gzip data is cut off or corrupt: {error}") from None
+    except UnicodeError as error:
+        raise SourceUnreadable(
+            f"{path}: not text in the expected encoding: {error}",
+            hint="set `csv: {encoding: ...}` to the encoding the file was written in",
+        ) from None
+    except (pa.ArrowException, csv.Error, OSError) as error:
+        raise SourceUnreadable(f"{path}: not readable as {name}: {_told(error)}") from None
+
+
+def refuse_empty(path: Path) -> None:
+    """Raise SourceUnreadable for a file of no bytes."""
+    if path.stat().st_size == 0:
+        raise SourceUnreadable(f"{path} is empty (0 bytes)")
+
+
+def refuse_repeated(path: Path, names: Sequence[str]) -> None:
+    """Raise SourceUnreadable when two columns have the same name."""
+    repeated = [repr(name) for name, times in Counter(names).items() if times > 1]
+    if repeated:
+        raise SourceUnreadable(f"{path}: two columns have the same name: {', '.join(repeated)}")
+
+
+def signature(head: bytes) -> str | None:
+    """What the first bytes of a file say it is, when they say anything."""
+    return next((name for magic, name in _SIGNATURES if head.startswith(magic)), None)
+
+
+def open_text(path: Path, name: str) -> BinaryIO:
+    """The bytes of a text file, unpacked when its name ends in .gz; refuses other formats."""
+    refuse_empty(path)
+    with path.open("rb") as file:
+        head = file.read(8)
+    packed = path.suffix.lower() == ".gz"
+    found = signature(head)
+    if packed and found != "gzip":
+        raise SourceUnreadable(f"{path}: named .gz, but the content is not gzip")
+    if found and not packed and not found.startswith("UTF-16"):
+        raise SourceUnreadable(f"{path}: not {name}: the content is {found}")
+    return cast(BinaryIO, gzip.open(path, "rb")) if packed else path.open("rb")
+
+
+def _told(error: Exception) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__
