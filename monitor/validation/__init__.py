@@ -1,0 +1,1 @@
+"""VALIDATE: a sample held against an expectation suite; Great Expectations lives here alone."""
