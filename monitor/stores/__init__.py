@@ -1,0 +1,1 @@
+"""REMEMBER: checks, findings, episodes, outbox and references; one kind of store per file."""

@@ -1,0 +1,237 @@
+"""The database under the SQL store: its address, its locks, its errors in our words, its schema."""
+
+import json
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from monitor.errors import ConfigError, StoreConflict, StoreUnavailable
+
+HEAD = "0001"  # the newest step in migrations/versions
+VERSION_TABLE = "monitor_schema_version"
+MIGRATIONS = Path(__file__).parent / "migrations"
+_MIGRATION_LOCK = 7_364_917_205  # any number, as long as every process takes the same
+_WAIT_S = 10  # for a lock or a server, unless the URL says otherwise
+
+
+class Database:
+    """One database at its newest schema. Every block of `writing` is one transaction."""
+
+    def __init__(self, url: str, root: Path) -> None:
+        """Open it; relative SQLite paths are relative to `root`.
+
+        Raises ConfigError when the URL cannot be used, StoreUnavailable when the database cannot.
+        """
+        self._url = _address(url, root)
+        self._reader = _engine(self._url)
+        self._writer = self._reader.execution_options(begin="BEGIN IMMEDIATE")
+        try:
+            with self._told():
+                self._prepare()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self._reader.dispose()
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """One transaction, committed at the end and undone by any error."""
+        with self._told(), self._writer.begin() as db:
+            yield db
+
+    def rows(self, query: sa.Select[Any]) -> Sequence[sa.RowMapping]:
+        with self._told(), self._reader.connect() as db:
+            try:
+                return db.execute(query).mappings().all()
+            except ValueError as error:  # a cell that is not what its table says it is
+                raise StoreUnavailable(f"{self.place} holds a damaged row: {error}") from None
+
+    @property
+    def place(self) -> str:
+        """Where the database is, for messages: without user, password and options."""
+        if self._url.get_backend_name() == "sqlite":
+            return str(self._url.database)
+        return self._url.set(username=None, password=None, query={}).render_as_string()
+
+    def _prepare(self) -> None:
+        """Bring the schema up to date; processes that open the database together take turns."""
+        if self._reader.dialect.name == "sqlite":
+            _use_write_ahead_log(self._reader)
+        with self._reader.connect() as db:
+            if _version(db) == HEAD:
+                return
+        with self._writer.begin() as db:
+            if db.dialect.name == "postgresql":
+                db.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+            _upgrade(db, self.place)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn the database's errors into ours: one line, no statement, no secret."""
+        try:
+            yield
+        except sa.exc.IntegrityError as error:
+            raise StoreConflict(
+                f"{self.place} was changed by another process: {self._reason(error)}",
+                hint="read it again and decide anew",
+            ) from None
+        except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
+            reason = self._reason(error)
+            raise StoreUnavailable(
+                f"the store {self.place} cannot be used: {reason}", hint=_hint(reason)
+            ) from None
+
+    def _reason(self, error: sa.exc.SQLAlchemyError) -> str:
+        lines = str(getattr(error, "orig", None) or error).strip().splitlines()
+        text = lines[0] if lines else type(error).__name__
+        secrets = [str(self._url.password or "")]
+        secrets += [str(value) for key, value in self._url.query.items() if "pass" in key]
+        for secret in filter(None, secrets):
+            text = text.replace(secret, "***")
+        return text
+
+
+# --- Address ---
+
+
+def _address(url: str, root: Path) -> sa.URL:
+    """The URL, parsed; a SQLite path made absolute. No message repeats it: it may hold a secret."""
+    try:
+        address = sa.make_url(url)
+        backend = address.get_backend_name()
+    except (sa.exc.ArgumentError, ValueError):
+        raise _wrong_address("the address of the store cannot be read") from None
+    if backend not in ("sqlite", "postgresql"):
+        raise _wrong_address(f"there is no SQL store for {backend}://")
+    return _file_address(address, root) if backend == "sqlite" else address
+
+
+def _file_address(address: sa.URL, root: Path) -> sa.URL:
+    name = str(address.database or "")
+    if name.startswith("file:"):
+        return address
+    if name in ("", ":memory:"):
+        raise ConfigError("this SQLite store would live in memory only", hint="write memory://")
+    path = root / Path(name).expanduser()
+    if not path.parent.is_dir():
+        raise StoreUnavailable(
+            f"there is no folder {path.parent} for the store {path.name}", hint="make the folder"
+        )
+    return address.set(database=str(path.absolute()))
+
+
+def _wrong_address(what: str) -> ConfigError:
+    return ConfigError(
+        what, hint="write sqlite:///monitor.db or postgresql+psycopg://user:password@host/name"
+    )
+
+
+def _engine(address: sa.URL) -> sa.Engine:
+    """An engine that has not connected yet."""
+    is_file = address.get_backend_name() == "sqlite"
+    patience = "timeout" if is_file else "connect_timeout"
+    try:
+        engine = sa.create_engine(
+            address,
+            json_serializer=_json_text,
+            pool_pre_ping=not is_file,  # a server may have restarted
+            connect_args={} if patience in address.query else {patience: _WAIT_S},
+        )
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"a store at {address.drivername}:// needs {error.name}, which is not installed",
+            hint=f"install {error.name}",
+        ) from None
+    except sa.exc.ArgumentError:
+        raise _wrong_address(f"no driver answers to {address.drivername}://") from None
+    if is_file:
+        sa.event.listen(engine, "connect", _configure_sqlite)
+        sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _json_text(value: Any) -> str:
+    return json.dumps(value, allow_nan=False, separators=(",", ":"))
+
+
+# --- SQLite ---
+
+
+def _configure_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves, and which kind
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA synchronous=FULL")  # what was sent must not be forgotten
+
+
+def _begin_sqlite(db: sa.Connection) -> None:
+    if begin := db.get_execution_options().get("begin", "BEGIN"):
+        db.exec_driver_sql(begin)
+
+
+def _use_write_ahead_log(engine: sa.Engine) -> None:
+    """The file remembers the mode. SQLite does not queue for this lock, so we ask again."""
+    give_up = time.monotonic() + _WAIT_S
+    with engine.execution_options(begin=None).connect() as db:  # not within a transaction
+        while db.exec_driver_sql("PRAGMA journal_mode").scalar() != "wal":
+            try:
+                db.exec_driver_sql("PRAGMA journal_mode=WAL")
+                return  # or not taken: a file system without shared memory; slower, not wrong
+            except sa.exc.OperationalError:
+                if time.monotonic() > give_up:
+                    raise
+                time.sleep(0.02)
+
+
+_HINTS = {
+    "locked": "another process is holding it; try again when that one is done",
+    "not a database": "restore it from a backup, or move it away to start anew",
+    "malformed": "restore it from a backup, or move it away to start anew",
+    "unable to open": "may this user read and write the file and its folder?",
+    "readonly": "may this user write the file and its folder?",
+    "already exists": "it belongs to something else; give the store a database of its own",
+    "full": "free some space",
+}
+
+
+def _hint(reason: str) -> str:
+    for sign, hint in _HINTS.items():
+        if sign in reason:
+            return hint
+    return "is the server running, and may this user connect to this database?"
+
+
+# --- Schema ---
+
+
+def _version(db: sa.Connection) -> str | None:
+    if not sa.inspect(db).has_table(VERSION_TABLE):
+        return None
+    versions = sa.table(VERSION_TABLE, sa.column("version_num", sa.Text))
+    return db.execute(sa.select(versions.c.version_num)).scalar()
+
+
+def _upgrade(db: sa.Connection, place: str) -> None:
+    """Take the steps that are missing, inside the caller's transaction."""
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    config = Config(attributes={"connection": db, "version_table": VERSION_TABLE})
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    known = {step.revision for step in ScriptDirectory.from_config(config).walk_revisions()}
+    version = _version(db)
+    if version is not None and version not in known:
+        raise StoreUnavailable(
+            f"{place} was written by a newer version: its schema is {version}, "
+            f"this version knows up to {HEAD}",
+            hint="update drift-monitor",
+        )
+    command.upgrade(config, "head")

@@ -1,0 +1,199 @@
+"""The tables of the SQL store: what the steps in migrations/ arrive at."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Column, Index, Integer, MetaData, Table, UniqueConstraint
+
+from monitor.core.wire import plain
+
+
+class Moment(sa.types.TypeDecorator[datetime]):
+    """An instant: in UTC on the way in and on the way out."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError(f"{value} has no time zone")
+        return value and value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Words(sa.types.TypeDecorator[str]):
+    """Text from anywhere: what databases refuse (NUL, half a surrogate pair) is replaced."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        if value is None:
+            return None
+        text = str(value).encode("utf-8", "replace").decode()
+        return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+class Plain(sa.types.TypeDecorator[Any]):
+    """Plain JSON."""
+
+    impl = sa.JSON
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> Any:
+        return plain(value)
+
+
+tables = MetaData()
+
+
+def _key(name: str) -> Column[Any]:
+    return Column(name, Words, primary_key=True)
+
+
+def _must(name: str, kind: Any) -> Column[Any]:
+    return Column(name, kind, nullable=False)
+
+
+def _part_of_check() -> tuple[Any, ...]:
+    """A row that belongs to a check, numbered within it."""
+    owner = sa.ForeignKey("checks.id", ondelete="CASCADE")
+    return (
+        Column("check_id", Words, owner, primary_key=True),
+        Column("position", Integer, primary_key=True),
+    )
+
+
+references = Table(
+    "references",
+    tables,
+    _key("monitor"),
+    _key("version"),
+    _must("rank", Integer),  # the highest is the current one
+    _must("rows", sa.BigInteger),
+    _must("path", Words),
+    _must("kinds", Plain),
+    _must("dtypes", Plain),
+    _must("built_at", Moment),
+    _must("origin", Words),
+    UniqueConstraint("monitor", "rank", name="references_rank"),
+)
+
+WINDOW = ("monitor", "window_start", "window_end", "revision")
+checks = Table(
+    "checks",
+    tables,
+    _key("id"),
+    _must("monitor", Words),
+    _must("window_start", Moment),
+    _must("window_end", Moment),
+    _must("revision", Integer),
+    _must("verdict", Words),
+    _must("headline", Words),
+    _must("document", sa.JSON),  # wire.check_to_json: the check itself
+    Column("report", Words),
+    _must("stored_at", Moment),
+    UniqueConstraint(*WINDOW, name="checks_window"),
+    Index("checks_by_time", "window_start"),
+)
+
+findings = Table(  # a copy of what the document says, to be asked in SQL
+    "findings",
+    tables,
+    *_part_of_check(),
+    Column("column", Words),
+    _must("test", Words),
+    _must("verdict", Words),
+    Column("statistic", sa.Double),
+    Column("effect", sa.Double),
+    Column("p_value", sa.Double),
+    Column("p_tolerance", sa.Double),
+    Column("threshold", sa.Double),
+    Column("tolerance", sa.Double),
+    _must("rows_reference", sa.BigInteger),
+    _must("rows_current", sa.BigInteger),
+)
+
+expectation_results = Table(
+    "expectation_results",
+    tables,
+    *_part_of_check(),
+    _must("type", Words),
+    Column("column", Words),
+    _must("severity", Words),
+    Column("success", sa.Boolean),
+    Column("unexpected_rows", sa.BigInteger),
+    Column("unexpected_share", sa.Double),
+)
+
+episodes = Table(
+    "episodes",
+    tables,
+    _key("id"),
+    _must("monitor", Words),
+    _must("cause", Words),
+    _must("opened_by", Words),
+    _must("opened_at", Moment),
+    _must("headline", Words),
+    _must("last_check", Words),
+    Column("worst", sa.Double),  # NULL: beyond measure
+    _must("columns", Plain),
+    _must("breaches", Integer),
+    Column("resolved_by", Words),
+    Column("resolved_at", Moment),
+    Column("retrain_request", Words),
+    Index("episodes_by_time", "monitor", "opened_at"),
+)
+OPEN = episodes.c.resolved_by.is_(None)
+Index(
+    "episodes_open",
+    episodes.c.monitor,
+    episodes.c.cause,
+    unique=True,
+    sqlite_where=OPEN,
+    postgresql_where=OPEN,
+)
+
+retrain_requests = Table(
+    "retrain_requests",
+    tables,
+    _key("id"),
+    _must("monitor", Words),
+    Column("check", Words),
+    Column("episode", Words),
+    _must("reasons", Plain),
+    _must("reference_version", Words),
+    Column("window_start", Moment),
+    Column("window_end", Moment),
+    _must("requested_at", Moment),
+    _must("state", Words),
+    Index("retrain_requests_by_time", "monitor", "requested_at"),
+)
+
+outbox = Table(
+    "outbox",
+    tables,
+    Column("place", Integer, primary_key=True),  # in the order of arrival
+    _must("id", Words),
+    _must("channel", Words),
+    _must("monitor", Words),
+    _must("kind", Words),
+    _must("payload", Plain),
+    _must("created_at", Moment),
+    Column("episode", Words),
+    _must("state", Words),
+    _must("attempts", Integer),
+    Column("next_at", Moment),
+    Column("claimed_until", Moment),  # the lease of whoever is sending it
+    Column("sent_at", Moment),
+    Column("failed_at", Moment),
+    _must("error", Words),
+    _must("receipt", Plain),
+    UniqueConstraint("id", name="outbox_id"),
+    Index("outbox_line", "state", "episode", "channel"),
+)
