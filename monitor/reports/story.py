@@ -1,0 +1,270 @@
+"""What a report says before it is drawn: the main causes, since when, and each column in words."""
+
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from statistics import median
+
+from markupsafe import Markup
+
+from monitor.core.records import (
+    Check,
+    ColumnResult,
+    ExpectationResult,
+    Finding,
+    Severity,
+    Verdict,
+)
+from monitor.reports import bars, evidence, picture, words
+
+MOST_PAST = 30
+_BAD = (Verdict.DRIFTED, Verdict.VIOLATED, Verdict.UNDECIDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One reason for the verdict: what it is about, one sentence, one picture."""
+
+    name: str
+    about: str  # number column, critical expectation, whole window
+    state: Verdict
+    sentence: str
+    picture: Markup
+    lines: tuple[str, ...] = ()
+    since: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A check as the page tells it."""
+
+    check: Check
+    past: tuple[Check, ...]  # oldest first, without this one
+    past_columns: tuple[Mapping[str, ColumnResult], ...]  # by name, one entry a past check
+    zone: tzinfo
+    named: bool  # whether levels and examples may be shown
+
+    @property
+    def sides(self) -> tuple[str, str]:
+        """What the two sides are called: two bare files are no training and no window."""
+        return ("training", "window") if self.check.monitor else ("reference", "current")
+
+    def causes(self) -> list[Cause]:
+        """The main causes, broken expectations first, then the window, then the columns."""
+        found = [*self._expectation_causes(), *self._dataset_causes()]
+        columns = self.check.causes() if found or self.check.causes() else self._nearest()
+        return [*found, *(self._column_cause(column) for column in columns)]
+
+    def _expectation_causes(self) -> list[Cause]:
+        """Failed critical expectations, one cause a column however many of them it fails."""
+        results = self.check.expectations.results if self.check.expectations else ()
+        undecided = self.check.verdict is Verdict.UNDECIDED
+        wanted = [
+            r for r in results
+            if r.severity is Severity.CRITICAL
+            and (r.success is False or (r.success is None and undecided))
+        ]  # fmt: skip
+        groups: dict[str, list[ExpectationResult]] = {}
+        for result in sorted(wanted, key=lambda r: -(r.unexpected_share or 0.0)):
+            groups.setdefault(result.column or result.type, []).append(result)
+        return [self._expectation_cause(group) for group in groups.values()]
+
+    def _expectation_cause(self, group: Sequence[ExpectationResult]) -> Cause:
+        first, *others = group
+        more = words.plural(len(others), "more expectation") + " failed too." if others else ""
+        return Cause(
+            name=first.column or "the table",
+            about=f"critical expectation: {words.expectation(first.type)}",
+            state=Verdict.UNDECIDED if first.success is None else Verdict.VIOLATED,
+            sentence=first.reason,
+            picture=expectation_picture(first),
+            lines=tuple(line for line in (rows_broken(first), more) if line),
+        )
+
+    def _dataset_causes(self) -> list[Cause]:
+        return [
+            Cause(
+                name=words.label(finding.test),
+                about="whole window",
+                state=finding.verdict,
+                sentence=finding.reason,
+                picture=self._dataset_picture(finding),
+                lines=self._usual_rows() if finding.test == "volume" else (),
+            )
+            for finding in self.check.dataset.findings
+            if finding.verdict in _BAD
+        ]
+
+    def _dataset_picture(self, finding: Finding) -> Markup:
+        """What arrived against what was promised; rows against those of past checks."""
+        value, limit = finding.statistic, finding.threshold
+        if finding.test == "volume" and self.past:
+            rows = [check.sample.rows_in_window for check in (*self.past, self.check)]
+            return bars.sparkline(rows, line_at=limit)
+        if value is None or limit is None:
+            return Markup("")
+        if finding.test == "volume":
+            return bars.range_line(value, limit, None, " rows")
+        return bars.range_line(value, None, limit, " h" if finding.test == "freshness" else "")
+
+    def _usual_rows(self) -> tuple[str, ...]:
+        rows = [check.sample.rows_in_window for check in self.past]
+        if not rows:
+            return ()
+        now, usual = self.check.sample.rows_in_window, round(median(rows))
+        return (f"{words.count(now)} rows; the last {len(rows)} checks saw {words.count(usual)} "
+                "in the middle",)  # fmt: skip
+
+    def _column_cause(self, column: ColumnResult) -> Cause:
+        return Cause(
+            name=column.name,
+            about=evidence.about(column),
+            state=column.verdict,
+            sentence=column.reason,
+            picture=picture.column_picture(column, named=self.named, sides=self.sides),
+            lines=(*evidence.missing_line(column), *self.effects(column)),
+            since=self.column_since(column),
+        )
+
+    def _nearest(self) -> list[ColumnResult]:
+        """Nothing broke: the columns that came closest to their tolerance."""
+        compared = [c for c in self.check.columns if c.compared and c.strength > 0]
+        return sorted(compared, key=lambda c: -c.importance * c.strength)[:3]
+
+    def since(self) -> str:
+        """How long the verdict has been what it is."""
+        state = self.check.verdict
+        run = _run([past.verdict is state for past in self.past])
+        if not self.past:
+            return ""
+        if run == len(self.past):
+            return f"{state} in all of the last {len(self.past) + 1} checks"
+        if not run:
+            return f"new: the check before said {self.past[-1].verdict}"
+        return f"{state} for {run + 1} checks, since {self.start(self.past[-run])}"
+
+    def column_since(self, column: ColumnResult) -> str:
+        """How long a column has been drifted."""
+        if column.verdict is not Verdict.DRIFTED or not self.past:
+            return ""
+        then = [columns.get(column.name) for columns in self.past_columns]
+        run = _run([c is not None and c.verdict is Verdict.DRIFTED for c in then])
+        if not run:
+            return "Not drifted in the check before."
+        return f"Drifted for {run + 1} checks, since {self.start(self.past[-run])}."
+
+    def start(self, check: Check) -> str:
+        """The day a check is about."""
+        return self.date(check.window.start if check.window else check.made_at)
+
+    def date(self, moment: datetime | None) -> str:
+        return words.day(moment, self.zone) if moment else "an earlier check"
+
+    def moment(self, moment: datetime) -> str:
+        return words.moment(moment, self.zone)
+
+    def when(self, check: Check) -> str:
+        """The window of a check in words."""
+        if check.window:
+            return words.window(check.window, self.zone)
+        return self.date(check.made_at) if check.made_at else "no window"
+
+    def spark(self, column: ColumnResult) -> Markup:
+        """Past strengths of a column up to this check; the line is the tolerance."""
+        then = [columns.get(column.name) for columns in self.past_columns]
+        strengths = [
+            c.strength if c is not None and c.verdict is not Verdict.UNDECIDED else None
+            for c in (*then, column)
+        ]
+        return bars.sparkline(strengths)
+
+    def effects(self, column: ColumnResult) -> list[str]:
+        """What changed in a column, in its own units."""
+        lines = evidence.level_lines(column, named=self.named) if column.shape else []
+        return [*evidence.number_lines(column), *lines]
+
+    def tally(self) -> str:
+        """How the strip of past checks reads in words."""
+        states = [check.verdict for check in (*self.past, self.check)]
+        counts = [f"{states.count(state)} {state}" for state in Verdict if state in states]
+        return f"Of {len(states)} checks: {', '.join(counts)}."
+
+    def open_expectations(self) -> list[ExpectationResult]:
+        """What failed or could not be evaluated, the most severe first."""
+        results = self.check.expectations.results if self.check.expectations else ()
+        order = list(Severity)
+        return sorted(
+            (r for r in results if r.success is not True),
+            key=lambda r: (order.index(r.severity), r.success is None, -(r.unexpected_share or 0)),
+        )
+
+    def command(self) -> str:
+        """How to make this check again."""
+        given = self.check.setup.get("command")
+        if isinstance(given, str):
+            return given
+        name, span = self.check.monitor, self.check.window
+        if name is None or span is None:
+            return ""
+        start, end = span.start.isoformat(), span.end.isoformat()
+        return f"monitor backfill {shlex.quote(name)} --from {start} --to {end} --again"
+
+    def columns_to_show(self) -> list[ColumnResult]:
+        """Drifted, then watched columns, the most telling first."""
+        watched = [c for c in self.check.columns if c.verdict is Verdict.WATCH and c.compared]
+        watched.sort(key=lambda c: -c.importance * c.strength)
+        return [*self.check.causes(), *watched]
+
+    def undecided(self) -> list[ColumnResult]:
+        return [c for c in self.check.columns if c.verdict is Verdict.UNDECIDED and c.compared]
+
+    def unchanged(self) -> list[ColumnResult]:
+        calm = [c for c in self.check.columns if c.verdict is Verdict.PASSED and c.compared]
+        return sorted(calm, key=lambda c: -c.importance * c.strength)
+
+    def not_compared(self) -> list[ColumnResult]:
+        return [c for c in self.check.columns if not c.compared]
+
+
+def told(check: Check, history: Sequence[Check], *, zone: tzinfo, named: bool) -> Story:
+    """The story of a check; only the newest past checks are kept."""
+    past = tuple(history)[-MOST_PAST:]
+    by_name = tuple({column.name: column for column in other.columns} for other in past)
+    return Story(check, past, by_name, zone, named)
+
+
+def expectation_picture(result: ExpectationResult) -> Markup:
+    """How many rows broke an expectation, or where the observed value lies."""
+    if result.unexpected_share is not None and math.isfinite(result.unexpected_share):
+        return bars.share_bar(result.unexpected_share)
+    expected = result.expected if isinstance(result.expected, Mapping) else {}
+    low, high = _real(expected.get("min_value")), _real(expected.get("max_value"))
+    observed = _real(result.observed)
+    if observed is None or (low is None and high is None):
+        return Markup("")
+    return bars.range_line(observed, low, high)
+
+
+def _real(value: object) -> float | None:
+    """A finite float, or None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if abs(value) < 1e300 else None
+
+
+def rows_broken(result: ExpectationResult) -> str:
+    """The share and number of rows that broke an expectation."""
+    if result.unexpected_share is None or not math.isfinite(result.unexpected_share):
+        return ""
+    told = f"{words.share(result.unexpected_share)} of rows"
+    return f"{told} ({words.count(result.unexpected_rows)})" if result.unexpected_rows else told
+
+
+def _run(flags: Sequence[bool]) -> int:
+    """How many flags are set at the end."""
+    for length, flag in enumerate(reversed(flags)):
+        if not flag:
+            return length
+    return len(flags)
