@@ -1,0 +1,1 @@
+"""ALERT: one channel per file; the file name is the channel's name."""
