@@ -1,0 +1,1 @@
+"""Interactive pages for digging into a window: optional, and free to fail alone."""
