@@ -1,0 +1,1 @@
+"""The commands: thin, imported fast; each asks the rooms below for its work."""

@@ -1,0 +1,145 @@
+"""`monitor compare`: two datasets against each other, without any configuration."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from monitor.cli.options import (
+    DEFAULT_CONFIG,
+    ConfigPath,
+    ExitZero,
+    JsonTo,
+    Verbose,
+    listed,
+    pairs,
+)
+from monitor.cli.output import Output, write_file
+
+if TYPE_CHECKING:
+    from monitor.core.records import Check
+
+Text = str | None
+
+
+def register(app: typer.Typer) -> None:
+    app.command("compare")(compare)
+
+
+def compare(
+    reference: Annotated[str, typer.Argument(help="The training data: file, folder or pattern.")],
+    current: Annotated[str, typer.Argument(help="The new data: file, folder or pattern.")],
+    json_to: JsonTo = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report.")] = None,
+    suite: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A Great Expectations suite to hold to.")
+    ] = None,
+    tests: Annotated[Text, typer.Option(help="Tests, as ks,psi; by default by kind.")] = None,
+    tolerance: Annotated[
+        list[str], typer.Option(metavar="TEST=VALUE", help="Effects up to this do not matter.")
+    ] = [],  # noqa: B006 - typer reads defaults, it never changes them
+    must_see: Annotated[
+        list[str], typer.Option(metavar="TEST=VALUE", help="Effects this large must be seen.")
+    ] = [],  # noqa: B006
+    alpha: Annotated[float, typer.Option(help="False-alarm rate, 0 to 0.5.")] = 0.01,
+    p_value: Annotated[
+        float | None, typer.Option(help="Classical rule: drifted when p is at most this.")
+    ] = None,
+    threshold: Annotated[
+        list[str],
+        typer.Option(metavar="TEST=VALUE", help="Classical rule: drifted above this statistic."),
+    ] = [],  # noqa: B006
+    columns: Annotated[Text, typer.Option(help="Compare only these, as a,b.")] = None,
+    exclude: Annotated[Text, typer.Option(help="Do not compare these, as a,b.")] = None,
+    kind: Annotated[
+        list[str],
+        typer.Option(
+            metavar="COLUMN=KIND", help="number, category, boolean, time, text or id."
+        ),
+    ] = [],  # noqa: B006
+    time_column: Annotated[Text, typer.Option(help="The column with the time of a row.")] = None,
+    prediction: Annotated[Text, typer.Option(help="The column with the model's decision.")] = None,
+    probability: Annotated[Text, typer.Option(help="The column with the model's score.")] = None,
+    label: Annotated[Text, typer.Option(help="The column with the truth; may be absent.")] = None,
+    id: Annotated[Text, typer.Option(help="The column that names a row.")] = None,
+    sample: Annotated[int | None, typer.Option(help="Look at this many rows a side.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
+    separator: Annotated[str, typer.Option(help="Separator of CSV files.")] = ",",
+    encoding: Annotated[str, typer.Option(help="Encoding of CSV files.")] = "utf-8",
+    decimal: Annotated[str, typer.Option(help="Decimal mark of CSV files, . or ,")] = ".",
+    show_values: Annotated[
+        str, typer.Option(help="never, levels or all: what reports may show.")
+    ] = "levels",
+    exit_zero: ExitZero = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+    verbose: Verbose = False,
+) -> int:
+    """Compare REFERENCE with CURRENT; no configuration needed.
+
+    Exit codes: 0 passed, 1 drifted, 2 violated, 3 undecided, 64 asked wrongly, 70 a fault.
+    """
+    out = Output(json_to, verbose)
+    from monitor import api
+
+    result = api.compare(
+        reference,
+        current,
+        suite=suite,
+        tests=listed(tests),
+        tolerance=pairs(tolerance, "--tolerance", float),
+        must_see=pairs(must_see, "--must-see", float),
+        alpha=alpha,
+        p_value=p_value,
+        threshold=pairs(threshold, "--threshold", float) or None,
+        columns=listed(columns),
+        exclude=listed(exclude),
+        kinds=pairs(kind, "--kind", str),
+        time_column=time_column,
+        prediction=prediction,
+        probability=probability,
+        label=label,
+        id=id,
+        sample=sample,
+        seed=seed,
+        show_values=show_values,
+        csv={"separator": separator, "encoding": encoding, "decimal": decimal},
+    )
+    tell(out, result.check)
+    if html is not None:
+        write_file(html, result.html())
+        out.say(f"report: {html}")
+    out.document(result.to_dict())
+    return 0 if exit_zero else result.exit_code
+
+
+def tell(out: Output, check: "Check") -> None:
+    """A check in a few lines: the sentence, what fired, what could not be judged."""
+    out.say(check.headline)
+    rows: list[tuple[Any, ...]] = [
+        (f"  {c.verdict}", c.name, c.reason)
+        for c in sorted(check.columns, key=lambda c: -c.importance * c.strength)
+        if c.verdict != "passed"
+    ]
+    results = check.expectations.results if check.expectations else ()
+    rows += [
+        (f"  {_outcome(r.success)} ({r.severity})", r.column or "", r.reason)
+        for r in results
+        if not r.success
+    ]
+    rows += [
+        (f"  {f.verdict}", f.test, f.reason)
+        for f in check.dataset.findings
+        if f.verdict != "passed"
+    ]
+    told = {(n.column, n.kind) for n in check.notices if n.kind == "column_watch"}
+    rows += [
+        ("  notice", n.column or "", n.text)
+        for n in check.notices
+        if (n.column, n.kind) not in told
+    ]
+    if rows:
+        out.table(rows)
+
+
+def _outcome(success: bool | None) -> str:
+    return "undecided" if success is None else "failed"

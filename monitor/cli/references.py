@@ -1,0 +1,103 @@
+"""`monitor reference`: build, list and show the frozen pictures of the training data."""
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from monitor.cli.monitors import open_configured
+from monitor.cli.options import DEFAULT_CONFIG, ConfigPath, JsonTo, Names, Verbose
+from monitor.cli.output import Output
+from monitor.errors import AskedWrongly
+
+if TYPE_CHECKING:
+    from monitor.ports import StoredReference
+
+commands = typer.Typer(no_args_is_help=True, help="The frozen pictures of the training data.")
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(commands, name="reference")
+
+
+@commands.command("build")
+def build(
+    name: Names,
+    json_to: JsonTo = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+    verbose: Verbose = False,
+) -> int:
+    """Freeze the configured reference of monitor NAME as the current version."""
+    out = Output(json_to, verbose)
+    with open_configured(config) as service:
+        maker = service.reference_maker(service.settings.monitor(name))
+        if maker is None:
+            raise AskedWrongly(
+                f"monitor {name} has no reference", hint="configure `reference: PATH`"
+            )
+        stored = maker.build(service.store, service.clock).stored
+        out.say(f"{name}: {stored.version}, {stored.rows} rows from {stored.origin}")
+        out.document(_document(stored, current=True))
+    return 0
+
+
+@commands.command("list")
+def list_versions(
+    name: Names,
+    json_to: JsonTo = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+    verbose: Verbose = False,
+) -> int:
+    """List the versions of the reference of monitor NAME, newest first."""
+    out = Output(json_to, verbose)
+    with open_configured(config) as service:
+        service.settings.monitor(name)
+        versions = service.store.list_references(name)
+        current = service.store.current_reference(name)
+        at = current.version if current else ""
+        if not versions:
+            out.say(f"{name} has no reference yet; `monitor reference build {name}` makes one")
+        out.table([_row(v, v.version == at) for v in versions])
+        out.document([_document(v, current=v.version == at) for v in versions])
+    return 0
+
+
+@commands.command("show")
+def show(
+    name: Names,
+    json_to: JsonTo = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+    verbose: Verbose = False,
+) -> int:
+    """Show the current reference of monitor NAME and what each column was taken for."""
+    out = Output(json_to, verbose)
+    with open_configured(config) as service:
+        service.settings.monitor(name)
+        stored = service.store.current_reference(name)
+        if stored is None:
+            raise AskedWrongly(
+                f"{name} has no reference yet", hint=f"`monitor reference build {name}` makes one"
+            )
+        out.say(f"{stored.version}, {stored.rows} rows from {stored.origin}")
+        out.table([(f"  {c}", kind, stored.dtypes[c]) for c, kind in stored.kinds.items()])
+        out.document(_document(stored, current=True))
+    return 0
+
+
+def _row(stored: "StoredReference", current: bool) -> tuple[str, ...]:
+    mark = "current" if current else ""
+    built = f"{stored.built_at:%Y-%m-%d %H:%M}"
+    return stored.version[:19], mark, built, f"{stored.rows} rows", stored.origin
+
+
+def _document(stored: "StoredReference", *, current: bool) -> dict[str, Any]:
+    return {
+        "monitor": stored.monitor,
+        "version": stored.version,
+        "current": current,
+        "rows": stored.rows,
+        "origin": stored.origin,
+        "built_at": stored.built_at.isoformat(),
+        "columns": {
+            c: {"kind": kind, "dtype": stored.dtypes[c]} for c, kind in stored.kinds.items()
+        },
+    }

@@ -1,0 +1,122 @@
+"""The frozen picture of the training data: built once, versioned, never replaced in silence."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from monitor.core.kinds import decide_kind
+from monitor.core.records import Kind, ReferenceInfo, Window
+from monitor.errors import AskedWrongly, ReferenceChanged
+from monitor.ports import Clock, Sample, Snapshots, Source, Store, StoredReference
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """A frozen version together with its rows."""
+
+    stored: StoredReference
+    sample: Sample
+
+    @property
+    def info(self) -> ReferenceInfo:
+        return ReferenceInfo(self.stored.version, self.stored.rows)
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        return {name: Kind(kind) for name, kind in self.stored.kinds.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceMaker:
+    """What a monitor's reference is made of: a file of its own, or a range of production."""
+
+    monitor: str
+    source: Source
+    location: str  # for people: the configured path
+    window: Window | None  # the range of production; None for a file
+    kinds: Mapping[str, Kind]  # as configured; these win over what the values say
+    snapshots: Snapshots
+
+    def build(self, store: Store, clock: Clock) -> Reference:
+        """Read the rows, decide the kinds, freeze both as the current version."""
+        sample = self._read()
+        version, path = self._freeze(sample)
+        stored = self._picture(sample, version, path, clock)
+        store.add_reference(stored)
+        return Reference(stored, sample)
+
+    def preview(self, clock: Clock) -> Reference:
+        """What `build` would freeze, frozen nowhere."""
+        sample = self._read()
+        return Reference(self._picture(sample, "unfrozen", self.location, clock), sample)
+
+    def load(self, store: Store, clock: Clock, kept: Reference | None = None) -> Reference:
+        """The current version with its rows; built on first use. Rows of `kept` are not read again.
+
+        Raises ReferenceChanged when the file is not the one that was frozen: never silently.
+        """
+        stored = store.current_reference(self.monitor)
+        if stored is None:
+            return self.build(store, clock)
+        source = self.source if self.window is None else self.snapshots.source(stored.path)
+        found = source.fingerprint()
+        moved = self.window is not None and stored.origin != self._origin()
+        if found != stored.version or moved:
+            raise ReferenceChanged(
+                f"the reference of {self.monitor} is not the one that was frozen on "
+                f"{stored.built_at:%Y-%m-%d}: {stored.origin} was {_short(stored.version)}, "
+                f"now {self._origin()} is {_short(found)}",
+                hint=f"`monitor reference build {self.monitor}` accepts it as a new version",
+            )
+        if kept is not None and kept.stored == stored:
+            return kept
+        return Reference(stored, source.read())
+
+    def _read(self) -> Sample:
+        sample = self.source.read(self.window)
+        if not sample.info.rows:
+            raise AskedWrongly(
+                f"the reference of {self.monitor} has no rows: {self.location}",
+                hint="a reference needs the rows the model was trained on",
+            )
+        return sample
+
+    def _picture(self, sample: Sample, version: str, path: str, clock: Clock) -> StoredReference:
+        decided = {name: decide_kind(column).kind for name, column in sample.columns.items()}
+        return StoredReference(
+            monitor=self.monitor,
+            version=version,
+            rows=sample.info.rows,
+            path=path,
+            kinds={name: str(self.kinds.get(name, kind)) for name, kind in decided.items()},
+            dtypes={name: column.dtype for name, column in sample.columns.items()},
+            built_at=clock(),
+            origin=self._origin(),
+        )
+
+    def _freeze(self, sample: Sample) -> tuple[str, str]:
+        """Version and location: the file's own, or a snapshot of the range."""
+        if self.window is None:
+            return self.source.fingerprint(), self.location
+        path = self.snapshots.write(self.monitor, sample)
+        return self.snapshots.source(path).fingerprint(), path
+
+    def _origin(self) -> str:
+        if self.window is None:
+            return self.location
+        return (
+            f"{self.location} from {self.window.start.isoformat()} to {self.window.end.isoformat()}"
+        )
+
+
+def require_columns(reference: Reference, names: Mapping[str, object]) -> None:
+    """AskedWrongly when configuration speaks of columns the reference does not have."""
+    unknown = [name for name in names if name not in reference.stored.kinds]
+    if unknown:
+        raise AskedWrongly(
+            f"monitor {reference.stored.monitor}: no column named {', '.join(unknown)} in the "
+            f"reference; there are: {', '.join(reference.stored.kinds)}"
+        )
+
+
+def _short(version: str) -> str:
+    return version[: len("sha256:") + 12]
