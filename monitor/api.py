@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from monitor import wiring
+from monitor import briefing, wiring
 from monitor.check import Look, Timings, Watch, decide, look_at
 from monitor.core import wire
 from monitor.core.comparison import Plan
@@ -136,7 +136,7 @@ def plan_of(asked: Question) -> Plan:
         threshold=asked.threshold,
     )
     return Plan(
-        tests=wiring.drift_tests((*asked.tests, *rule.tolerance, *rule.must_see)),
+        tests=briefing.drift_tests((*asked.tests, *rule.tolerance, *rule.must_see)),
         chosen=tuple(asked.tests),
         rule=rule,
         only=tuple(asked.columns),
@@ -226,7 +226,7 @@ def _compare(before: Sample, now: Sample, asked: Question, plan: Plan, timings: 
         suite=str(asked.suite) if asked.suite else None,
         label=asked.label,
         show_values=asked.show_values,
-        setup=wiring.setup_of(plan),
+        setup=briefing.setup_of(plan),
     )
     if not before.info.rows:
         raise AskedWrongly("the reference has no rows", hint="it comes first, then the new data")

@@ -241,8 +241,15 @@ def decide(
         expectations=look.expectations,
         notices=look.notices,
         timings_s=timings,
-        setup=watch.setup,
+        setup={**watch.setup, **_reproduce(watch.name, window)},
     )
+
+
+def _reproduce(monitor: str, window: Window | None) -> dict[str, str]:
+    """The command that makes this check again."""
+    if window is None or not monitor:
+        return {}
+    return {"reproduce": f"monitor check {monitor} --at {window.start.isoformat()} --again"}
 
 
 def check_id(monitor: str, window: Window | None, revision: int) -> str:

@@ -1,23 +1,22 @@
 """The only file that joins sockets to adapters: Settings → a service that runs."""
 
 import hashlib
+import logging
+import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from monitor import catalogue
-from monitor.check import HISTORY, Tools, Watch, check_id, run_check
+from monitor.briefing import brief, known_kinds
+from monitor.check import HISTORY, Tools, run_check
 from monitor.core import episodes, messages
-from monitor.core.comparison import Plan
-from monitor.core.drift_socket import DriftTest, Rule
-from monitor.core.records import Kind, RetrainRequest, SampleInfo, Verdict, Window
+from monitor.core.records import RetrainRequest, Window
 from monitor.delivery import Delivery, Patience
-from monitor.errors import AskedWrongly, ConfigError
+from monitor.errors import AskedWrongly, ConfigError, StoreConflict
 from monitor.ports import (
     Draw,
     Notifier,
@@ -30,7 +29,7 @@ from monitor.ports import (
     Validator,
 )
 from monitor.posting import Endpoint
-from monitor.references import Reference, ReferenceMaker, require_columns
+from monitor.references import Reference, ReferenceMaker
 from monitor.settings import (
     MonitorSettings,
     RangeSettings,
@@ -40,26 +39,13 @@ from monitor.settings import (
 )
 
 DRIFT_SOCKET = "monitor.core.drift"
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+CONFLICTS = 3  # times a check is run again because another one changed its episodes meanwhile
 
 
 def now() -> datetime:
     """The clock of the running service."""
     return datetime.now(UTC)
-
-
-def drift_tests(named: Iterable[str] = ()) -> dict[str, DriftTest]:
-    """Every drift test by name; UnknownName when one of `named` is not among them."""
-    known = {name: _drift_test(name) for name in catalogue.names(DRIFT_SOCKET)}
-    for name in named:
-        if name not in known:
-            catalogue.load(DRIFT_SOCKET, name, "drift test")
-    return known
-
-
-@cache
-def _drift_test(name: str) -> DriftTest:
-    test: DriftTest = catalogue.load(DRIFT_SOCKET, name, "drift test")
-    return test
 
 
 def open_source(settings: SourceSettings, root: Path) -> Source:
@@ -102,18 +88,6 @@ def validator() -> Validator:
     return SuiteValidator()
 
 
-def setup_of(plan: Plan, **more: Any) -> dict[str, Any]:
-    """How a check was made, for the foot of its report: rule, tests, versions."""
-    rule = asdict(plan.rule)
-    libraries = ("drift-monitor", "numpy", "scipy", "pyarrow")
-    return {
-        "tests": list(plan.chosen) or "default of each kind",
-        "rule": {name: value for name, value in rule.items() if value not in (None, {})},
-        "versions": {name: version(name) for name in libraries},
-        **more,
-    }
-
-
 class Service:
     """Settings joined to adapters: checks windows, remembers, delivers.
 
@@ -146,21 +120,38 @@ class Service:
         if found is not None and not (again or dry_run):
             return found
         revision = found.revision + 1 if found is not None and again else 0
-        outcome = self._run(name, window, revision, dry_run=dry_run)
-        if not dry_run and not self.store.save(outcome):
-            return self._winner(name, window)
-        return StoredCheck(outcome.check, outcome.report, self.clock(), revision)
+        if dry_run:
+            outcome = self._run(name, window, revision, dry_run=True)
+            return StoredCheck(outcome.check, None, self.clock(), revision)
+        self._run_and_save(name, window, revision)
+        stored = self.store.find_check(name, window)
+        assert stored is not None, "a check that was saved, by whomever, is there"
+        return stored
 
-    def _winner(self, name: str, window: Window) -> StoredCheck:
-        """Another process stored this window first: its check is the check."""
-        found = self.store.find_check(name, window)
-        assert found is not None, f"{check_id(name, window, 0)} was refused and is not there"
-        return found
+    def _run_and_save(self, name: str, window: Window, revision: int) -> None:
+        """Run and store; when another process stored this window first, its check is the check.
 
-    def _run(self, name: str, window: Window, revision: int, *, dry_run: bool) -> Outcome:
+        Two windows of one monitor checked at once may both open the same episode: the store
+        refuses the second, which is then run again and finds the episode open.
+        """
+        for _ in range(CONFLICTS):
+            try:
+                self.store.save(self._run(name, window, revision))
+                return
+            except StoreConflict as error:
+                conflict = error
+        raise conflict
+
+    def _run(self, name: str, window: Window, revision: int, *, dry_run: bool = False) -> Outcome:
         settings = self.settings.monitor(name)
         reference = self._reference(settings, dry_run=dry_run)
-        watch = self.watch(settings, reference)
+        suite = settings.expectations
+        watch = brief(
+            settings,
+            reference,
+            suite=self.settings.path(suite) if suite else None,
+            channels=tuple(self._alert_channels()),
+        )
         tools = self._tools(settings, dry_run=dry_run)
         return run_check(watch, reference, window, tools, revision=revision)
 
@@ -184,33 +175,6 @@ class Service:
         base = self.settings.base_url.rstrip("/")
         return f"{base}/checks/{check_id}" if base else ""
 
-    def watch(self, settings: MonitorSettings, reference: Reference | None) -> Watch:
-        """A monitor's configuration as the story needs it; AskedWrongly where it makes no sense."""
-        if reference is not None:
-            require_columns(reference, _named_columns(settings))
-        plan = _plan(settings, reference)
-        suite = settings.expectations
-        return Watch(
-            name=settings.name,
-            plan=plan,
-            sample_rows=settings.sample.rows,
-            seed=settings.sample.seed,
-            suite=str(self.settings.path(suite)) if suite else None,
-            max_age=settings.freshness.max_age.duration if settings.freshness else None,
-            min_rows=settings.volume.min_rows if settings.volume else None,
-            label=settings.model.label,
-            show_values=settings.show_values,
-            explorer=settings.explorer if plan.tests and reference else "never",
-            channels=tuple(self._alert_channels()),
-            retrain=_retrain_policy(settings),
-            setup=setup_of(
-                plan,
-                window=str(settings.window),
-                sample={"rows": settings.sample.rows, "seed": settings.sample.seed},
-                expectations=suite,
-            ),
-        )
-
     def reference_maker(self, settings: MonitorSettings) -> ReferenceMaker | None:
         """How the reference of a monitor is made; None for a monitor of quality only."""
         from monitor.tables.snapshots import SnapshotFolder
@@ -228,7 +192,7 @@ class Service:
             source=open_source(made_of, self.settings.root),
             location=made_of.path,
             window=window,
-            kinds=_known_kinds(settings),
+            kinds=known_kinds(settings),
             snapshots=SnapshotFolder(
                 self.settings.root,
                 lambda path: open_source(SourceSettings(path=path), self.settings.root),
@@ -323,86 +287,21 @@ class Service:
         self.store.close()
 
 
-def open_service(path: Path, **more: Any) -> Service:
+def open_service(path: Path) -> Service:
     """The service that a monitor.yaml describes."""
-    return Service(load_settings(path), **more)
+    return Service(load_settings(path))
 
 
-def check_monitor(settings: MonitorSettings) -> None:
-    """Raise what can be known to be wrong with a monitor before any data is read."""
-    _plan(settings, None)
+def open_runner(path: str, log_level: int) -> Callable[[str, Window, bool], str]:
+    """What the worker process runs: checks one window and answers with the verdict."""
+    logging.basicConfig(stream=sys.stderr, format=LOG_FORMAT)
+    logging.getLogger("monitor").setLevel(log_level)
+    service = open_service(Path(path))
 
+    def run(name: str, window: Window, again: bool) -> str:
+        return str(service.check(name, window, again=again).check.verdict)
 
-def _plan(settings: MonitorSettings, reference: Reference | None) -> Plan:
-    drift = settings.drift
-    threshold = drift.threshold
-    named = (*drift.tests, *drift.tolerance, *drift.must_see)
-    if isinstance(threshold, Mapping):
-        named = (*named, *threshold)
-    return Plan(
-        tests=drift_tests(named),
-        chosen=drift.tests,
-        rule=Rule(
-            alpha=drift.alpha,
-            tolerance=dict(drift.tolerance),
-            must_see=dict(drift.must_see),
-            p_value=drift.p_value,
-            threshold=dict(threshold) if isinstance(threshold, Mapping) else threshold,
-        ),
-        only=drift.columns,
-        exclude=drift.exclude,
-        kinds={**(reference.kinds if reference else {}), **_known_kinds(settings)},
-        importance={name: c.importance for name, c in settings.columns.items()},
-        critical=frozenset(name for name, c in settings.columns.items() if c.critical),
-    )
-
-
-def _known_kinds(settings: MonitorSettings) -> dict[str, Kind]:
-    """Kinds that configuration states, in words or by a column's role."""
-    kinds = {name: c.kind for name, c in settings.columns.items() if c.kind is not None}
-    if settings.model.id:
-        kinds.setdefault(settings.model.id, Kind.ID)
-    if settings.production.time:
-        kinds.setdefault(settings.production.time, Kind.TIME)
-    return kinds
-
-
-def _named_columns(settings: MonitorSettings) -> dict[str, str]:
-    """Every column that configuration speaks of, and where; all must exist in the reference."""
-    model, retrain = settings.model, settings.retrain
-    named = dict.fromkeys(settings.columns, "columns")
-    named |= dict.fromkeys((*settings.drift.columns, *settings.drift.exclude), "drift")
-    roles = (model.prediction, model.probability, model.label, model.id)
-    named |= {name: "model" for name in roles if name}
-    for condition in retrain.when.any if retrain else ():
-        asked = condition.column or (condition.column_change and condition.column_change.column)
-        if asked:
-            named[asked] = "retrain"
-    return named
-
-
-def _retrain_policy(settings: MonitorSettings) -> episodes.RetrainPolicy | None:
-    retrain = settings.retrain
-    if retrain is None:
-        return None
-    conditions: list[episodes.Condition] = []
-    every = None
-    for asked in retrain.when.any:
-        if asked.drifted_share is not None:
-            conditions.append(episodes.drifted_share(asked.drifted_share))
-        elif asked.column is not None:
-            conditions.append(episodes.column_drifted(asked.column))
-        elif (moved := asked.column_change) is not None:
-            conditions.append(episodes.column_changed(moved.column, moved.statistic, moved.by))
-        elif asked.every is not None:
-            every = asked.every.duration
-    return episodes.RetrainPolicy(
-        conditions=tuple(conditions),
-        every=every,
-        unless=frozenset(Verdict(name) for name in retrain.unless),
-        confirm=retrain.confirm,
-        cooldown=retrain.cooldown.duration,
-    )
+    return run
 
 
 def _open_store(settings: Settings) -> Store:

@@ -112,7 +112,7 @@ def number(
         Verdict.PASSED: f"`{name}` is as it was in training.",
     }[verdict]
     missing = Finding(
-        "missing",
+        "missing_share",
         Verdict.PASSED,
         "Missing as often as in training.",
         0.0,
@@ -413,6 +413,11 @@ def empty() -> Check:
         DAY,
         setup=SETUP,
     )
+
+
+def nothing() -> Check:
+    """An empty window as a monitor without a promised volume sees it: no column, no finding."""
+    return replace(empty(), columns=(), dataset=DatasetResult(None, 0, 0))
 
 
 def bare() -> Check:

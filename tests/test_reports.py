@@ -25,6 +25,7 @@ CHECKS: list[Callable[[], Check]] = [
     fixtures.drifted,
     fixtures.violated,
     fixtures.empty,
+    fixtures.nothing,
     fixtures.bare,
     fixtures.passed,
     fixtures.hostile,

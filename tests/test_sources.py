@@ -6,6 +6,8 @@ import hashlib
 import io
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -118,7 +120,9 @@ WRITERS: dict[str, Writer] = {
     "arrow": write_arrow,
     "arrow stream": write_stream,
 }
+WITH_A_HEADER = {name: write for name, write in WRITERS.items() if "json" not in name}
 every_format = pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
+with_a_header = pytest.mark.parametrize("write", WITH_A_HEADER.values(), ids=WITH_A_HEADER)
 
 
 def source(path: Path | str, time: str | None = "when", **more: Any) -> FileSource:
@@ -218,17 +222,13 @@ def test_the_span(tmp_path: Path, write: Writer) -> None:
     assert source(write(tmp_path, hours()), None).span() is None
 
 
-@every_format
+@with_a_header
 def test_no_span_without_rows(tmp_path: Path, write: Writer) -> None:
-    if write in (write_ndjson, write_jsonl_gz):
-        pytest.skip("NDJSON without rows has no bytes")
     assert source(write(tmp_path, hours(0))).span() is None
 
 
-@every_format
+@with_a_header
 def test_a_file_without_rows(tmp_path: Path, write: Writer) -> None:
-    if write in (write_ndjson, write_jsonl_gz):
-        pytest.skip("NDJSON without rows has no bytes")
     sample = source(write(tmp_path, hours(0))).read()
     assert list(sample.columns) == ["when", "n", "x", "word", "flag"] and sample.info.rows == 0
 
@@ -298,6 +298,26 @@ def test_names_and_content_that_contradict_each_other(tmp_path: Path) -> None:
         source(as_gz).read()
     with pytest.raises(SourceUnreadable, match=r"a\.parquet: not Parquet: the content is gzip"):
         source(tmp_path / "a.parquet").read()
+
+
+PEAK = """
+import sys, pyarrow as pa
+from pathlib import Path
+from monitor.settings import SourceSettings
+from monitor.sources.files import FileSource
+sample = FileSource(SourceSettings(path=sys.argv[1]), Path()).read(limit=100)
+assert sample.info.rows_in_window == 1_000_000
+print(pa.default_memory_pool().max_memory())
+"""
+
+
+def test_a_sample_does_not_hold_the_file(tmp_path: Path) -> None:
+    numbers = np.random.default_rng(0).random(1_000_000)
+    table = pa.table({name: numbers for name in "abcd"})
+    pq.write_table(table, tmp_path / "a.parquet", row_group_size=50_000)
+    command = [sys.executable, "-c", PEAK, str(tmp_path / "a.parquet")]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert int(done.stdout) < table.nbytes / 3
 
 
 # --- Times ---
@@ -529,10 +549,8 @@ def test_text_stays_text_whatever_the_limit(tmp_path: Path, limit: int | None) -
     assert set(sample.columns["word"].levels) <= {"w0", "w1", "w2"}
 
 
-@every_format
+@with_a_header
 def test_two_columns_of_one_name(tmp_path: Path, write: Writer) -> None:
-    if write in (write_ndjson, write_jsonl_gz):
-        pytest.skip("a JSON object has each key once")
     path = write(tmp_path, pa.table([[1], [2]], names=["a", "a"]))
     with pytest.raises(SourceUnreadable, match="two columns have the same name: 'a'"):
         source(path, None).read()
@@ -562,11 +580,12 @@ def test_nothing_there_is_an_empty_window(tmp_path: Path, path: str) -> None:
     (tmp_path / "empty").mkdir()
     sample = source(tmp_path / path).read(FIRST_DAY)
     assert (sample.info.rows, sample.info.newest, dict(sample.columns)) == (0, None, {})
+    assert kinds(sample) == ["no_files"]
 
 
-def test_a_file_that_vanished_is_passed_over(tmp_path: Path) -> None:
+def test_a_link_to_nothing_is_no_file(tmp_path: Path) -> None:
     folder = parts(tmp_path / "d", hours(3), hours(3, first=3))
-    (folder / "part-2.parquet").symlink_to(folder / "gone")  # listed by the folder, not readable
+    (folder / "part-2.parquet").symlink_to(folder / "gone")
     assert source(folder).read(FIRST_DAY).info.rows == 6
 
 
@@ -605,7 +624,7 @@ def test_a_line_that_is_still_being_written(tmp_path: Path, name: str, content: 
     (tmp_path / name).write_bytes(content)
     sample = source(tmp_path / name).read(FIRST_DAY)
     assert values(sample, "n") == [1, 2] and kinds(sample) == ["file_growing"]
-    with pytest.raises(SourceUnreadable, match="last line is not complete"):
+    with pytest.raises(SourceUnreadable, match=r"the last line is not complete$"):
         source(tmp_path / name).read()
 
 
@@ -668,10 +687,10 @@ def test_csv_as_it_comes(tmp_path: Path, content: bytes | str, csv: Any, expecte
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("a,b\n1,2\n3\n4,5\n", "line 3 has 1 cells where the header has 2"),
-        ("a,b\n1,2\n3,4,5\n", "line 3 has 3 cells where the header has 2"),
+        ("a,b\n1,2\n3\n4,5\n", "row 2 below the header has 1 cells where the header has 2"),
+        ("a,b\n1,2\n3,4,5\n", "row 2 below the header has 3 cells where the header has 2"),
         ("a,b,a\n1,2,3\n", "two columns have the same name: 'a'"),
-        ("a,b\n1,é\n".encode("latin-1"), "not text in the expected encoding|invalid UTF8"),
+        ("a,b\n1,é\n".encode("latin-1"), "not text in the expected encoding"),
         ("é,b\n1,2\n".encode("latin-1"), "not text in the expected encoding"),
         ("a,b\n1,2\n".encode("utf-16"), "UTF-16"),
         ("\n\n", "no header line"),

@@ -77,7 +77,7 @@ def explain(
     """Say what a test or rule asks, what it is blind to, and how it decides; or list them all."""
     out = Output(json_to, verbose)
     from monitor.core.drift_socket import RULES
-    from monitor.wiring import drift_tests
+    from monitor.briefing import drift_tests
 
     if test in RULES:
         out.say(f"{test} (a rule)\n\n{RULES[test]}")
@@ -124,7 +124,7 @@ def check_schema(
 def _inspected(settings: "Settings", name: str) -> dict[str, Any]:
     """One monitor, its tests and its suite, or the error that stands in its way."""
     from monitor.validation.validator import check_suite
-    from monitor.wiring import check_monitor
+    from monitor.briefing import check_monitor
 
     monitor = settings.monitor(name)
     check_monitor(monitor)

@@ -35,8 +35,8 @@ def volume(rows: int, min_rows: int) -> Finding:
     return Finding(
         test="volume",
         verdict=Verdict.VIOLATED if short else Verdict.PASSED,
-        reason=f"{rows:,} rows in the window, {'fewer than' if short else 'at least'} "
-        f"the promised {min_rows:,}".replace(",", " "),
+        reason=f"{rows} rows in the window, {'fewer than' if short else 'at least'} the promised "
+        f"{min_rows}",
         statistic=float(rows),
         effect=float(rows),
         threshold=float(min_rows),

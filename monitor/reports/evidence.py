@@ -1,9 +1,11 @@
-"""One column and its findings in words: what changed, in its own units, and every figure."""
+"""Columns, findings and expectations one by one: what changed, in its own units, and figures."""
 
 import math
 from collections.abc import Mapping, Sequence
 
-from monitor.core.records import ColumnResult, Finding, Kind, Verdict
+from markupsafe import Markup
+
+from monitor.core.records import ColumnResult, ExpectationResult, Finding, Kind, Verdict
 from monitor.reports import bars, picture, words
 
 
@@ -137,3 +139,30 @@ def statistics_line(column: ColumnResult) -> str:
     """Mean, sd, median, min and max on both sides."""
     sides = (f"{name} {words.pair(*pair)}" for name, pair in column.statistics.items())
     return " · ".join(sides)
+
+
+def expectation_picture(result: ExpectationResult) -> Markup:
+    """How many rows broke an expectation, or where the observed value lies."""
+    if result.unexpected_share is not None and math.isfinite(result.unexpected_share):
+        return bars.share_bar(result.unexpected_share)
+    expected = result.expected if isinstance(result.expected, Mapping) else {}
+    low, high = _real(expected.get("min_value")), _real(expected.get("max_value"))
+    observed = _real(result.observed)
+    if observed is None or (low is None and high is None):
+        return Markup("")
+    return bars.range_line(observed, low, high)
+
+
+def _real(value: object) -> float | None:
+    """A finite float, or None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if abs(value) < 1e300 else None
+
+
+def rows_broken(result: ExpectationResult) -> str:
+    """The share and number of rows that broke an expectation."""
+    if result.unexpected_share is None or not math.isfinite(result.unexpected_share):
+        return ""
+    told = f"{words.share(result.unexpected_share)} of rows"
+    return f"{told} ({words.count(result.unexpected_rows)})" if result.unexpected_rows else told

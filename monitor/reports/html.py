@@ -109,7 +109,6 @@ def _template() -> "Template":
     environment.globals.update(
         style=Markup(_compact(_read("style.css"))),
         words=words, evidence=evidence, bars=bars, picture=picture,
-        rows_broken=story.rows_broken, expectation_picture=story.expectation_picture,
         without_verdict=_without_verdict,
     )  # fmt: skip
     return environment.from_string(re.sub(r"^[ \t]+", "", _read("page.html.j2"), flags=re.M))

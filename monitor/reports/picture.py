@@ -171,7 +171,7 @@ def levels_of(shape: Shape, *, named: bool) -> list[Level]:
     for i, (name, (reference, current)) in enumerate(zip(shape.levels, sides, strict=False)):
         mark = "new" if name in new else "lost" if name in lost else ""
         rest = _REST.fullmatch(name) if i == len(shape.levels) - 1 else None
-        told = name if named or rest else f"level {i + 1}"
+        told = (name if name.strip() else f'"{name}"') if named or rest else f"level {i + 1}"
         found.append(Level(told, reference, current, mark, int(rest[1]) if rest else 1))
     return found
 

@@ -1,6 +1,5 @@
 """What a report says before it is drawn: the main causes, since when, and each column in words."""
 
-import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,15 +24,14 @@ _BAD = (Verdict.DRIFTED, Verdict.VIOLATED, Verdict.UNDECIDED)
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One reason for the verdict: what it is about, one sentence, one picture."""
+    """One reason for the verdict: what it is about, a picture, and what to read of it."""
 
     name: str
     about: str  # number column, critical expectation, whole window
     state: Verdict
-    sentence: str
     picture: Markup
-    lines: tuple[str, ...] = ()
-    since: str = ""
+    first: tuple[str, ...]  # lines that say it
+    then: tuple[str, ...] = ()  # lines for those who read on
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +76,9 @@ class Story:
             name=first.column or "the table",
             about=f"critical expectation: {words.expectation(first.type)}",
             state=Verdict.UNDECIDED if first.success is None else Verdict.VIOLATED,
-            sentence=first.reason,
-            picture=expectation_picture(first),
-            lines=tuple(line for line in (rows_broken(first), more) if line),
+            picture=evidence.expectation_picture(first),
+            first=(first.reason,),
+            then=tuple(line for line in (evidence.rows_broken(first), more) if line),
         )
 
     def _dataset_causes(self) -> list[Cause]:
@@ -89,9 +87,9 @@ class Story:
                 name=words.label(finding.test),
                 about="whole window",
                 state=finding.verdict,
-                sentence=finding.reason,
                 picture=self._dataset_picture(finding),
-                lines=self._usual_rows() if finding.test == "volume" else (),
+                first=(finding.reason,),
+                then=self._usual_rows() if finding.test == "volume" else (),
             )
             for finding in self.check.dataset.findings
             if finding.verdict in _BAD
@@ -118,14 +116,16 @@ class Story:
                 "in the middle",)  # fmt: skip
 
     def _column_cause(self, column: ColumnResult) -> Cause:
+        """What changed in units first; the statistic is for those who read on."""
+        changes = (*evidence.missing_line(column), *self.effects(column))
+        since = self.column_since(column)
         return Cause(
             name=column.name,
             about=evidence.about(column),
             state=column.verdict,
-            sentence=column.reason,
             picture=picture.column_picture(column, named=self.named, sides=self.sides),
-            lines=(*evidence.missing_line(column), *self.effects(column)),
-            since=self.column_since(column),
+            first=changes or (column.reason,),
+            then=(*((column.reason,) if changes else ()), *((since,) if since else ())),
         )
 
     def _nearest(self) -> list[ColumnResult]:
@@ -233,33 +233,6 @@ def told(check: Check, history: Sequence[Check], *, zone: tzinfo, named: bool) -
     past = tuple(history)[-MOST_PAST:]
     by_name = tuple({column.name: column for column in other.columns} for other in past)
     return Story(check, past, by_name, zone, named)
-
-
-def expectation_picture(result: ExpectationResult) -> Markup:
-    """How many rows broke an expectation, or where the observed value lies."""
-    if result.unexpected_share is not None and math.isfinite(result.unexpected_share):
-        return bars.share_bar(result.unexpected_share)
-    expected = result.expected if isinstance(result.expected, Mapping) else {}
-    low, high = _real(expected.get("min_value")), _real(expected.get("max_value"))
-    observed = _real(result.observed)
-    if observed is None or (low is None and high is None):
-        return Markup("")
-    return bars.range_line(observed, low, high)
-
-
-def _real(value: object) -> float | None:
-    """A finite float, or None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if abs(value) < 1e300 else None
-
-
-def rows_broken(result: ExpectationResult) -> str:
-    """The share and number of rows that broke an expectation."""
-    if result.unexpected_share is None or not math.isfinite(result.unexpected_share):
-        return ""
-    told = f"{words.share(result.unexpected_share)} of rows"
-    return f"{told} ({words.count(result.unexpected_rows)})" if result.unexpected_rows else told
 
 
 def _run(flags: Sequence[bool]) -> int:

@@ -54,11 +54,12 @@ class FileSource:
         if window is not None and self._settings.time is None:
             raise AskedWrongly("a window needs `time`: the column that says when a row happened")
         try:
-            files = list_files(self._settings, self._root)
-        except PathNotFound:
+            files = self._files()
+        except PathNotFound as error:
             if window is None:
                 raise
-            return to_sample(pa.table({}), SampleInfo(rows=0, rows_in_window=0, method="all"))
+            nothing = SampleInfo(rows=0, rows_in_window=0, method="all")
+            return to_sample(pa.table({}), nothing, [Notice("no_files", str(error))])
         scan = _Scan(self._settings, files, window)
         reservoir = Reservoir(limit, seed)
         for rows in scan.rows(columns, whole=limit is None):
@@ -80,7 +81,7 @@ class FileSource:
         Names are relative to the dataset. A file whose size and time of change are those of an
         earlier call is not read again. Raises PathNotFound, SourceUnreadable.
         """
-        files = list_files(self._settings, self._root)
+        files = self._files()
         digests = [_digest_of(path) for path in files.paths]
         if files.names == ("",):
             return f"sha256:{digests[0]}"
@@ -94,11 +95,18 @@ class FileSource:
         """
         if self._settings.time is None:
             return None
-        scan = _Scan(self._settings, list_files(self._settings, self._root), None, times_only=True)
+        scan = _Scan(self._settings, self._files(), None, times_only=True)
         for _ in scan.rows([], whole=False):
             pass
         scan.finish([], [])
         return scan.span
+
+    def _files(self) -> Files:
+        try:
+            with reading(Path(self._settings.path), "a dataset"):
+                return list_files(self._settings, self._root)
+        except FileNotFoundError as error:
+            raise SourceUnreadable(f"{error.filename} vanished while it was listed") from None
 
 
 class _Scan:
@@ -157,7 +165,7 @@ class _Scan:
         except FileNotFoundError:
             self._note(path, "file_vanished", "vanished before it was read")
         except Growing:
-            self._note(path, "file_growing", "the last line is not complete yet and was left out")
+            self._note(path, "file_growing", "the last line is not complete")
 
     def _note(self, path: Path, kind: str, text: str) -> None:
         """Normal while a service watches a folder; an error when someone named these files."""

@@ -61,11 +61,10 @@ def reading(path: Path, name: str) -> Iterator[None]:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise SourceUnreadable(f"{path}: the gzip data is cut off or corrupt: {error}") from None
     except UnicodeError as error:
-        raise SourceUnreadable(
-            f"{path}: not text in the expected encoding: {error}",
-            hint="set `csv: {encoding: ...}` to the encoding the file was written in",
-        ) from None
+        raise _undecodable(path, error) from None
     except (pa.ArrowException, csv.Error, OSError) as error:
+        if "invalid UTF8" in str(error):
+            raise _undecodable(path, error) from None
         raise SourceUnreadable(f"{path}: not readable as {name}: {_told(error)}") from None
 
 
@@ -99,6 +98,13 @@ def open_text(path: Path, name: str) -> BinaryIO:
     if found and not packed and not found.startswith("UTF-16"):
         raise SourceUnreadable(f"{path}: not {name}: the content is {found}")
     return cast(BinaryIO, gzip.open(path, "rb")) if packed else path.open("rb")
+
+
+def _undecodable(path: Path, error: Exception) -> SourceUnreadable:
+    return SourceUnreadable(
+        f"{path}: not text in the expected encoding: {_told(error)}",
+        hint="set `csv: {encoding: ...}` to the encoding the file was written in",
+    )
 
 
 def _told(error: Exception) -> str:

@@ -129,7 +129,7 @@ class Look:
 
     def __init__(self, frame: Any, columns: Sequence[str], rows: int, matcher: Matcher) -> None:
         gx = _gx()
-        self._engine = gx.PandasExecutionEngine(batch_data_dict={EVERY_ROW: frame})
+        self._engine = gx.PandasExecutionEngine(batch_data_dict={EVERY_ROW: frame}, caching=False)
         self._frames = {EVERY_ROW: frame}
         self._rows = {EVERY_ROW: rows}
         self._columns = list(columns)
@@ -140,6 +140,15 @@ class Look:
         """Some of the rows, under the name that `batch_of` gives them."""
         self._engine.load_batch_data(batch, frame)
         self._frames[batch], self._rows[batch] = frame, len(frame)
+
+    def close(self) -> None:
+        """Let go of the rows now: the engine and its batches refer to each other."""
+        import pandas as pd
+
+        for batch in self._frames:
+            self._engine.load_batch_data(batch, pd.DataFrame())
+        self._frames.clear()
+        self._metrics.clear()
 
     def decide(self, plan: Plan) -> Decision:
         """Compute what is missing and let GX decide. Raises whatever goes wrong on the way."""

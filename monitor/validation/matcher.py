@@ -42,20 +42,23 @@ class Matcher:
         except (OSError, ValueError):
             answer = b""
         if not answer:
+            self._forget(process)
             raise EOFError("the search was stopped")
         return [[bool(found) for found in row] for row in json.loads(answer)]
 
     def stop(self) -> None:
         """End the process, and with it any search under way."""
+        if self._process is not None:
+            self._forget(self._process)
+
+    def _forget(self, process: "subprocess.Popen[bytes]") -> None:
         with self._lock:
-            if self._finalizer is not None:
+            if self._process is process and self._finalizer is not None:
                 self._finalizer()
-            self._process = self._finalizer = None
+                self._process = self._finalizer = None
 
     def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
-            if self._finalizer is not None:
-                self._finalizer()
+        if self._process is None:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(_PROGRAM)],
                 stdin=subprocess.PIPE,

@@ -3,7 +3,7 @@
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -96,29 +96,35 @@ class SuiteValidator:
         frame = plain_frame(sample, names)
         look = Look(frame, sample.table.column_names, sample.table.num_rows, self._matcher)
         rows = _Rows(frame, names, look)
-        results: list[ExpectationResult] = []
-        for number, entry in enumerate(suite.entries):
-            try:
-                chosen = suite.plan(number, time_zone(entry, frame))
-                if rows.prepare(entry):
-                    decision = run_within(self._timeout_s, partial(look.decide, chosen))
-                    results.append(decided(entry, decision, show_values))
-                else:
-                    results.append(without_rows(entry, chosen))
-            except TookTooLong:
-                self._matcher.stop()
-                why = f"took longer than {self._timeout_s:g} s and was given up"
-                results.append(undecided(entry, why))
-            except Exception as error:  # whatever goes wrong stays with this expectation
-                results.append(undecided(entry, why_not(error, show_values)))
-        return ExpectationReport(tuple(results))
+        try:
+            results = []
+            for number, entry in enumerate(suite.entries):
+                chosen = partial(suite.plan, number, time_zone(entry, frame))
+                results.append(self._outcome(entry, chosen, rows, show_values))
+            return ExpectationReport(tuple(results))
+        finally:
+            look.close()
+
+    def _outcome(
+        self, entry: Entry, planned: Callable[[], Plan], rows: "_Rows", show_values: str
+    ) -> ExpectationResult:
+        try:
+            if not rows.prepare(entry):
+                return without_rows(entry, planned())
+            decision = run_within(self._timeout_s, partial(rows.look.decide, planned()))
+            return decided(entry, decision, show_values)
+        except TookTooLong:
+            self._matcher.stop()
+            return undecided(entry, f"took longer than {self._timeout_s:g} s and was given up")
+        except Exception as error:  # whatever goes wrong stays with this expectation
+            return undecided(entry, why_not(error, show_values))
 
 
 class _Rows:
     """Picks the rows each expectation is about, once for every row condition."""
 
     def __init__(self, frame: Any, names: Sequence[str], look: Look) -> None:
-        self._frame, self._names, self._look = frame, names, look
+        self._frame, self._names, self.look = frame, names, look
         self._sizes: dict[str, int] = {}
 
     def prepare(self, entry: Entry) -> bool:
@@ -134,7 +140,7 @@ class _Rows:
         batch = batch_of(entry)
         if batch not in self._sizes:
             chosen = self._frame[rows_where(entry.condition, self._frame)]
-            self._look.add_rows(batch, chosen)
+            self.look.add_rows(batch, chosen)
             self._sizes[batch] = len(chosen)
         return self._sizes[batch] > 0
 

@@ -51,10 +51,10 @@ class Csv:
                 raise SourceUnreadable(
                     f"{path}: the content is UTF-16 text", hint="set `csv: {encoding: utf-16}`"
                 )
-            names, lines = self._header(path, stream)
+            names = self._header(path, stream)
             wanted = [n for n in (columns if columns is not None else names) if n in names]
             yield pa.table({name: pa.array([], pa.string()) for name in names})
-            ragged = _Ragged(path, lines)
+            ragged = _Ragged(path)
             if not stream.peek(1):
                 return
             with ragged:
@@ -76,8 +76,8 @@ class Csv:
             pa.transcoding_input_stream(pa.PythonFile(raw), encoding, "utf-8"), 1 << 20
         )
 
-    def _header(self, path: Path, stream: io.BufferedReader) -> tuple[list[str], int]:
-        """Column names and how many lines they took; a column without a name gets its place."""
+    def _header(self, path: Path, stream: io.BufferedReader) -> list[str]:
+        """The names of the columns; one without a name is named after its place."""
         read = csv.reader(
             (line.decode("utf-8") for line in stream), delimiter=self._settings.separator
         )
@@ -87,7 +87,7 @@ class Csv:
         cells[0] = cells[0].removeprefix("\ufeff")
         names = [cell or f"Unnamed: {place}" for place, cell in enumerate(cells)]
         refuse_repeated(path, names)
-        return names, read.line_num
+        return names
 
     def _open(
         self, stream: io.BufferedReader, names: list[str], wanted: list[str], ragged: "_Ragged"
@@ -115,9 +115,8 @@ class Csv:
 class _Ragged:
     """Rows with too few or too many cells: an error, unless it is a last line being written."""
 
-    def __init__(self, path: Path, header_lines: int) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._header_lines = header_lines
         self._row: pa_csv.InvalidRow | None = None
         self._growing = False
 
@@ -135,10 +134,9 @@ class _Ragged:
             return
         if self._growing:
             raise Growing
-        line = f"line {self._row.number + self._header_lines}" if self._row.number else "a line"
         raise SourceUnreadable(
-            f"{self._path}: {line} has {self._row.actual_columns} cells where the header has "
-            f"{self._row.expected_columns}",
+            f"{self._path}: row {self._row.number} below the header has "
+            f"{self._row.actual_columns} cells where the header has {self._row.expected_columns}",
             hint="is `csv: {separator: ...}` right, and are cells with a separator quoted?",
         ) from None
 

@@ -16,7 +16,7 @@ from monitor.tables.reading import refuse_empty, refuse_repeated, signature
 SUFFIXES = (".parquet", ".pq", ".parq")
 
 _MAGIC = b"PAR1"
-_BATCH_ROWS = 131_072
+_BATCH_ROWS = 65_536
 _UNITS = {"milliseconds": "ms", "microseconds": "us", "nanoseconds": "ns"}
 
 
@@ -32,7 +32,8 @@ class Parquet:
     ) -> Iterator[pa.Table]:
         refuse_empty(path)
         _refuse_other(path)
-        with pq.ParquetFile(path) as plain:
+        # Without pre_buffer, which would hold the packed bytes of all row groups at once.
+        with pq.ParquetFile(path, pre_buffer=False) as plain:
             schema = plain.schema_arrow
             refuse_repeated(path, schema.names)
             yield schema.empty_table()

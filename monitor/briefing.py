@@ -1,0 +1,156 @@
+"""Settings → what the story needs to know of one monitor: its plan, its rules, its policy."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from monitor import catalogue
+from monitor.check import Watch
+from monitor.core import episodes
+from monitor.core.comparison import Plan
+from monitor.core.drift_socket import DriftTest, Rule
+from monitor.core.records import Kind, Verdict
+from monitor.references import Reference, require_columns
+from monitor.settings import MonitorSettings
+
+DRIFT_SOCKET = "monitor.core.drift"
+
+
+def drift_tests(named: Iterable[str] = ()) -> dict[str, DriftTest]:
+    """Every drift test by name; UnknownName when one of `named` is not among them."""
+    known = {name: _drift_test(name) for name in catalogue.names(DRIFT_SOCKET)}
+    for name in named:
+        if name not in known:
+            catalogue.load(DRIFT_SOCKET, name, "drift test")
+    return known
+
+
+@cache
+def _drift_test(name: str) -> DriftTest:
+    test: DriftTest = catalogue.load(DRIFT_SOCKET, name, "drift test")
+    return test
+
+
+def brief(
+    settings: MonitorSettings,
+    reference: Reference | None,
+    *,
+    suite: Path | None,
+    channels: tuple[str, ...],
+) -> Watch:
+    """A monitor's configuration as the story needs it; AskedWrongly where it makes no sense."""
+    if reference is not None:
+        require_columns(reference, _named_columns(settings))
+    plan = plan_of(settings, reference)
+    return Watch(
+        name=settings.name,
+        plan=plan,
+        sample_rows=settings.sample.rows,
+        seed=settings.sample.seed,
+        suite=str(suite) if suite else None,
+        max_age=settings.freshness.max_age.duration if settings.freshness else None,
+        min_rows=settings.volume.min_rows if settings.volume else None,
+        label=settings.model.label,
+        show_values=settings.show_values,
+        explorer=settings.explorer,
+        channels=channels,
+        retrain=_retrain_policy(settings),
+        setup=setup_of(
+            plan,
+            window=str(settings.window),
+            sample={"rows": settings.sample.rows, "seed": settings.sample.seed},
+            expectations=settings.expectations,
+        ),
+    )
+
+
+def check_monitor(settings: MonitorSettings) -> None:
+    """Raise what can be known to be wrong with a monitor before any data is read."""
+    plan_of(settings, None)
+
+
+def plan_of(settings: MonitorSettings, reference: Reference | None) -> Plan:
+    drift = settings.drift
+    threshold = drift.threshold
+    named = (*drift.tests, *drift.tolerance, *drift.must_see)
+    if isinstance(threshold, Mapping):
+        named = (*named, *threshold)
+    return Plan(
+        tests=drift_tests(named),
+        chosen=drift.tests,
+        rule=Rule(
+            alpha=drift.alpha,
+            tolerance=dict(drift.tolerance),
+            must_see=dict(drift.must_see),
+            p_value=drift.p_value,
+            threshold=dict(threshold) if isinstance(threshold, Mapping) else threshold,
+        ),
+        only=drift.columns,
+        exclude=drift.exclude,
+        kinds={**(reference.kinds if reference else {}), **known_kinds(settings)},
+        importance={name: c.importance for name, c in settings.columns.items()},
+        critical=frozenset(name for name, c in settings.columns.items() if c.critical),
+    )
+
+
+def known_kinds(settings: MonitorSettings) -> dict[str, Kind]:
+    """Kinds that configuration states, in words or by a column's role."""
+    kinds = {name: c.kind for name, c in settings.columns.items() if c.kind is not None}
+    if settings.model.id:
+        kinds.setdefault(settings.model.id, Kind.ID)
+    if settings.production.time:
+        kinds.setdefault(settings.production.time, Kind.TIME)
+    return kinds
+
+
+def _named_columns(settings: MonitorSettings) -> dict[str, str]:
+    """Every column that configuration speaks of, and where; all must exist in the reference."""
+    model, retrain = settings.model, settings.retrain
+    named = dict.fromkeys(settings.columns, "columns")
+    named |= dict.fromkeys((*settings.drift.columns, *settings.drift.exclude), "drift")
+    roles = (model.prediction, model.probability, model.label, model.id)
+    named |= {name: "model" for name in roles if name}
+    for condition in retrain.when.any if retrain else ():
+        asked = condition.column or (condition.column_change and condition.column_change.column)
+        if asked:
+            named[asked] = "retrain"
+    return named
+
+
+def _retrain_policy(settings: MonitorSettings) -> episodes.RetrainPolicy | None:
+    retrain = settings.retrain
+    if retrain is None:
+        return None
+    conditions: list[episodes.Condition] = []
+    every = None
+    for asked in retrain.when.any:
+        if asked.drifted_share is not None:
+            conditions.append(episodes.drifted_share(asked.drifted_share))
+        elif asked.column is not None:
+            conditions.append(episodes.column_drifted(asked.column))
+        elif (moved := asked.column_change) is not None:
+            conditions.append(episodes.column_changed(moved.column, moved.statistic, moved.by))
+        elif asked.every is not None:
+            every = asked.every.duration
+    return episodes.RetrainPolicy(
+        conditions=tuple(conditions),
+        every=every,
+        unless=frozenset(Verdict(name) for name in retrain.unless),
+        confirm=retrain.confirm,
+        cooldown=retrain.cooldown.duration,
+    )
+
+
+def setup_of(plan: Plan, **more: Any) -> dict[str, Any]:
+    """How a check was made, for the foot of its report: rule, tests, versions."""
+    rule = asdict(plan.rule)
+    libraries = ("drift-monitor", "numpy", "scipy", "pyarrow")
+    return {
+        "tests": list(plan.chosen) or "default of each kind",
+        "rule": {name: value for name, value in rule.items() if value not in (None, {})},
+        "versions": {name: version(name) for name in libraries},
+        **more,
+    }
