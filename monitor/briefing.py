@@ -61,6 +61,7 @@ def brief(
         setup=setup_of(
             plan,
             window=str(settings.window),
+            timezone=str(settings.timezone),
             sample={"rows": settings.sample.rows, "seed": settings.sample.seed},
             expectations=settings.expectations,
         ),

@@ -249,7 +249,7 @@ def _reproduce(monitor: str, window: Window | None) -> dict[str, str]:
     """The command that makes this check again."""
     if window is None or not monitor:
         return {}
-    return {"reproduce": f"monitor check {monitor} --at {window.start.isoformat()} --again"}
+    return {"command": f"monitor check {monitor} --at {window.start.isoformat()} --again"}
 
 
 def check_id(monitor: str, window: Window | None, revision: int) -> str:

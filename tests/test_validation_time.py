@@ -143,6 +143,31 @@ def test_a_warm_validation_is_quick(
     assert min(took) < 0.25, took  # 0.05 on an idle machine
 
 
+def test_the_rows_are_let_go_at_once(validator: SuiteValidator, tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    rows = sample_of(**{f"n{k}": rng.normal(size=50_000) for k in range(2)}, c0=["a", "b"] * 25_000)
+    wanted = {"n0", "n1", "c0"}
+    condition = {"row_condition": "c0 == 'a'"}
+    suite = suite_file(
+        tmp_path,
+        *(item for item in TWENTY if item["kwargs"]["column"] in wanted),
+        expectation(BETWEEN, column="n0", max_value=0, **condition),
+    )
+    validator.validate(suite, rows, show_values="all")
+    gc.collect()
+    gc.disable()
+    try:
+        before = pa.total_allocated_bytes()
+        tracemalloc.start()
+        for _ in range(5):
+            validator.validate(suite, rows, show_values="all")
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000  # one column has 400 000
+        assert pa.total_allocated_bytes() <= before
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+
+
 def test_nothing_is_kept(validator: SuiteValidator, thousand: Sample, tmp_path: Path) -> None:
     suite = suite_file(tmp_path, *TWENTY)
 

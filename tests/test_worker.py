@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -114,7 +113,7 @@ def test_a_process_that_dies_is_told_and_replaced(worker: Worker, job: str, how:
 def test_a_process_that_died_between_checks_is_replaced_unnoticed(worker: Worker) -> None:
     pid = worker.run("echo", DAY)["pid"]
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not is_there(pid))
+    wait_until(lambda: worker.pid is None)
     assert worker.run("echo", DAY)["pid"] != pid
 
 

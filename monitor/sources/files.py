@@ -45,14 +45,11 @@ class FileSource:
         """Rows of a window as the port promises; text may be dictionary-encoded in `table`.
 
         1. List the files; nothing there is an empty sample if a window was asked for.
-        2. Read file by file, letting in the rows of the window.
-        3. Keep what the reservoir keeps, and make one table of it.
-        4. Tell what was noticed on the way.
+        2. Read file by file; the gate lets in the rows of the window, the reservoir keeps some.
+        3. Make one table of what was kept, and tell what was noticed on the way.
         """
-        if limit is not None and limit < 1:
-            raise AskedWrongly("a sample needs at least one row")
-        if window is not None and self._settings.time is None:
-            raise AskedWrongly("a window needs `time`: the column that says when a row happened")
+        self._refuse_nonsense(window, limit)
+        # 1. List.
         try:
             files = self._files()
         except PathNotFound as error:
@@ -60,19 +57,14 @@ class FileSource:
                 raise
             nothing = SampleInfo(rows=0, rows_in_window=0, method="all")
             return to_sample(pa.table({}), nothing, [Notice("no_files", str(error))])
+        # 2. Read.
         scan = _Scan(self._settings, files, window)
         reservoir = Reservoir(limit, seed)
         for rows in scan.rows(columns, whole=limit is None):
             reservoir.add(rows)
+        # 3. Make one table.
         table = scan.finish(reservoir.take(), columns)
-        cut = limit is not None and reservoir.seen > limit
-        info = SampleInfo(
-            rows=limit if cut and limit is not None else reservoir.seen,
-            rows_in_window=reservoir.seen,
-            method="reservoir" if cut else "all",
-            seed=seed if cut else None,
-            newest=scan.newest,
-        )
+        info = _info(reservoir.seen, limit, seed, scan.newest)
         return to_sample(table, info, scan.notices)
 
     def fingerprint(self) -> str:
@@ -100,6 +92,12 @@ class FileSource:
             pass
         scan.finish([], [])
         return scan.span
+
+    def _refuse_nonsense(self, window: Window | None, limit: int | None) -> None:
+        if limit is not None and limit < 1:
+            raise AskedWrongly("a sample needs at least one row")
+        if window is not None and self._settings.time is None:
+            raise AskedWrongly("a window needs `time`: the column that says when a row happened")
 
     def _files(self) -> Files:
         try:
@@ -190,6 +188,12 @@ class _Scan:
                 hint="times are timestamps, ISO 8601 text, or seconds since 1970",
             )
         self.notices.append(Notice("time_unreadable", f"{told}{example}", gate.column))
+
+
+def _info(seen: int, limit: int | None, seed: int, newest: datetime | None) -> SampleInfo:
+    if limit is None or seen <= limit:
+        return SampleInfo(rows=seen, rows_in_window=seen, method="all", newest=newest)
+    return SampleInfo(limit, seen, method="reservoir", seed=seed, newest=newest)
 
 
 def _only(table: pa.Table, columns: Sequence[str] | None) -> pa.Table:

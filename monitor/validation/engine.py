@@ -10,7 +10,7 @@ no context, no store, and nothing is kept. It rests on these names, which are no
 - `ValidationGraph.build_metric_dependency_graph`, `ValidationGraph.edges`
 - `MetricConfiguration`: id, metric_name, metric_domain_kwargs, metric_value_kwargs,
   metric_dependencies
-- `PandasExecutionEngine`: batch_data_dict, load_batch_data, resolve_metrics
+- `PandasExecutionEngine`: caching, batch_data_dict, load_batch_data, resolve_metrics
 
 `tests/test_validation_contract.py` says so too, with the versions it was tried on.
 """
@@ -129,12 +129,14 @@ class Look:
 
     def __init__(self, frame: Any, columns: Sequence[str], rows: int, matcher: Matcher) -> None:
         gx = _gx()
-        self._engine = gx.PandasExecutionEngine(batch_data_dict={EVERY_ROW: frame}, caching=False)
-        self._frames = {EVERY_ROW: frame}
-        self._rows = {EVERY_ROW: rows}
+        self._engine = gx.PandasExecutionEngine(caching=False)
+        self._frames: dict[str, Any] = {}
+        self._rows: dict[str, int] = {}
         self._columns = list(columns)
         self._matcher = matcher
         self._metrics: dict[Any, Any] = {}
+        self.add_rows(EVERY_ROW, frame)
+        self._rows[EVERY_ROW] = rows  # a frame without columns knows of none
 
     def add_rows(self, batch: str, frame: Any) -> None:
         """Some of the rows, under the name that `batch_of` gives them."""

@@ -1,4 +1,4 @@
-"""CSV, packed or not: read as text first, typed once the whole dataset has been seen."""
+"""CSV, packed or not: read as text first, typed once all rows asked for have been seen."""
 
 import codecs
 import csv
