@@ -107,6 +107,7 @@ class Service:
         self.reports = _open_reports(settings)
         self._patience = patience
         self._references: dict[str, Reference] = {}
+        self._sources: dict[str, Source] = {}
         self._lock = threading.Lock()
 
     def check(
@@ -160,7 +161,7 @@ class Service:
         from monitor.reports.folder import Nowhere
 
         return Tools(
-            source=open_source(settings.production, self.settings.root),
+            source=self.production(settings),
             store=self.store,
             validator=validator(),
             reports=Nowhere() if dry_run else self.reports,
@@ -211,6 +212,14 @@ class Service:
             fresh = maker.load(self.store, self.clock, kept)
             self._references[settings.name] = fresh
             return fresh
+
+    def production(self, settings: MonitorSettings) -> Source:
+        """Where the rows of a monitor come from; kept open, since it remembers which file has what."""
+        with self._lock:
+            if settings.name not in self._sources:
+                source = open_source(settings.production, self.settings.root)
+                self._sources[settings.name] = source
+            return self._sources[settings.name]
 
     def render(self, stored: StoredCheck) -> str:
         """The report of a stored check, drawn again."""

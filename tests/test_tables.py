@@ -18,7 +18,7 @@ from monitor.errors import AskedWrongly
 from monitor.tables.columns import to_column, to_sample
 from monitor.tables.frames import from_frame, text_of, to_array, to_frame
 from monitor.tables.inference import TextTypes
-from monitor.tables.reservoir import Reservoir
+from monitor.tables.reservoir import Reservoir, thin
 from monitor.tables.times import instants, to_datetime, to_epoch_us
 from monitor.tables.unify import unify
 
@@ -520,6 +520,14 @@ def test_batches_do_not_matter_to_the_reservoir(
     whole = kept(rows, limit, seed, iter([rows]))
     assert kept(rows, limit, seed, stream()) == whole
     assert whole == sorted(set(whole)) and len(whole) == min(rows, limit)
+
+
+def test_a_table_is_thinned_as_a_stream_is() -> None:
+    table = pa.table({"x": np.arange(100)})
+    thinned, info = thin(table, 9, seed=4)
+    assert thinned["x"].to_pylist() == kept(100, 9, 4)
+    assert info == SampleInfo(9, 100, "reservoir", 4)
+    assert thin(table, None, 4)[1] == thin(table, 100, 4)[1] == SampleInfo(100, 100, "all")
 
 
 def test_every_row_is_equally_likely_to_be_kept() -> None:

@@ -6,13 +6,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from monitor.validation.condition_parser import parse_condition
 from monitor.validation.conditions import (
     Compare,
     IsNull,
     Joined,
     columns_of,
     describe,
-    parse_condition,
     rows_where,
 )
 

@@ -13,7 +13,7 @@ from monitor.demo.project import install_project
 from monitor.demo.receiver import Receiver
 from monitor.ports import StoredCheck
 from monitor.settings import MonitorSettings, datasets_folder, load_settings
-from monitor.wiring import Service, open_source
+from monitor.wiring import Service
 
 Say = Callable[[str], None]
 FAILURES = 2  # times the training system fails before it takes a request
@@ -85,7 +85,7 @@ def _play_monitor(service: Service, name: str, say: Say) -> dict[str, Any]:
 
 
 def _all_windows(service: Service, settings: MonitorSettings) -> list[Window]:
-    span = open_source(settings.production, service.settings.root).span()
+    span = service.production(settings).span()
     if span is None:
         return []
     windows = list(

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +16,7 @@ from monitor.settings import SourceSettings
 from monitor.tables.columns import to_sample
 from monitor.tables.dataset import Files, list_files, open_format
 from monitor.tables.frames import plain
-from monitor.tables.gate import Gate
+from monitor.tables.gate import Extent, Gate
 from monitor.tables.reading import Growing, reading
 from monitor.tables.reservoir import Reservoir
 from monitor.tables.times import to_datetime
@@ -27,12 +28,29 @@ def make(settings: SourceSettings, root: Path) -> Source:
     return FileSource(settings, root)
 
 
+FileState = tuple[int, int]  # size and time of change: the same state, the same rows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """What is remembered of a file: in which state it told what."""
+
+    state: FileState
+    extent: Extent
+    columns: pa.Table  # without rows
+
+
 class FileSource:
-    """A dataset of files; what it holds is looked up anew at every call."""
+    """A dataset of files; which there are, and whether they changed, is looked up at every call.
+
+    The extent of times of a file is remembered while the file stays as it is, so a window costs
+    the files that may hold rows of it and not the whole history.
+    """
 
     def __init__(self, settings: SourceSettings, root: Path) -> None:
         self._settings = settings
         self._root = root
+        self._extents: dict[Path, Known] = {}
 
     def read(
         self,
@@ -58,14 +76,13 @@ class FileSource:
             nothing = SampleInfo(rows=0, rows_in_window=0, method="all")
             return to_sample(pa.table({}), nothing, [Notice("no_files", str(error))])
         # 2. Read.
-        scan = _Scan(self._settings, files, window)
+        scan = _Scan(self._settings, files, window, self._extents)
         reservoir = Reservoir(limit, seed)
         for rows in scan.rows(columns, whole=limit is None):
             reservoir.add(rows)
         # 3. Make one table.
         table = scan.finish(reservoir.take(), columns)
-        info = _info(reservoir.seen, limit, seed, scan.newest)
-        return to_sample(table, info, scan.notices)
+        return to_sample(table, reservoir.info(scan.newest), scan.notices)
 
     def fingerprint(self) -> str:
         """`sha256:` and the SHA-256 of a single file, or of all names and their SHA-256.
@@ -87,7 +104,7 @@ class FileSource:
         """
         if self._settings.time is None:
             return None
-        scan = _Scan(self._settings, self._files(), None, times_only=True)
+        scan = _Scan(self._settings, self._files(), None, self._extents, times_only=True)
         for _ in scan.rows([], whole=False):
             pass
         scan.finish([], [])
@@ -115,9 +132,11 @@ class _Scan:
         settings: SourceSettings,
         files: Files,
         window: Window | None,
+        extents: dict[Path, Known],
         *,
         times_only: bool = False,
     ) -> None:
+        self._extents = extents
         self._settings = settings
         self._files = files
         self._format = open_format(files.format, settings)
@@ -133,16 +152,31 @@ class _Scan:
         asked = [*columns, *([time] if time else [])] if columns is not None else None
         needed = None if asked is None else list(dict.fromkeys(asked))
         for path in self._files.paths:
+            state, told = _state(path), len(self.notices)
+            known = self._extents.get(path)
+            if known and state == known.state and self._gate.passes_over_file(known.extent):
+                self._columns_seen.update(dict.fromkeys(known.columns.column_names))
+                yield _only(known.columns, columns)
+                continue
+            extent = self._gate.begin_file()
+            empty = pa.table({})
             for table in self._read(path, needed, whole):
                 self._columns_seen.update(dict.fromkeys(table.column_names))
+                empty = table.slice(0, 0)
                 rows = _only(self._gate.admit(table), columns)
                 self._format.learn(rows)
                 yield rows if whole else plain(rows)
+            if state is not None and state == _state(path) and told == len(self.notices):
+                self._extents[path] = Known(state, extent, empty)
 
     def finish(self, pieces: Sequence[pa.Table], columns: Sequence[str] | None) -> pa.Table:
-        """The pieces as one table, after the checks that only the end allows."""
+        """The pieces as one table, after the checks that only the end allows.
+
+        Files without rows of the window say nothing about its columns, unless there are no others.
+        """
         self._check_times()
-        table = self._format.finish(unify(pieces, self._settings.timezone))
+        filled = [piece for piece in pieces if piece.num_rows] or pieces
+        table = self._format.finish(unify(filled, self._settings.timezone))
         return _only(table, columns)
 
     @property
@@ -190,10 +224,13 @@ class _Scan:
         self.notices.append(Notice("time_unreadable", f"{told}{example}", gate.column))
 
 
-def _info(seen: int, limit: int | None, seed: int, newest: datetime | None) -> SampleInfo:
-    if limit is None or seen <= limit:
-        return SampleInfo(rows=seen, rows_in_window=seen, method="all", newest=newest)
-    return SampleInfo(limit, seen, method="reservoir", seed=seed, newest=newest)
+def _state(path: Path) -> FileState | None:
+    """What tells whether a file is still the same; None when it is gone."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
 
 
 def _only(table: pa.Table, columns: Sequence[str] | None) -> pa.Table:

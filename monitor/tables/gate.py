@@ -1,6 +1,7 @@
 """Which rows a window lets in, and what the times of all rows tell on the way."""
 
 import re
+from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -10,6 +11,20 @@ from numpy.typing import NDArray
 
 from monitor.core.records import Window
 from monitor.tables.times import instants, to_epoch_us
+
+
+@dataclass(slots=True)
+class Extent:
+    """What a file told about its times: enough to pass it over while it stays as it is."""
+
+    rows: int = 0
+    unreadable: int = 0
+    low_us: int | None = None
+    high_us: int | None = None
+
+    def stretch(self, low_us: int, high_us: int) -> None:
+        self.low_us = low_us if self.low_us is None else min(self.low_us, low_us)
+        self.high_us = high_us if self.high_us is None else max(self.high_us, high_us)
 
 
 class Gate:
@@ -33,16 +48,42 @@ class Gate:
         self.oldest_us: int | None = None
         self.newest_us: int | None = None
         self.example = ""  # what a value that is no time looks like: 9 for digits, a for letters
+        self._extent = Extent()
 
     @property
     def takes_all(self) -> bool:
         """Whether every row comes in."""
         return self._rows and self._window is None
 
+    def begin_file(self) -> Extent:
+        """A new file begins; what is returned fills up while the file passes."""
+        self._extent = Extent()
+        return self._extent
+
+    def passes_over_file(self, extent: Extent) -> bool:
+        """Whether nothing of a file known from before comes in; if so, it is remembered.
+
+        A file without a readable time is read again, so that what is wrong with it is told again.
+        """
+        if extent.low_us is None or (self._rows and self._may_hold(extent)):
+            return False
+        self.seen += extent.rows
+        self.unreadable += extent.unreadable
+        if extent.low_us is not None and extent.high_us is not None:
+            self._stretch(extent.low_us, extent.high_us)
+        return True
+
+    def _may_hold(self, extent: Extent) -> bool:
+        """Whether rows of a file may lie in the window, or on both sides of its end."""
+        if self._end_us is None or extent.low_us is None or extent.high_us is None:
+            return True
+        straddles = extent.low_us < self._end_us <= extent.high_us
+        return straddles or not self._outside(extent.low_us, extent.high_us)
+
     def admit(self, table: pa.Table) -> pa.Table:
         """The rows of a table that come in."""
         if self.column is None:
-            self.seen += table.num_rows
+            self._count(table.num_rows, 0)
             return table if self._rows else table.slice(0, 0)
         times = self._times(table)
         self._remember(times, table.num_rows)
@@ -70,8 +111,8 @@ class Gate:
             return False
         if self._rows and (self._start_us is None or not self._outside(low, high)):
             return False
-        self.seen += rows
-        self.unreadable += nulls
+        self._count(rows, nulls)
+        self._extent.stretch(low, high)
         self._stretch(low, high)
         return True
 
@@ -91,13 +132,20 @@ class Gate:
         return inside
 
     def _remember(self, times: pa.ChunkedArray, rows: int) -> None:
-        self.seen += rows
-        self.unreadable += times.null_count
-        if self._end_us is not None:
-            times = times.filter(pc.less(times, self._end_us))
+        self._count(rows, times.null_count)
         low, high = pc.min_max(times).as_py().values()
-        if low is not None:
-            self._stretch(low, high)
+        if low is None:
+            return
+        self._extent.stretch(low, high)
+        if self._end_us is not None and low < self._end_us <= high:
+            high = pc.max(times.filter(pc.less(times, self._end_us))).as_py()
+        self._stretch(low, high)
+
+    def _count(self, rows: int, unreadable: int) -> None:
+        self.seen += rows
+        self.unreadable += unreadable
+        self._extent.rows += rows
+        self._extent.unreadable += unreadable
 
     def _stretch(self, low: int, high: int) -> None:
         """Take a range of times in; what lies at or after the window's end does not count."""

@@ -1,5 +1,7 @@
 """A uniform random sample of a stream of rows, in one pass and in stored order."""
 
+from datetime import datetime
+
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -13,10 +15,7 @@ def thin(table: pa.Table, limit: int | None, seed: int) -> tuple[pa.Table, Sampl
     """At most `limit` rows of a table, and how they were drawn."""
     reservoir = Reservoir(limit, seed)
     reservoir.add(table)
-    kept = pa.concat_tables(reservoir.take())
-    cut = kept.num_rows < table.num_rows
-    method = "reservoir" if cut else "all"
-    return kept, SampleInfo(kept.num_rows, table.num_rows, method, seed if cut else None)
+    return pa.concat_tables(reservoir.take()), reservoir.info()
 
 
 class Reservoir:
@@ -29,6 +28,7 @@ class Reservoir:
 
     def __init__(self, limit: int | None, seed: int) -> None:
         self._limit = limit
+        self._seed = seed
         self._random = np.random.default_rng(seed)
         self._pieces: list[pa.Table] = []
         self._keys: list[Keys] = []
@@ -58,6 +58,12 @@ class Reservoir:
         if self._limit is not None and self._held > self._limit:
             self._settle(self._limit)
         return self._pieces
+
+    def info(self, newest: datetime | None = None) -> SampleInfo:
+        """How the rows were drawn; `all` when none had to go."""
+        if self._limit is None or self.seen <= self._limit:
+            return SampleInfo(self.seen, self.seen, "all", newest=newest)
+        return SampleInfo(self._limit, self.seen, "reservoir", self._seed, newest)
 
     def _settle(self, limit: int) -> None:
         """Let go of all rows but those with the `limit` smallest keys."""

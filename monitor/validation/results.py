@@ -13,7 +13,8 @@ from typing import Any
 from monitor.core.records import ExpectationResult
 from monitor.validation import wording
 from monitor.validation.conditions import describe
-from monitor.validation.engine import Decision, Plan, Undecidable
+from monitor.validation.engine import Decision, Undecidable
+from monitor.validation.plans import Plan
 from monitor.validation.suites import Entry
 
 MAX_EXAMPLES = 5

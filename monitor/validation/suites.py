@@ -9,7 +9,8 @@ from typing import Any
 
 from monitor.core.records import Severity
 from monitor.errors import PathNotFound, SuiteError, nearest
-from monitor.validation.conditions import Condition, columns_of, parse_condition
+from monitor.validation.condition_parser import parse_condition
+from monitor.validation.conditions import Condition, columns_of
 
 # Great Expectations before 1.0 wrote the names on the right.
 _OLD_KEYS = {

@@ -14,16 +14,10 @@ from monitor.errors import AskedWrongly
 from monitor.ports import Sample
 from monitor.validation.bounded import TookTooLong, run_within
 from monitor.validation.conditions import rows_where
-from monitor.validation.engine import (
-    Look,
-    Plan,
-    Undecidable,
-    batch_of,
-    plan,
-    time_zone,
-)
+from monitor.validation.engine import Look, Undecidable, time_zone
 from monitor.validation.frames import plain_frame
 from monitor.validation.matcher import Matcher
+from monitor.validation.plans import Plan, batch_of, plan
 from monitor.validation.results import decided, undecided, why_not, without_rows
 from monitor.validation.suites import Entry, read_suite
 
