@@ -221,6 +221,19 @@ class Service:
                 self._sources[settings.name] = source
             return self._sources[settings.name]
 
+    def history(self, settings: MonitorSettings) -> Window | None:
+        """The stretch of production there is to check; None without rows.
+
+        What serves as reference is not held against itself: its range is left out when it comes
+        first.
+        """
+        span = self.production(settings).span()
+        if span is None or not isinstance(settings.reference, RangeSettings):
+            return span
+        reference = settings.reference.window(settings.timezone)
+        begins_inside = reference.start <= span.start < reference.end < span.end
+        return Window(reference.end, span.end) if begins_inside else span
+
     def render(self, stored: StoredCheck) -> str:
         """The report of a stored check, drawn again."""
         check = stored.check

@@ -85,7 +85,7 @@ def _play_monitor(service: Service, name: str, say: Say) -> dict[str, Any]:
 
 
 def _all_windows(service: Service, settings: MonitorSettings) -> list[Window]:
-    span = service.production(settings).span()
+    span = service.history(settings)
     if span is None:
         return []
     windows = list(

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from monitor.core.signing import verify
+from monitor.ports import Clock
 
 _MOST_BYTES = 1_000_000
 
@@ -22,12 +23,19 @@ class Receiver:
     """
 
     def __init__(
-        self, secret: str, *, fail_first: int = 0, lose_first: int = 0, retry_after_s: int = 1
+        self,
+        secret: str,
+        *,
+        fail_first: int = 0,
+        lose_first: int = 0,
+        retry_after_s: int = 1,
+        clock: Clock = lambda: datetime.now(UTC),
     ) -> None:
         self.received: list[dict[str, Any]] = []
         self.acted_on: list[dict[str, Any]] = []
         self.rejected: list[str] = []
         self._secret = secret
+        self._clock = clock
         self._fail, self._lose = fail_first, lose_first
         self._retry_after_s = retry_after_s
         self._seen: set[str] = set()
@@ -76,7 +84,7 @@ class Receiver:
     def _problem(self, headers: Any, body: bytes) -> str | None:
         """The signature is looked at first: nothing of a forged request is read."""
         stamp, signature = headers["X-Monitor-Timestamp"], headers["X-Monitor-Signature"]
-        if not verify(self._secret, stamp or "", body, signature or "", datetime.now(UTC)):
+        if not verify(self._secret, stamp or "", body, signature or "", self._clock()):
             return "the signature does not fit"
         if not headers["Idempotency-Key"]:
             return "no Idempotency-Key"

@@ -1,0 +1,93 @@
+"""Public data sets with known drift and known faults; skipped where MONITOR_DATASETS names none."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from monitor.core.records import Check, Verdict
+from monitor.demo.project import install_project
+from monitor.settings import datasets_folder, load_settings
+from monitor.wiring import Service
+
+pytestmark = pytest.mark.skipif(
+    datasets_folder() is None,
+    reason="MONITOR_DATASETS names no folder of public data sets (docs/datasets.md)",
+)
+
+ONSET = datetime(2019, 3, 31, 3, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder: Path = tmp_path_factory.mktemp("real")
+    install_project(folder, datasets=True)
+    settings = load_settings(folder / "monitor.yaml")
+    made = Service(settings.model_copy(update={"store": "memory://"}))
+    yield made
+    made.close()
+
+
+def play(service: Service, name: str) -> list[Check]:
+    from monitor.demo.play import _all_windows
+
+    windows = _all_windows(service, service.settings.monitor(name))
+    return [service.check(name, window).check for window in windows]
+
+
+def starts(checks: list[Check]) -> list[str]:
+    return [f"{c.window.start:%Y-%m-%d}" for c in checks if c.window]
+
+
+@pytest.fixture(scope="module")
+def car_loan(service: Service) -> list[Check]:
+    return play(service, "car_loan")
+
+
+def test_car_loan_is_quiet_until_the_drift_begins(car_loan: list[Check]) -> None:
+    before = [c for c in car_loan if c.window and c.window.end <= ONSET]
+    assert len(before) == 21
+    assert {c.verdict for c in before} == {Verdict.PASSED}
+
+
+def test_car_loan_drifts_in_the_window_of_the_onset_or_the_next(car_loan: list[Check]) -> None:
+    after = [c for c in car_loan if c.window and c.window.end > ONSET]
+    first = next(c for c in after if c.verdict is not Verdict.PASSED)
+    assert after.index(first) <= 1
+    assert first.verdict is Verdict.DRIFTED and first.causes()[0].name == "car_value"
+    assert {c.verdict for c in after[1:]} == {Verdict.DRIFTED}
+
+
+def test_columns_of_car_loan_that_never_drift_are_never_flagged(car_loan: list[Check]) -> None:
+    steady = {"debt_to_income_ratio", "size_of_downpayment", "driver_tenure"}
+    flagged = {c.name for check in car_loan for c in check.causes()}
+    assert "car_value" in flagged and not flagged & steady
+
+
+def test_a_retyped_label_is_a_notice_and_no_drift(car_loan: list[Check]) -> None:
+    for check in car_loan:
+        [label] = [c for c in check.columns if c.name == "repaid"]
+        assert label.verdict is not Verdict.DRIFTED
+        assert ("dtype_changed", "repaid") in {(n.kind, n.column) for n in check.notices}
+
+
+def test_sensor_faults_of_bike_sharing_are_violations_and_ask_for_no_model(
+    service: Service,
+) -> None:
+    checks = play(service, "bike_days")
+    violated = [c for c in checks if c.verdict is Verdict.VIOLATED]
+    by_suite = [c for c in violated if c.expectations and c.expectations.failed]
+    assert starts(by_suite) == ["2011-03-10", "2012-08-17"]
+    by_volume = set(starts(violated)) - set(starts(by_suite))
+    assert {"2012-10-29", "2012-10-30", "2011-01-27", "2011-08-27"} <= by_volume
+    assert {c.verdict for c in checks} == {Verdict.PASSED, Verdict.VIOLATED}
+    assert service.store.list_retrains("bike_days") == []
+
+
+def test_bike_sharing_grew_in_2012(service: Service) -> None:
+    checks = play(service, "bike_months")
+    assert starts(checks)[0] == "2012-01-01" and len(checks) == 12
+    drifted = [c for c in checks if c.verdict is Verdict.DRIFTED]
+    assert starts(drifted) == [f"2012-{month:02d}-01" for month in range(3, 12)]
+    assert {c.name for check in drifted for c in check.causes()} == {"registered", "cnt"}

@@ -1,0 +1,168 @@
+"""The story end to end: quiet days, drift, one episode, one alert, one retrain request."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from projects import SECRET, day, rows, write_project
+
+from monitor.core.records import Cause, Verdict
+from monitor.delivery import Patience
+from monitor.demo.receiver import Receiver
+from monitor.settings import load_settings
+from monitor.wiring import Service
+
+NOON = datetime(2026, 3, 20, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def trainer() -> Iterator[Receiver]:
+    with Receiver(SECRET, fail_first=2, retry_after_s=0, clock=lambda: NOON) as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def people() -> Iterator[Receiver]:
+    with Receiver(SECRET, clock=lambda: NOON) as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def folder(tmp_path: Path, trainer: Receiver, people: Receiver) -> Path:
+    write_project(tmp_path, trainer=trainer.url, webhook=people.url, store="memory://")
+    return tmp_path
+
+
+@pytest.fixture
+def service(folder: Path) -> Iterator[Service]:
+    made = Service(
+        load_settings(folder / "monitor.yaml"),
+        clock=lambda: NOON,
+        patience=Patience(base_s=0.0),
+    )
+    yield made
+    made.close()
+
+
+def play(service: Service, days: range) -> list[Verdict]:
+    verdicts = []
+    for number in days:
+        verdicts.append(service.check("orders", day(number)).check.verdict)
+        service.delivery().drain(20.0)
+    return verdicts
+
+
+def test_drift_opens_one_episode_one_alert_and_one_retrain_request(
+    service: Service, trainer: Receiver, people: Receiver
+) -> None:
+    verdicts = play(service, range(6))
+    assert verdicts == [Verdict.PASSED] * 2 + [Verdict.DRIFTED] * 4
+    [episode] = service.store.list_episodes("orders")
+    assert (episode.cause, episode.columns, episode.resolved_at) == (
+        Cause.DRIFT,
+        ("amount",),
+        None,
+    )
+    assert [told["event"] for told in people.acted_on] == ["episode.opened"]
+    [asked] = trainer.acted_on
+    assert asked["reasons"] == ["amount drifted"]
+    assert asked["window"]["start"] == day(3).start.isoformat()  # the second of two in a row
+    assert len(trainer.received) == 3 and not trainer.rejected
+    [request] = service.store.list_retrains("orders")
+    assert request.state == "delivered"
+
+
+def test_every_check_leaves_a_report_and_what_it_says_is_stored(
+    service: Service, folder: Path
+) -> None:
+    play(service, range(3))
+    stored = service.store.find_check("orders", day(2))
+    assert stored is not None and stored.report is not None
+    page = (folder / "reports" / stored.report).read_text()
+    assert "amount" in page and "Drifted" in page
+    assert set(stored.check.timings_s) == {"sample", "validate", "compare", "report"}
+
+
+def test_an_episode_that_ends_is_told_and_the_next_one_is_new(
+    service: Service, folder: Path, people: Receiver
+) -> None:
+    pq.write_table(rows(99, 800, day(6).start), folder / "data" / "day6.parquet")
+    play(service, range(7))
+    [episode] = service.store.list_episodes("orders")
+    assert episode.resolved_at == day(6).start
+    assert [t["event"] for t in people.acted_on] == ["episode.opened", "episode.resolved"]
+    pq.write_table(rows(98, 800, day(7).start, shift=3), folder / "data" / "day7.parquet")
+    play(service, range(7, 8))
+    assert len(service.store.list_episodes("orders")) == 2
+
+
+def test_a_day_without_rows_breaks_the_promise_of_freshness_and_asks_for_no_model(
+    service: Service, folder: Path, trainer: Receiver, people: Receiver
+) -> None:
+    (folder / "data" / "day1.parquet").unlink()
+    assert play(service, range(2)) == [Verdict.PASSED, Verdict.VIOLATED]
+    [episode] = service.store.list_episodes("orders")
+    assert episode.cause is Cause.QUALITY and "freshness" in episode.columns
+    assert len(people.acted_on) == 1 and not trainer.received
+
+
+def test_broken_data_never_asks_for_a_model(
+    service: Service, folder: Path, trainer: Receiver
+) -> None:
+    for number in range(2, 6):
+        path = folder / "data" / f"day{number}.parquet"
+        table = pq.read_table(path)
+        broken = table.set_column(1, "amount", [[None] * 5 + table["amount"].to_pylist()[5:]])
+        pq.write_table(broken, path)
+    verdicts = play(service, range(6))
+    assert verdicts[2:] == [Verdict.VIOLATED] * 4
+    assert not trainer.received
+
+
+def test_a_window_is_checked_once_however_often_it_is_asked_for(
+    service: Service, folder: Path
+) -> None:
+    first = service.check("orders", day(0))
+    (folder / "data" / "day0.parquet").unlink()
+    assert service.check("orders", day(0)).check == first.check
+    again = service.check("orders", day(0), again=True)
+    assert again.revision == 1 and again.check.verdict is Verdict.VIOLATED
+
+
+def test_an_unreadable_file_is_undecided_and_opens_an_episode_of_its_own(
+    service: Service, folder: Path
+) -> None:
+    (folder / "data" / "day1.parquet").write_bytes(b"PAR1 this is not the end")
+    stored = service.check("orders", day(1))
+    assert stored.check.verdict is Verdict.UNDECIDED
+    assert "day1.parquet" in stored.check.headline
+    [episode] = service.store.list_episodes("orders")
+    assert episode.cause is Cause.NO_LOOK
+
+
+def test_a_look_at_an_older_window_changes_no_episode(
+    service: Service, people: Receiver
+) -> None:
+    play(service, range(3, 4))
+    told = len(people.acted_on)
+    verdicts = play(service, range(0, 2))
+    assert verdicts == [Verdict.PASSED] * 2
+    [episode] = service.store.list_episodes("orders")
+    assert episode.resolved_at is None and len(people.acted_on) == told
+
+
+def test_a_dry_run_leaves_no_trace(service: Service, folder: Path, people: Receiver) -> None:
+    before = sorted(p for p in folder.rglob("*"))
+    stored = service.check("orders", day(3), dry_run=True)
+    service.delivery().drain(5.0)
+    assert stored.check.verdict is Verdict.DRIFTED
+    assert service.store.list_checks("orders") == []
+    assert service.store.current_reference("orders") is None
+    assert sorted(p for p in folder.rglob("*")) == before and not people.received
+
+
+def test_the_clock_is_the_service_s_own(service: Service) -> None:
+    assert service.check("orders", day(0)).check.made_at == NOON
+    assert NOON - day(0).end > timedelta(days=1)
