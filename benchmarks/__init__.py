@@ -1,0 +1,1 @@
+"""How fast it is, as figures side by side from one run: `make bench`."""
