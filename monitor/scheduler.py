@@ -9,6 +9,7 @@ import logging
 import queue
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -233,6 +234,7 @@ class Scheduler:
         if not at.waiting:
             at.waiting.extend(self._due(name))
         if not at.waiting:
+            at.error = ""
             return False
         window = at.waiting.popleft()
         at.running = window
@@ -278,13 +280,12 @@ class Scheduler:
 
     def _failed(self, at: _Round, window: Window, told: str, error: Exception) -> bool:
         tries = at.failed_tries[window] = at.failed_tries.get(window, 0) + 1
-        trace = getattr(error, "told", "") or ("" if isinstance(error, MonitorError) else error)
-        log.warning(
-            "failed %s try=%d error=%r%s",
-            *(told, tries, at.error, f"\n{trace}" if isinstance(trace, str) and trace else ""),
-            exc_info=trace if isinstance(trace, Exception) else None,
-        )
-        return tries >= PATIENCE and not self._stopping.is_set()
+        if isinstance(error, MonitorError):
+            log.warning("failed %s try=%d error=%r", told, tries, at.error)
+        else:
+            trace = getattr(error, "told", "") or traceback.format_exc()
+            log.error("failed %s try=%d error=%r\n%s", told, tries, at.error, trace.rstrip())
+        return tries >= PATIENCE
 
     def _note_skipped(self, name: str, at: _Round, window: Window) -> None:
         """A window that failed and is older than one that is stored will not come up again."""

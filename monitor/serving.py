@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from monitor.errors import AskedWrongly
 from monitor.scheduler import Scheduler
@@ -54,7 +55,8 @@ def serve(config: Path, shape: Shape, say: Callable[[str], None]) -> None:
             alive = {"delivery": delivering.is_alive, "scheduler": lambda: scheduler.alive}
             checked = alive if shape.scheduler else {"delivery": delivering.is_alive}
             web = _pages(service, scheduler, checked)
-            parts.enter_context(_web(web, listening))
+            prefix = urlsplit(service.settings.base_url).path.rstrip("/")
+            parts.enter_context(_web(web, listening, prefix))
             say(f"pages at http://{shape.host}:{listening.getsockname()[1]} (Ctrl-C stops)")
         stop.wait()
         log.info("stopping")
@@ -105,8 +107,11 @@ def _pages(
 
 
 @contextmanager
-def _web(app: "FastAPI", listening: socket.socket) -> Iterator[None]:
-    """The pages, in a thread of their own: signals stay with the main thread."""
+def _web(app: "FastAPI", listening: socket.socket, prefix: str) -> Iterator[None]:
+    """The pages, in a thread of their own: signals stay with the main thread.
+
+    `prefix` is the path below which a proxy shows them.
+    """
     import uvicorn
 
     server = uvicorn.Server(
@@ -116,6 +121,7 @@ def _web(app: "FastAPI", listening: socket.socket) -> Iterator[None]:
             log_level=logging.WARNING,
             lifespan="off",
             timeout_graceful_shutdown=WEB_GRACE_S,
+            root_path=prefix,
         )
     )
     thread = threading.Thread(target=server.run, args=([listening],), name="web", daemon=True)

@@ -134,6 +134,7 @@ def _say_where(folder: Path, service: Service, datasets: bool, say: Say) -> None
             say(f"  {episode.monitor}, the day it began: {service.reports.location(stored.report)}")
     say(f"  all reports: {folder / 'reports'}")
     at = "" if folder == Path() else f" --config {folder / 'monitor.yaml'}"
-    say(f"  the dashboard: monitor serve{at}")
+    # The data end in May: a scheduler would add a day without rows for every day since.
+    say(f"  the dashboard: monitor serve --no-scheduler{at}")
     if not datasets:
         say("  more monitors, on public data: set MONITOR_DATASETS (docs/datasets.md)")

@@ -19,12 +19,11 @@ class Extent:
 
     rows: int = 0
     unreadable: int = 0
-    low_us: int | None = None
-    high_us: int | None = None
+    times_us: tuple[int, int] | None = None  # the oldest and the newest
 
     def stretch(self, low_us: int, high_us: int) -> None:
-        self.low_us = low_us if self.low_us is None else min(self.low_us, low_us)
-        self.high_us = high_us if self.high_us is None else max(self.high_us, high_us)
+        low, high = self.times_us or (low_us, high_us)
+        self.times_us = min(low, low_us), max(high, high_us)
 
 
 class Gate:
@@ -65,20 +64,14 @@ class Gate:
 
         A file without a readable time is read again, so that what is wrong with it is told again.
         """
-        if extent.low_us is None or (self._rows and self._may_hold(extent)):
+        if extent.times_us is None:
+            return False
+        if self._rows and (self._window is None or not self._outside(*extent.times_us)):
             return False
         self.seen += extent.rows
         self.unreadable += extent.unreadable
-        if extent.low_us is not None and extent.high_us is not None:
-            self._stretch(extent.low_us, extent.high_us)
+        self._stretch(*extent.times_us)
         return True
-
-    def _may_hold(self, extent: Extent) -> bool:
-        """Whether rows of a file may lie in the window, or on both sides of its end."""
-        if self._end_us is None or extent.low_us is None or extent.high_us is None:
-            return True
-        straddles = extent.low_us < self._end_us <= extent.high_us
-        return straddles or not self._outside(extent.low_us, extent.high_us)
 
     def admit(self, table: pa.Table) -> pa.Table:
         """The rows of a table that come in."""

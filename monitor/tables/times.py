@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from monitor.core.records import Window
+
 INSTANT = pa.timestamp("us", "UTC")
 
 # The years 1 to 9999, which is what the standard library's datetime can say.
@@ -43,6 +45,16 @@ def instants(values: pa.ChunkedArray, zone: ZoneInfo) -> pa.ChunkedArray:
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return _plausible(_from_numbers(values))
     return pa.chunked_array([pa.nulls(len(values), INSTANT)])
+
+
+def span(values: pa.ChunkedArray, zone: ZoneInfo) -> Window | None:
+    """First to just after the last time of a column; None when no time can be read.
+
+    >>> span(pa.chunked_array([["2026-07-02", "2026-07-01"]]), ZoneInfo("UTC")).start.isoformat()
+    '2026-07-01T00:00:00+00:00'
+    """
+    low, high = pc.min_max(instants(values, zone).cast(pa.int64())).as_py().values()
+    return None if low is None else Window(to_datetime(low), to_datetime(min(high + 1, _LATEST_US)))
 
 
 def to_datetime(epoch_us: int) -> datetime:
