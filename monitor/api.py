@@ -7,22 +7,23 @@
 <Verdict.DRIFTED: 'drifted'>
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import Field
 
 from monitor import briefing, wiring
 from monitor.check import Look, Timings, Watch, decide, look_at
 from monitor.core import wire
 from monitor.core.comparison import Plan
-from monitor.core.drift_socket import Rule
 from monitor.core.records import Check, Finding, Kind, SampleInfo, Verdict, Window
 from monitor.errors import AskedWrongly, CouldNotLook, NoCommonColumns, UnknownName
-from monitor.ports import Sample, StoredReference
+from monitor.ports import Sample, Source, StoredReference
 from monitor.references import Reference
-from monitor.settings import CsvSettings, SourceSettings
+from monitor.settings import CsvSettings, DriftSettings, ShowValues, SourceSettings, checked
 
 EXIT_CODES = {
     Verdict.PASSED: 0,
@@ -30,6 +31,7 @@ EXIT_CODES = {
     Verdict.VIOLATED: 2,
     Verdict.UNDECIDED: 3,
 }
+_REFERENCE_FIRST = "the training data comes first, then the new data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,29 +72,26 @@ class Result:
         return f'<iframe srcdoc="{page}" style="width:100%;height:720px;border:0"></iframe>'
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What a one-off comparison can be asked; every field has the flag of the same name."""
+class Question(DriftSettings):
+    """What a one-off comparison can be asked: the rules of `drift`, and the fields below."""
 
-    suite: str | Path | None = None
-    tests: Sequence[str] = ()
-    tolerance: Mapping[str, float] | None = None
-    must_see: Mapping[str, float] | None = None
-    alpha: float = 0.01
-    p_value: float | None = None
-    threshold: float | Mapping[str, float] | None = None
-    columns: Sequence[str] = ()
-    exclude: Sequence[str] = ()
-    kinds: Mapping[str, str] | None = None
+    suite: Path | None = None
+    kinds: Mapping[str, Kind] = {}
     time_column: str | None = None
     prediction: str | None = None
     probability: str | None = None
     label: str | None = None
     id: str | None = None
-    sample: int | None = None
-    seed: int = 0
-    show_values: str = "levels"
-    csv: Mapping[str, str] | None = None  # separator, encoding, decimal of CSV files
+    sample: Annotated[int, Field(ge=1)] | None = None  # rows a side
+    seed: Annotated[int, Field(ge=0)] = 0
+    show_values: ShowValues = "levels"
+    csv: CsvSettings = CsvSettings()
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Columns that were named for what they are."""
+        names = ("time_column", "prediction", "probability", "label", "id")
+        return {role: column for role in names if (column := getattr(self, role)) is not None}
 
 
 def compare(reference: Any, current: Any, **question: Any) -> Result:
@@ -106,94 +105,139 @@ def compare(reference: Any, current: Any, **question: Any) -> Result:
     Raises AskedWrongly for what cannot be asked (an unknown test or column, a path that does not
     exist, nothing in common). A file that cannot be read is a result with verdict `undecided`.
     """
-    unknown = set(question) - set(Question.__dataclass_fields__)
-    if unknown:
-        raise UnknownName("option of compare", min(unknown), Question.__dataclass_fields__)
-    asked = Question(**question)
-    plan = plan_of(asked)
+    asked = checked(Question, question)
+    plan = briefing.make_plan(asked, kinds=_kinds(asked))
+    watch = Watch(
+        name="",
+        plan=plan,
+        suite=str(asked.suite) if asked.suite else None,
+        label=asked.label,
+        show_values=asked.show_values,
+        setup=_setup(plan, reference, current, asked),
+    )
+    check = _check(watch, reference, current, asked)
+    made_at = wiring.now()
+    check = replace(check, id=f"compare-{made_at:%Y%m%dT%H%M%S%f}", made_at=made_at)
+    return Result(check, asked.show_values)
+
+
+def _check(watch: Watch, reference: Any, current: Any, asked: Question) -> Check:
+    """Read both sides, look, decide; a side that cannot be read is a finding."""
     timings = Timings()
+    before = None
     try:
         with timings.step("sample"):
-            before = _read(reference, asked)
-            now = _read(current, asked)
+            before = _reference(reference, asked)
+            now = _read(current, asked, asked.time_column)
+            window = _window(current, now, asked)
     except CouldNotLook as error:
-        return Result(_unread(asked, error), asked.show_values)
-    _check_names(before, now, asked)
-    return Result(_compare(before, now, asked, plan, timings), asked.show_values)
-
-
-def plan_of(asked: Question) -> Plan:
-    """The plan of a question; AskedWrongly where it does not make sense."""
-    if asked.p_value is not None and asked.threshold is not None:
-        raise AskedWrongly("p_value and threshold are two different rules: choose one")
-    if not 0 < asked.alpha < 0.5:
-        raise AskedWrongly(f"alpha is {asked.alpha:g}; it lies between 0 and 0.5")
-    rule = Rule(
-        alpha=asked.alpha,
-        tolerance=dict(asked.tolerance or {}),
-        must_see=dict(asked.must_see or {}),
-        p_value=asked.p_value,
-        threshold=asked.threshold,
-    )
-    return Plan(
-        tests=briefing.drift_tests((*asked.tests, *rule.tolerance, *rule.must_see)),
-        chosen=tuple(asked.tests),
-        rule=rule,
-        only=tuple(asked.columns),
-        exclude=tuple(asked.exclude),
-        kinds=_kinds(asked),
-    )
+        unread = Finding(test="source", verdict=Verdict.UNDECIDED, reason=str(error))
+        look = Look(SampleInfo(0, 0, "none"), dataset=(unread,))
+        return decide(watch, before, None, look, timings)
+    _check_names(before.sample, now, asked)
+    before, now = replace(before, sample=_narrow(before.sample, asked)), _narrow(now, asked)
+    look = Look(now.info, notices=now.notices)
+    look = look_at(watch, before, now, look, wiring.validator(), timings)
+    return decide(watch, before, window, look, timings)
 
 
 def _kinds(asked: Question) -> dict[str, Kind]:
-    kinds = {name: _kind(name, kind) for name, kind in (asked.kinds or {}).items()}
-    if asked.id:
-        kinds[asked.id] = Kind.ID
-    if asked.time_column:
-        kinds[asked.time_column] = Kind.TIME
-    return kinds
+    roles = {asked.id: Kind.ID, asked.time_column: Kind.TIME}
+    return {**{name: kind for name, kind in roles.items() if name}, **asked.kinds}
 
 
-def _kind(column: str, kind: str) -> Kind:
+def _setup(plan: Plan, reference: Any, current: Any, asked: Question) -> dict[str, Any]:
+    return briefing.setup_of(
+        plan,
+        reference=_told(reference),
+        current=_told(current),
+        sample={"rows": asked.sample, "seed": asked.seed},
+        expectations=str(asked.suite) if asked.suite else None,
+        roles=asked.roles,
+    )
+
+
+def _told(data: Any) -> str:
+    return str(data) if isinstance(data, str | Path) else f"a {type(data).__name__} in memory"
+
+
+# --- Reading ---
+
+
+def _source(path: str | Path, asked: Question, time: str | None = None) -> Source:
+    return wiring.open_source(SourceSettings(path=str(path), time=time, csv=asked.csv), Path())
+
+
+def _read(data: Any, asked: Question, time: str | None = None) -> Sample:
+    if isinstance(data, str | Path):
+        return _source(data, asked, time).read(limit=asked.sample, seed=asked.seed)
+    return wiring.sample_of(data, asked.sample, asked.seed)
+
+
+def _reference(data: Any, asked: Question) -> Reference:
+    """The rows of the training data, not kept anywhere; its time column may be absent."""
+    path = Path(data) if isinstance(data, str | Path) else None
+    if path and path.is_file() and not path.stat().st_size:
+        raise AskedWrongly(f"the reference {path} is empty (0 bytes)", hint=_REFERENCE_FIRST)
+    sample = _read(data, asked)
+    if not sample.info.rows:
+        raise AskedWrongly(f"the reference has no rows: {_told(data)}", hint=_REFERENCE_FIRST)
+    stored = StoredReference(
+        monitor="",
+        version=_source(path, asked).fingerprint() if path else wiring.content_version(sample),
+        rows=sample.info.rows,
+        path=_told(data),
+        kinds={},
+        dtypes={n: c.dtype for n, c in sample.columns.items() if _wanted(n, asked)},
+        built_at=wiring.now(),
+    )
+    return Reference(stored, sample)
+
+
+def _window(data: Any, sample: Sample, asked: Question) -> Window | None:
+    """First to last time of the new data, when there is a time column."""
+    if asked.time_column is None:
+        return None
+    from monitor.tables.frames import from_frame
+    from monitor.tables.times import span
+
+    if sample.info.method != "all" and isinstance(data, str | Path):
+        return _span_of_all(_source(data, asked, asked.time_column))
+    rows = sample.table if sample.info.method == "all" else from_frame(data)
+    known = asked.time_column in rows.column_names
+    return span(rows[asked.time_column], ZoneInfo("UTC")) if known else None
+
+
+def _span_of_all(source: Source) -> Window | None:
     try:
-        return Kind(kind)
-    except ValueError:
-        raise UnknownName(f"kind (asked for column {column})", kind, list(Kind)) from None
+        return source.span()
+    except CouldNotLook:
+        return None  # no readable time at all, of which there is a notice
 
 
-def _read(data: Any, asked: Question) -> Sample:
-    if not isinstance(data, str | Path):
-        return wiring.sample_of(data, asked.sample, asked.seed)
-    csv = _csv(asked.csv or {})
-    settings = SourceSettings(path=str(data), time=asked.time_column, csv=csv)
-    source = wiring.open_source(settings, Path())
-    return source.read(limit=asked.sample, seed=asked.seed)
+# --- Columns ---
 
 
-def _csv(options: Mapping[str, str]) -> CsvSettings:
-    try:
-        return CsvSettings.model_validate(options)
-    except ValueError as error:
-        raise AskedWrongly(f"CSV options {dict(options)}: {error}") from None
+def _wanted(name: str, asked: Question) -> bool:
+    return (not asked.columns or name in asked.columns) and name not in asked.exclude
+
+
+def _narrow(sample: Sample, asked: Question) -> Sample:
+    """Without the columns that are not to be compared, so that none is lost, new or retyped."""
+    columns = {name: c for name, c in sample.columns.items() if _wanted(name, asked)}
+    return replace(sample, columns=columns)
 
 
 def _check_names(before: Sample, now: Sample, asked: Question) -> None:
-    """Every column that was named exists; something is left to compare."""
-    known = {*before.columns, *now.columns}
-    named = {
-        "columns": asked.columns,
-        "exclude": asked.exclude,
-        "kinds": tuple(asked.kinds or {}),
-        "prediction": (asked.prediction,),
-        "probability": (asked.probability,),
-        "label": (asked.label,),
-        "id": (asked.id,),
-        "time column": (asked.time_column,),
-    }
-    for what, names in named.items():
+    """Every column that was named exists; there is something in common."""
+    known = list({**before.columns, **now.columns})
+    named = {"columns": asked.columns, "exclude": asked.exclude, "kinds": tuple(asked.kinds)}
+    named |= {role: (column,) for role, column in asked.roles.items()}
+    for option, names in named.items():
         for name in names:
-            if name and name not in known:
-                raise UnknownName(f"column (asked for as {what})", name, known)
+            if name not in known:
+                error = UnknownName("column", name, known)
+                raise AskedWrongly(f"{option}: {error}", hint=error.hint)
     if before.columns and now.columns and not set(before.columns) & set(now.columns):
         raise NoCommonColumns(
             f"the two datasets share no column: the reference has {_listing(before)}, "
@@ -205,52 +249,3 @@ def _check_names(before: Sample, now: Sample, asked: Question) -> None:
 def _listing(sample: Sample) -> str:
     names = list(sample.columns)
     return ", ".join(names[:8]) + (" ..." if len(names) > 8 else "")
-
-
-def _compare(before: Sample, now: Sample, asked: Question, plan: Plan, timings: Timings) -> Check:
-    reference = Reference(
-        StoredReference(
-            monitor="",
-            version=wiring.content_version(before),
-            rows=before.info.rows,
-            path="",
-            kinds={},
-            dtypes={name: column.dtype for name, column in before.columns.items()},
-            built_at=wiring.now(),
-        ),
-        before,
-    )
-    watch = Watch(
-        name="",
-        plan=plan,
-        suite=str(asked.suite) if asked.suite else None,
-        label=asked.label,
-        show_values=asked.show_values,
-        setup=briefing.setup_of(plan),
-    )
-    if not before.info.rows:
-        raise AskedWrongly("the reference has no rows", hint="it comes first, then the new data")
-    look = Look(now.info, notices=now.notices)
-    look = look_at(watch, reference, now, look, wiring.validator(), timings)
-    check = decide(watch, reference, _span(now, asked), look, timings)
-    return replace(check, made_at=wiring.now())
-
-
-def _span(sample: Sample, asked: Question) -> Window | None:
-    """First to last time of the new data, when there is a time column."""
-    column = sample.columns.get(asked.time_column or "")
-    if column is None or column.numbers is None or not column.numbers.size:
-        return None
-    first, last = float(column.numbers.min()), float(column.numbers.max())
-    return Window(
-        datetime.fromtimestamp(first, UTC),
-        datetime.fromtimestamp(last, UTC) + timedelta(microseconds=1),
-    )
-
-
-def _unread(asked: Question, error: CouldNotLook) -> Check:
-    """A file that cannot be read: `undecided`, with the reason."""
-    finding = Finding(test="source", verdict=Verdict.UNDECIDED, reason=str(error))
-    watch = Watch(name="", plan=plan_of(asked), show_values=asked.show_values)
-    look = Look(SampleInfo(0, 0, "none"), dataset=(finding,))
-    return replace(decide(watch, None, None, look, {}), made_at=wiring.now())

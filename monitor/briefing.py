@@ -13,8 +13,9 @@ from monitor.core import episodes
 from monitor.core.comparison import Plan
 from monitor.core.drift_socket import DriftTest, Rule
 from monitor.core.records import Kind, Verdict
+from monitor.errors import AskedWrongly
 from monitor.references import Reference, require_columns
-from monitor.settings import MonitorSettings
+from monitor.settings import DriftSettings, MonitorSettings
 
 DRIFT_SOCKET = "monitor.core.drift"
 
@@ -54,8 +55,10 @@ def brief(
         max_age=settings.freshness.max_age.duration if settings.freshness else None,
         min_rows=settings.volume.min_rows if settings.volume else None,
         label=settings.model.label,
+        timezone=settings.timezone,
         show_values=settings.show_values,
-        explorer=settings.explorer,
+        # The page for digging shows level names, whatever it is told.
+        explorer="never" if settings.show_values == "never" else settings.explorer,
         channels=channels,
         retrain=_retrain_policy(settings),
         setup=setup_of(
@@ -74,27 +77,52 @@ def check_monitor(settings: MonitorSettings) -> None:
 
 
 def plan_of(settings: MonitorSettings, reference: Reference | None) -> Plan:
-    drift = settings.drift
-    threshold = drift.threshold
-    named = (*drift.tests, *drift.tolerance, *drift.must_see)
-    if isinstance(threshold, Mapping):
-        named = (*named, *threshold)
-    return Plan(
-        tests=drift_tests(named),
-        chosen=drift.tests,
-        rule=Rule(
-            alpha=drift.alpha,
-            tolerance=dict(drift.tolerance),
-            must_see=dict(drift.must_see),
-            p_value=drift.p_value,
-            threshold=dict(threshold) if isinstance(threshold, Mapping) else threshold,
-        ),
-        only=drift.columns,
-        exclude=drift.exclude,
+    """What to compare of a monitor, by its configuration and its frozen kinds."""
+    return make_plan(
+        settings.drift,
         kinds={**(reference.kinds if reference else {}), **known_kinds(settings)},
         importance={name: c.importance for name, c in settings.columns.items()},
         critical=frozenset(name for name, c in settings.columns.items() if c.critical),
     )
+
+
+def make_plan(drift: DriftSettings, **more: Any) -> Plan:
+    """A plan from the rules of comparison; `more` are further fields of `Plan`."""
+    threshold = dict(drift.threshold) if isinstance(drift.threshold, Mapping) else drift.threshold
+    named = (*drift.tests, *drift.tolerance, *drift.must_see)
+    tests = drift_tests((*named, *threshold) if isinstance(threshold, dict) else named)
+    rule = Rule(
+        alpha=drift.alpha,
+        tolerance=dict(drift.tolerance),
+        must_see=_must_see(drift, tests),
+        p_value=drift.p_value,
+        threshold=threshold,
+    )
+    return Plan(
+        tests=tests,
+        chosen=drift.tests,
+        rule=rule,
+        only=drift.columns,
+        exclude=drift.exclude,
+        **more,
+    )
+
+
+def _must_see(drift: DriftSettings, tests: Mapping[str, DriftTest]) -> dict[str, float]:
+    """As given; a tolerance that reaches a test's own must_see lifts it in proportion."""
+    found = dict(drift.must_see)
+    for name in {**drift.tolerance, **drift.must_see}:
+        spec = tests[name].SPEC
+        tolerance = drift.tolerance.get(name, spec.tolerance)
+        if name not in found and tolerance >= spec.must_see:
+            found[name] = tolerance * spec.must_see / spec.tolerance
+        elif name in found and found[name] <= tolerance:
+            raise AskedWrongly(
+                f"must_see of {name} is {found[name]:g}, and effects up to its tolerance of "
+                f"{tolerance:g} do not matter",
+                hint="an effect that must be seen lies above the tolerance; lower that as well",
+            )
+    return found
 
 
 def known_kinds(settings: MonitorSettings) -> dict[str, Kind]:

@@ -15,12 +15,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
-from monitor.core import episodes, feed, messages
+from monitor.core import episodes, feed, messages, words
 from monitor.core.comparison import Plan, compare_columns
 from monitor.core.headline import headline
+from monitor.core.onset import shared_onset
 from monitor.core.records import (
     Cause,
     Change,
@@ -68,6 +69,7 @@ class Watch:
     max_age: timedelta | None = None
     min_rows: int | None = None
     label: str | None = None  # may arrive later: its absence is no violation
+    timezone: tzinfo = UTC
     show_values: str = "levels"
     explorer: str = "on_open"
     channels: tuple[str, ...] = ()
@@ -101,7 +103,10 @@ class Look:
 
 
 class Timings(dict[str, float]):
-    """Seconds by step."""
+    """Seconds by step; 0 for a step that did not run."""
+
+    def __init__(self) -> None:
+        super().__init__(dict.fromkeys(("sample", "validate", "compare", "report"), 0.0))
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -180,7 +185,13 @@ def _validate(watch: Watch, sample: Sample, look: Look, validator: Validator) ->
 def _compare(watch: Watch, reference: Reference, sample: Sample, look: Look) -> Look:
     late = {watch.label} if watch.label else set()
     findings, notices = feed.schema(reference.stored.dtypes, sample.columns, late)
-    columns = compare_columns(reference.sample.columns, sample.columns, watch.plan)
+    columns = compare_columns(
+        reference.sample.columns,
+        sample.columns,
+        watch.plan,
+        reference.summaries,
+        sample.times,
+    )
     return replace(
         look,
         columns=columns,
@@ -221,6 +232,7 @@ def decide(
         look.expectations,
         look.sample,
         names=watch.show_values != "never",
+        moved_at=_moved_at(watch, look.columns, window),
     )
     dataset = DatasetResult(
         p_value=dataset_p(look.columns),
@@ -245,6 +257,18 @@ def decide(
     )
 
 
+def _moved_at(watch: Watch, columns: Sequence[ColumnResult], window: Window | None) -> str:
+    """The one moment at which the drifted columns moved, in the monitor's time; "" without one."""
+    if window is None:
+        return ""
+    moments = [c.onset for c in columns if c.verdict is Verdict.DRIFTED]
+    moment = shared_onset(moments, window)
+    if moment is None:
+        return ""
+    local = moment.astimezone(watch.timezone)
+    return f"{words.day_and_time(moment, watch.timezone)} {local.tzname()}"
+
+
 def _reproduce(monitor: str, window: Window | None) -> dict[str, str]:
     """The command that makes this check again."""
     if window is None or not monitor:
@@ -258,7 +282,12 @@ def check_id(monitor: str, window: Window | None, revision: int) -> str:
     if window is None:
         return "compare"
     again = f"-{revision + 1}" if revision else ""
-    return f"{monitor}-{window.start:%Y%m%dT%H%M}-{window.end:%Y%m%dT%H%M}{again}"
+    return f"{monitor}-{_stamp(window.start)}-{_stamp(window.end)}{again}"
+
+
+def _stamp(moment: datetime) -> str:
+    """To the minute, as windows are; with seconds for those that are shorter."""
+    return f"{moment:%Y%m%dT%H%M%S}" if moment.second else f"{moment:%Y%m%dT%H%M}"
 
 
 def consequences(
@@ -322,7 +351,9 @@ def explore(
     try:
         kinds = {c.name: str(c.kind) for c in check.columns if c.compared}
         page = tools.explorer.explore(reference.sample, sample, kinds)
-        return tools.reports.write(f"{check.id}-explore.html", page), check
+        name = f"{check.id}-explore.html"
+        tools.reports.write(name, page)
+        return name, check  # beside the report: a link without a folder leads there
     except Exception as error:
         log.warning("check=%s the explorer page failed: %s", check.id, error)
         text = f"the page for digging could not be made ({type(error).__name__})"
@@ -363,6 +394,13 @@ def announce(
     return (*told, asked)
 
 
+def _in_words(message: Message) -> str:
+    """What is said to whom, for the report."""
+    if message.kind == "retrain.requested":
+        return "training system: asked for a new model"
+    return f"{message.channel}: {message.kind.replace('.', ' ')}"
+
+
 def report_name(check: Check) -> str:
     return f"{check.id}.html"
 
@@ -383,7 +421,7 @@ def write_report(
             check,
             history=[s.check for s in reversed(past)],
             explorer=explorer,
-            sent=[f"{m.channel}: {m.kind}" for m in told],
+            sent=[_in_words(message) for message in told],
             show_values=watch.show_values,
         )
         tools.reports.write(report_name(check), page)

@@ -11,6 +11,7 @@ from monitor.core.records import (
     Episode,
     EpisodeChange,
     ExpectationReport,
+    Floats,
     Message,
     Notice,
     RetrainRequest,
@@ -27,6 +28,7 @@ class Sample:
     columns: Mapping[str, Column]
     table: Any  # the engine's own rows (an Arrow table) for adapters that need them
     notices: tuple[Notice, ...] = ()
+    times: Floats | None = None  # epoch seconds of the rows, when every row tells its time
 
 
 class Source(Protocol):

@@ -1,20 +1,22 @@
 """The frozen picture of the training data: built once, versioned, never replaced in silence."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from monitor.core.kinds import decide_kind
 from monitor.core.records import Kind, ReferenceInfo, Window
+from monitor.core.summary import Summaries
 from monitor.errors import AskedWrongly, ReferenceChanged
 from monitor.ports import Clock, Sample, Snapshots, Source, Store, StoredReference
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reference:
-    """A frozen version together with its rows."""
+    """A frozen version together with its rows, and what was worked out of them so far."""
 
     stored: StoredReference
     sample: Sample
+    summaries: Summaries = field(default_factory=Summaries)
 
     @property
     def info(self) -> ReferenceInfo:

@@ -2,62 +2,54 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime, tzinfo
+from collections.abc import Mapping
+from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
-    PlainSerializer,
+    PrivateAttr,
     SecretStr,
+    Tag,
     ValidationError,
     field_validator,
     model_validator,
 )
 
+from monitor.configuration.document import Document, Keys, Mistake, read_document
+from monitor.configuration.fields import (
+    MomentText,
+    MonitorName,
+    Positive,
+    Share,
+    SpanText,
+    WaitText,
+    Zone,
+    parse_time,
+)
+from monitor.configuration.mistakes import mistakes_of
 from monitor.core.crontab import Crontab
 from monitor.core.records import Kind, Window
 from monitor.core.windows import Span
-from monitor.errors import ConfigError, PathNotFound, UnknownName, nearest
+from monitor.errors import AskedWrongly, UnknownName
 
-
-def _zone(value: object) -> object:
-    if isinstance(value, str):
-        try:
-            return ZoneInfo(value)
-        except (KeyError, ValueError, OSError):
-            hint = "write one like Europe/Berlin"
-            raise ValueError(f"there is no time zone {value!r}; {hint}") from None
-    return value
-
-
-def _span(value: object) -> object:
-    return Span.parse(value) if isinstance(value, str) else value
-
-
-def _moment(value: object) -> object:
-    """YAML reads a bare 2011-01-01 as a date and not as text."""
-    text = value.isoformat() if isinstance(value, date) else value
-    if isinstance(text, str):
-        datetime.fromisoformat(text)  # its ValueError says what is wrong
-    return text
-
-
-SpanText = Annotated[Span, BeforeValidator(_span), PlainSerializer(str)]
-MomentText = Annotated[str, BeforeValidator(_moment)]
-Zone = Annotated[ZoneInfo, BeforeValidator(_zone), PlainSerializer(str)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
+STORES = ("sqlite", "postgresql", "memory")
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False
+    )
+
+
+ShowValues = Literal["never", "levels", "all"]
+Model = TypeVar("Model", bound=_Settings)
 
 
 class CsvSettings(_Settings):
@@ -87,7 +79,7 @@ class RangeSettings(_Settings):
 
     @model_validator(mode="after")
     def _in_order(self) -> "RangeSettings":
-        if datetime.fromisoformat(self.from_) >= datetime.fromisoformat(self.to):
+        if parse_time(self.from_, UTC) >= parse_time(self.to, UTC):
             raise ValueError("`from` must lie before `to`")
         return self
 
@@ -122,7 +114,7 @@ class SampleSettings(_Settings):
 
     rows: Annotated[int, Field(ge=1)] | None = None  # None: all of them
     method: Literal["reservoir"] = "reservoir"
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0)] = 0
 
 
 class FreshnessSettings(_Settings):
@@ -141,6 +133,12 @@ class ColumnSettings(_Settings):
     critical: bool = False
 
 
+Threshold = Annotated[
+    Annotated[Positive, Tag("<all>")] | Annotated[Mapping[str, Positive], Tag("<each>")],
+    Discriminator(lambda value: "<each>" if isinstance(value, Mapping) else "<all>"),
+]
+
+
 class DriftSettings(_Settings):
     """How columns are compared. Without a classical rule: tolerance and evidence."""
 
@@ -151,7 +149,7 @@ class DriftSettings(_Settings):
     must_see: Mapping[str, Positive] = {}
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.01
     p_value: Annotated[float, Field(gt=0, lt=1)] | None = None  # classical: drifted when p <= this
-    threshold: Positive | Mapping[str, Positive] | None = None  # classical: statistic > this
+    threshold: Threshold | None = None  # classical: drifted when the statistic is above this
 
     @model_validator(mode="after")
     def _one_rule(self) -> "DriftSettings":
@@ -183,11 +181,14 @@ class RetrainCondition(_Settings):
     column_change: ColumnChangeSettings | None = None
     every: SpanText | None = None
 
-    @model_validator(mode="after")
-    def _exactly_one(self) -> "RetrainCondition":
-        if len(self.model_fields_set) != 1:
-            raise ValueError(f"one condition has one key of {', '.join(type(self).model_fields)}")
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _exactly_one(cls, value: object) -> object:
+        given = list(value) if isinstance(value, Mapping) else []
+        if len(given) != 1 or given[0] not in cls.model_fields:
+            had = f"; this one has {', '.join(map(str, given))}" if given else ""
+            raise ValueError(f"a condition is one of {', '.join(cls.model_fields)}{had}")
+        return value
 
 
 class RetrainWhen(_Settings):
@@ -197,46 +198,53 @@ class RetrainWhen(_Settings):
 class RetrainSettings(_Settings):
     """Which training system to ask, and when."""
 
-    url: str
+    url: Annotated[str, Field(repr=False)]
     secret: SecretStr
     when: RetrainWhen = RetrainWhen()
     unless: tuple[Literal["violated", "undecided"], ...] = ("violated",)
     confirm: Annotated[int, Field(ge=1)] = 1
-    cooldown: SpanText = Span(7, "d")
+    cooldown: WaitText = Span(7, "d")
+
+
+def _range_or_file(value: object) -> str:
+    keys = value if isinstance(value, Mapping) else ()
+    is_range = isinstance(value, RangeSettings) or "from" in keys or "to" in keys
+    return "<range>" if is_range else "<file>"
+
+
+def _path_alone(value: object) -> object:
+    return {"path": value} if isinstance(value, str) else value
+
+
+FileText = Annotated[SourceSettings, BeforeValidator(_path_alone)]
+ReferenceSettings = Annotated[
+    Annotated[FileText, Tag("<file>")] | Annotated[RangeSettings, Tag("<range>")],
+    Discriminator(_range_or_file),
+]
 
 
 class MonitorSettings(_Settings):
     """One watched dataset or model."""
 
-    name: str = ""
-    reference: SourceSettings | RangeSettings | None = None  # None: quality only
-    production: SourceSettings
+    name: Annotated[str, Field(exclude=True)] = ""
+    reference: ReferenceSettings | None = None  # None: quality only
+    production: FileText
     schedule: ScheduleSettings = ScheduleSettings(every=Span(1, "h"))
     window: SpanText = Span(1, "d")
     step: SpanText | None = None
     timezone: Zone = ZoneInfo("UTC")  # windows begin at midnight here
-    lateness: SpanText = Span(10, "m")
+    lateness: WaitText = Span(10, "m")
     catch_up: Annotated[int, Field(ge=1)] = 100  # missed windows made up for after a pause
     sample: SampleSettings = SampleSettings()
     expectations: str | None = None
     freshness: FreshnessSettings | None = None
     volume: VolumeSettings | None = None
     columns: Mapping[str, ColumnSettings] = {}
-    show_values: Literal["never", "levels", "all"] = "levels"
+    show_values: ShowValues = "levels"
     explorer: Literal["never", "on_open", "on_breach", "always"] = "on_open"
     drift: DriftSettings = DriftSettings()
     model: ModelSettings = ModelSettings()
     retrain: RetrainSettings | None = None
-
-    @field_validator("reference", mode="before")
-    @classmethod
-    def _path_is_a_source(cls, value: object) -> object:
-        return {"path": value} if isinstance(value, str) else value
-
-    @field_validator("production", mode="before")
-    @classmethod
-    def _production_path(cls, value: object) -> object:
-        return {"path": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _windows_need_time(self) -> "MonitorSettings":
@@ -252,7 +260,7 @@ class SlackSettings(_Settings):
 
 
 class WebhookSettings(_Settings):
-    url: str
+    url: Annotated[str, Field(repr=False)]
     secret: SecretStr | None = None
 
 
@@ -267,12 +275,27 @@ class AlertSettings(_Settings):
 class Settings(_Settings):
     """The whole of monitor.yaml; paths are relative to `root`."""
 
-    store: str = "sqlite:///monitor.db"
+    store: Annotated[str, Field(repr=False)] = "sqlite:///monitor.db"
     reports: str = "reports/"
     base_url: str = ""  # where people reach `monitor serve`, for links in alerts
     alerts: AlertSettings = AlertSettings()
-    monitors: Mapping[str, MonitorSettings]
-    root: Path = Field(default=Path(), exclude=True)
+    monitors: Annotated[Mapping[MonitorName, MonitorSettings], Field(min_length=1)]
+    root: Annotated[Path, Field(exclude=True)] = Path()
+
+    _document: Document | None = PrivateAttr(None)
+
+    @field_validator("store")
+    @classmethod
+    def _known_store(cls, value: str) -> str:
+        if re.split(r"[:+]", value)[0] not in STORES or ":" not in value:
+            kinds = "sqlite:///FILE, postgresql+psycopg://... or memory://"
+            raise ValueError(f"is no address of a store; write {kinds}")
+        return value
+
+    @property
+    def file(self) -> str:
+        """The file they were read from, as people named it."""
+        return self._document.name if self._document else "the configuration"
 
     def monitor(self, name: str) -> MonitorSettings:
         if name not in self.monitors:
@@ -283,36 +306,36 @@ class Settings(_Settings):
         """A configured path, relative to the folder of monitor.yaml."""
         return self.root / Path(text).expanduser()
 
+    def refuse(self, mistakes: Mapping[Keys, AskedWrongly]) -> None:
+        """Raise one ConfigError for all mistakes found elsewhere, each with file, line and key."""
+        document = self._document or Document(self.file)
+        document.refuse([Mistake(keys, str(e), e.hint) for keys, e in mistakes.items()])
+
 
 def load_settings(path: Path, **more: str) -> Settings:
     """Read and check monitor.yaml. ConfigError names file, line, the wrong key and the nearest.
 
     `${NAME}` comes from the environment, and from `more`, which wins.
     """
-    text = _read(path)
+    document = read_document(path, {**os.environ, **more})
     try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: this is not YAML: {_one_line(error)}") from None
-    if not isinstance(tree, yaml.MappingNode):
-        raise ConfigError(f"{path}: expected keys like `monitors:`, found none")
-    lines = dict(_lines(tree))
-    raw = yaml.safe_load(text)
-    values = _expand(raw, {**os.environ, **more}, path, lines)
-    for name, body in (values.get("monitors") or {}).items():
-        if isinstance(body, dict):
-            body["name"] = str(name)
-    try:
-        return Settings.model_validate({**values, "root": path.resolve().parent})
+        settings = Settings.model_validate({**_named(document), "root": path.resolve().parent})
     except ValidationError as error:
-        raise ConfigError(_explain(path, error, lines)) from None
+        document.refuse(mistakes_of(error, Settings))
+        raise
+    document.refuse([])
+    settings._document = document
+    return settings
 
 
-def parse_time(text: str, zone: tzinfo) -> datetime:
-    """An ISO 8601 time as aware UTC; without an offset it is local to `zone`. ValueError if not."""
-    moment = datetime.fromisoformat(text)
-    local = moment.replace(tzinfo=zone) if moment.tzinfo is None else moment
-    return local.astimezone(UTC)
+def checked(model: type[Model], values: Mapping[str, Any]) -> Model:
+    """Settings that were given one by one; AskedWrongly names every one that is wrong."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        found = mistakes_of(error, model)
+        told = [f"{'.'.join(m.keys)}: {m.text}" if m.keys else m.text for m in found]
+        raise AskedWrongly("\n".join(told)) from None
 
 
 def datasets_folder() -> Path | None:
@@ -321,108 +344,16 @@ def datasets_folder() -> Path | None:
     return Path(text) if text and Path(text).is_dir() else None
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise PathNotFound(
-            f"there is no configuration {path}", hint="`monitor init` writes one to start from"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from None
-
-
-def _lines(node: yaml.Node, where: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int]]:
-    """Every key path of the document and the line it stands on."""
-    yield where, node.start_mark.line + 1
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            at = (*where, str(key.value))
-            yield from _lines(value, at)
-            yield at, key.start_mark.line + 1
-    elif isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            yield from _lines(item, (*where, str(index)))
-
-
-def _expand(
-    value: Any,
-    environment: Mapping[str, str],
-    path: Path,
-    lines: Mapping[tuple[str, ...], int],
-    where: tuple[str, ...] = (),
-) -> Any:
-    """Replace ${NAME} and ${NAME:-default} in strings.
-
-    A name that is neither set nor has a default is an error, never an empty secret.
-    """
-    if isinstance(value, dict):
-        return {k: _expand(v, environment, path, lines, (*where, str(k))) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_expand(v, environment, path, lines, (*where, str(i))) for i, v in enumerate(value)]
-    if not isinstance(value, str):
-        return value
-
-    def lookup(match: re.Match[str]) -> str:
-        if match[1] in environment:
-            return environment[match[1]]
-        if match[2] is None:
-            raise ConfigError(
-                f"{path}:{lines.get(where, 1)}: {'.'.join(where)} needs the environment variable "
-                f"{match[1]}, which is not set",
-                hint=f"export {match[1]}=... before starting",
-            )
-        return match[2]
-
-    return re.sub(r"\$\{(\w+)(?::-([^}]*))?\}", lookup, value)
-
-
-def _explain(path: Path, error: ValidationError, lines: Mapping[tuple[str, ...], int]) -> str:
-    """Every mistake of a validation error, one line each, with file and line."""
-    told = [_mistake(path, dict(item), lines) for item in error.errors(include_input=False)]
-    return "\n".join(dict.fromkeys(told))
-
-
-def _mistake(path: Path, item: dict[str, Any], lines: Mapping[tuple[str, ...], int]) -> str:
-    where = tuple(str(part) for part in item["loc"])
-    keys = tuple(part for part in where if not part.endswith("Settings"))  # union branch names
-    line = next((lines[keys[:n]] for n in range(len(keys), -1, -1) if keys[:n] in lines), 1)
-    place = f"{path}:{line}: {'.'.join(keys) or 'the document'}"
-    if item["type"] == "extra_forbidden":
-        known = _keys_at(keys[:-1])
-        near = nearest(keys[-1], known)
-        hint = f"; did you mean `{near}`?" if near else f"; known keys: {', '.join(known)}"
-        return f"{place}: unknown key{hint}"
-    if item["type"] == "missing":
-        return f"{place}: is required"
-    return f"{place}: {item['msg'].removeprefix('Value error, ')}"
-
-
-def _keys_at(where: tuple[str, ...]) -> list[str]:
-    """The keys that are valid at a place of the document, from the models themselves."""
-    model: Any = Settings
-    for part in where:
-        model = _step_into(model, part)
-        if model is None:
-            return []
-    hidden = {"root", "name"} if model in (Settings, MonitorSettings) else set()
-    return [f.alias or name for name, f in model.model_fields.items() if name not in hidden]
-
-
-def _step_into(model: Any, part: str) -> Any:
-    fields = {f.alias or name: f for name, f in model.model_fields.items()}
-    if part not in fields:
-        return model  # a free name (a monitor, a column) or a list index: same model inside
-    return next(_models_in(fields[part].annotation), None)
-
-
-def _models_in(annotation: Any) -> Iterator[Any]:
-    """The settings classes mentioned in a type, outermost first."""
-    if isinstance(annotation, type) and issubclass(annotation, _Settings):
-        yield annotation
-    for inner in getattr(annotation, "__args__", ()):
-        yield from _models_in(inner)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def _named(document: Document) -> dict[str, Any]:
+    """The values with every monitor told its own name."""
+    values = document.values
+    if "root" in values:
+        document.mistakes.append(Mistake(("root",), "unknown key"))
+    if not isinstance(monitors := values.get("monitors"), dict):
+        return values
+    for name, body in monitors.items():
+        if isinstance(body, dict) and "name" in body:
+            at = ("monitors", name, "name")
+            document.mistakes.append(Mistake(at, "unknown key: a monitor is named by its own key"))
+    named = {n: {**b, "name": n} if isinstance(b, dict) else b for n, b in monitors.items()}
+    return {**values, "monitors": named}

@@ -16,7 +16,7 @@ from monitor.check import HISTORY, Tools, run_check
 from monitor.core import episodes, messages
 from monitor.core.records import RetrainRequest, Window
 from monitor.delivery import Delivery, Patience
-from monitor.errors import AskedWrongly, ConfigError, StoreConflict
+from monitor.errors import AskedWrongly, StoreConflict
 from monitor.ports import (
     Draw,
     Notifier,
@@ -214,7 +214,7 @@ class Service:
             return fresh
 
     def production(self, settings: MonitorSettings) -> Source:
-        """Where the rows of a monitor come from; kept open, since it remembers which file has what."""
+        """Where the rows of a monitor come from; kept open: it remembers which file has what."""
         with self._lock:
             if settings.name not in self._sources:
                 source = open_source(settings.production, self.settings.root)
@@ -309,9 +309,15 @@ class Service:
         self.store.close()
 
 
-def open_service(path: Path) -> Service:
-    """The service that a monitor.yaml describes."""
-    return Service(load_settings(path))
+def open_service(path: Path, *, leave_no_trace: bool = False) -> Service:
+    """The service that a monitor.yaml describes.
+
+    `leave_no_trace`: a store that does not exist yet is not made, but kept in memory.
+    """
+    settings = load_settings(path)
+    if leave_no_trace and _store_is_absent(settings):
+        settings = settings.model_copy(update={"store": "memory://"})
+    return Service(settings)
 
 
 def open_runner(path: str, log_level: int) -> Callable[[str, Window, bool], str]:
@@ -327,16 +333,16 @@ def open_runner(path: str, log_level: int) -> Callable[[str, Window, bool], str]
 
 
 def _open_store(settings: Settings) -> Store:
-    scheme = settings.store.partition(":")[0].partition("+")[0]
-    adapters = {"sqlite": "sql", "postgresql": "sql", "memory": "memory"}
-    if scheme not in adapters:
-        raise ConfigError(
-            f"store: there is no store for {scheme!r}; there are: sqlite:///FILE, "
-            "postgresql+psycopg://..., memory://"
-        )
-    module = catalogue.load("monitor.stores", adapters[scheme], "store")
+    adapter = "memory" if settings.store.startswith("memory:") else "sql"
+    module = catalogue.load("monitor.stores", adapter, "store")
     store: Store = module.make(settings.store, settings.root)
     return store
+
+
+def _store_is_absent(settings: Settings) -> bool:
+    scheme, _, rest = settings.store.partition("///")
+    file = rest.partition("?")[0]
+    return scheme.startswith("sqlite") and bool(file) and not settings.path(file).exists()
 
 
 def _open_reports(settings: Settings) -> Reports:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.core import numerals
 from monitor.core.records import Window
 from monitor.reports import words
 
@@ -36,14 +37,14 @@ from monitor.reports import words
     ],
 )
 def test_numbers(value: object, told: str) -> None:
-    assert words.number(value) == told
+    assert numerals.number(value) == told
 
 
 @given(st.one_of(st.floats(), st.integers(), st.none()))
 def test_every_number_can_be_written(value: float | None) -> None:
-    for write in (words.number, words.share, words.chance, words.count, words.plain):
+    for write in (numerals.number, numerals.share, words.chance, numerals.count, words.plain):
         assert write(value)
-    assert words.pair(value, value)
+    assert numerals.pair(value, value)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_every_number_can_be_written(value: float | None) -> None:
     ],
 )
 def test_shares(value: float, told: str) -> None:
-    assert words.share(value) == told
+    assert numerals.share(value) == told
 
 
 @pytest.mark.parametrize(

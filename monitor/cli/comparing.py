@@ -1,7 +1,7 @@
 """`monitor compare`: two datasets against each other, without any configuration."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,23 +12,30 @@ from monitor.cli.options import (
     JsonTo,
     Verbose,
     listed,
+    one_or_pairs,
     pairs,
 )
-from monitor.cli.output import Output, write_file
+from monitor.cli.output import Output, check_place, write_file
 
 if TYPE_CHECKING:
     from monitor.core.records import Check
 
 Text = str | None
+Row = tuple[str, str, str]
+_RANK = {"drifted": 0, "undecided": 1, "watch": 2, "passed": 3}
 
 
 def register(app: typer.Typer) -> None:
     app.command("compare")(compare)
 
 
-def compare(
-    reference: Annotated[str, typer.Argument(help="The training data: file, folder or pattern.")],
-    current: Annotated[str, typer.Argument(help="The new data: file, folder or pattern.")],
+def compare(  # noqa: PLR0913, PLR0917 - typer takes every flag as an argument
+    reference: Annotated[
+        str, typer.Argument(metavar="REFERENCE", help="The training data: file, folder, pattern.")
+    ],
+    current: Annotated[
+        str, typer.Argument(metavar="CURRENT", help="The new data: file, folder or pattern.")
+    ],
     json_to: JsonTo = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report.")] = None,
     suite: Annotated[
@@ -47,15 +54,13 @@ def compare(
     ] = None,
     threshold: Annotated[
         list[str],
-        typer.Option(metavar="TEST=VALUE", help="Classical rule: drifted above this statistic."),
+        typer.Option(metavar="[TEST=]VALUE", help="Classical rule: drifted above this statistic."),
     ] = [],  # noqa: B006
     columns: Annotated[Text, typer.Option(help="Compare only these, as a,b.")] = None,
     exclude: Annotated[Text, typer.Option(help="Do not compare these, as a,b.")] = None,
     kind: Annotated[
         list[str],
-        typer.Option(
-            metavar="COLUMN=KIND", help="number, category, boolean, time, text or id."
-        ),
+        typer.Option(metavar="COLUMN=KIND", help="number, category, boolean, time, text or id."),
     ] = [],  # noqa: B006
     time_column: Annotated[Text, typer.Option(help="The column with the time of a row.")] = None,
     prediction: Annotated[Text, typer.Option(help="The column with the model's decision.")] = None,
@@ -79,6 +84,8 @@ def compare(
     Exit codes: 0 passed, 1 drifted, 2 violated, 3 undecided, 64 asked wrongly, 70 a fault.
     """
     out = Output(json_to, verbose)
+    if html is not None:
+        check_place(html)
     from monitor import api
 
     result = api.compare(
@@ -90,7 +97,7 @@ def compare(
         must_see=pairs(must_see, "--must-see", float),
         alpha=alpha,
         p_value=p_value,
-        threshold=pairs(threshold, "--threshold", float) or None,
+        threshold=one_or_pairs(threshold, "--threshold"),
         columns=listed(columns),
         exclude=listed(exclude),
         kinds=pairs(kind, "--kind", str),
@@ -115,31 +122,36 @@ def compare(
 def tell(out: Output, check: "Check") -> None:
     """A check in a few lines: the sentence, what fired, what could not be judged."""
     out.say(check.headline)
-    rows: list[tuple[Any, ...]] = [
-        (f"  {c.verdict}", c.name, c.reason)
-        for c in sorted(check.columns, key=lambda c: -c.importance * c.strength)
-        if c.verdict != "passed"
-    ]
+    rows = [*_of_columns(check), *_of_expectations(check), *_of_dataset(check)]
+    out.table([*rows, *_of_notices(check)])
+
+
+def _of_columns(check: "Check") -> list[Row]:
+    """What is not as in training, the most telling first; why nothing was compared."""
+    ranked = sorted(check.columns, key=lambda c: (_RANK[c.verdict], -c.importance * c.strength))
+    rows = [(f"  {c.verdict}", c.name, c.reason) for c in ranked if c.verdict != "passed"]
+    if any(c.compared for c in check.columns):
+        return rows
+    return [("  skipped", c.name, c.reason) for c in ranked]
+
+
+def _of_expectations(check: "Check") -> list[Row]:
     results = check.expectations.results if check.expectations else ()
-    rows += [
-        (f"  {_outcome(r.success)} ({r.severity})", r.column or "", r.reason)
+    return [
+        (f"  {'undecided' if r.success is None else r.severity}", r.column or "", r.reason)
         for r in results
         if not r.success
     ]
-    rows += [
+
+
+def _of_dataset(check: "Check") -> list[Row]:
+    return [
         (f"  {f.verdict}", f.test, f.reason)
         for f in check.dataset.findings
-        if f.verdict != "passed"
+        if f.verdict != "passed" and f.reason not in check.headline
     ]
-    told = {(n.column, n.kind) for n in check.notices if n.kind == "column_watch"}
-    rows += [
-        ("  notice", n.column or "", n.text)
-        for n in check.notices
-        if (n.column, n.kind) not in told
-    ]
-    if rows:
-        out.table(rows)
 
 
-def _outcome(success: bool | None) -> str:
-    return "undecided" if success is None else "failed"
+def _of_notices(check: "Check") -> list[Row]:
+    """All but the watches, which stand among the columns."""
+    return [("  notice", n.column or "", n.text) for n in check.notices if n.kind != "column_watch"]

@@ -2,7 +2,8 @@
 
 import logging
 import sys
-from typing import Any
+from io import TextIOWrapper
+from typing import Annotated, Any
 
 import typer
 
@@ -25,8 +26,28 @@ for room in (project, comparing, monitors, references, serving):
 _UsageError: Any = typer.BadParameter.__base__  # typer's own usage errors
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"drift-monitor {version('drift-monitor')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_show_version, help="Say which one."),
+    ] = False,
+) -> None: ...
+
+
 def main() -> None:
     """Run a command; every error ends as one message on stderr and a promised exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # no terminal is too old to be told
     sys.exit(run(sys.argv[1:]))
 
 
@@ -38,38 +59,37 @@ def run(arguments: list[str]) -> int:
         return int(end.exit_code)
     except (typer.Abort, KeyboardInterrupt):
         complain("stopped")
-        return 130
-    except _UsageError as error:
-        return _misused(error)
-    except AskedWrongly as error:
-        complain(str(error), error.hint)
-        return ExitCode.ASKED_WRONGLY
-    except CouldNotLook as error:
-        complain(str(error), error.hint)
-        return ExitCode.UNDECIDED
-    except MonitorError as error:
-        complain(str(error), error.hint)
-        return ExitCode.FAULT
-    except BrokenPipeError:
-        sys.stderr.close()  # nobody reads any more; Python would complain about it at exit
-        return ExitCode.FAULT
+        return ExitCode.STOPPED
+    except SystemExit:  # typer leaves like this, with a 1, only when nobody reads any more
+        return ExitCode.UNREAD
     except Exception as error:
+        return _told(error)
+
+
+def _told(error: Exception) -> int:
+    if isinstance(error, _UsageError):
+        return _misused(error)
+    if not isinstance(error, MonitorError):
         return _fault(error)
+    complain(str(error), error.hint)
+    if isinstance(error, AskedWrongly):
+        return ExitCode.ASKED_WRONGLY
+    return ExitCode.UNDECIDED if isinstance(error, CouldNotLook) else ExitCode.FAULT
 
 
 def _misused(error: Any) -> int:
-    command = error.ctx.command_path if error.ctx else "monitor"
-    complain(error.format_message(), f"`{command} --help` shows how it is used")
+    """What typer says; for a call without a command that is the list of commands."""
+    if message := error.format_message():
+        command = error.ctx.command_path if error.ctx else "monitor"
+        complain(message, f"`{command} --help` shows how it is used")
     return ExitCode.ASKED_WRONGLY
 
 
 def _fault(error: Exception) -> int:
     """Something is wrong with us: say so, and show the traceback only when asked for."""
     verbose = logging.getLogger("monitor").isEnabledFor(logging.DEBUG)
-    complain(
-        f"a fault in drift-monitor: {type(error).__name__}: {error}",
-        "" if verbose else "run it again with -v to see where",
-    )
+    said = " ".join(f"{type(error).__name__}: {error}".split())
+    complain(f"a fault in drift-monitor: {said}", "" if verbose else "-v shows where")
     if verbose:
         import traceback
 

@@ -1,28 +1,33 @@
 """`check`, `backfill`, `report`, `retrain`: the work on configured monitors."""
 
-import os
+from collections import Counter
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from monitor.cli import picking
 from monitor.cli.comparing import tell
 from monitor.cli.options import DEFAULT_CONFIG, ConfigPath, ExitZero, JsonTo, Names, Verbose
-from monitor.cli.output import Output, write_file
-from monitor.errors import AskedWrongly, PathNotFound
+from monitor.cli.output import Output, check_place, write_file
+from monitor.errors import AskedWrongly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from monitor.core.records import Window
     from monitor.ports import StoredCheck
     from monitor.settings import MonitorSettings
     from monitor.wiring import Service
 
 Again = Annotated[bool, typer.Option("--again", help="Look anew at windows that are stored.")]
 DELIVER_S = 5.0  # how long a command waits for its alerts; the outbox keeps what is left
+
+_STATES = {
+    "requested": "not delivered yet; it stays in the outbox, and `monitor serve` tries again",
+    "delivered": "delivered",
+    "refused": "refused by the training system",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -38,7 +43,7 @@ def check(
         str | None, typer.Option(metavar="TIME", help="The window that contains this time.")
     ] = None,
     again: Again = False,
-    dry_run: Annotated[bool, typer.Option(help="Store and send nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Store and send nothing.")] = False,
     json_to: JsonTo = None,
     exit_zero: ExitZero = False,
     config: ConfigPath = DEFAULT_CONFIG,
@@ -53,15 +58,18 @@ def check(
     from monitor.api import EXIT_CODES
     from monitor.core.wire import check_to_json
 
-    with open_configured(config) as service:
-        settings = service.settings.monitor(name)
-        window = _window(settings, at, service.clock(), early=dry_run)
+    with open_configured(config, leave_no_trace=dry_run) as service:
+        settings, began = service.settings.monitor(name), service.clock()
+        window = picking.window_of(settings, at, began, early=dry_run)
         stored = service.check(name, window, again=again, dry_run=dry_run)
-        if not dry_run:
-            service.delivery().drain(DELIVER_S)
         tell(out, stored.check)
-        if stored.report and not dry_run:
-            out.say(f"report: {service.reports.location(stored.report)}")
+        _tell_window(out, stored, settings)
+        if stored.stored_at < began:
+            out.say(f"stored:  {stored.stored_at:%Y-%m-%d %H:%M} UTC; --again looks anew")
+        if stored.report:
+            out.say(f"report:  {service.reports.location(stored.report)}")
+        if not dry_run:
+            _deliver(out, service)
         out.document(check_to_json(stored.check))
         return 0 if exit_zero else EXIT_CODES[stored.check.verdict]
 
@@ -79,16 +87,20 @@ def backfill(
     config: ConfigPath = DEFAULT_CONFIG,
     verbose: Verbose = False,
 ) -> int:
-    """Check every complete window of monitor NAME in a range, oldest first."""
+    """Check every complete window of monitor NAME in a range, oldest first.
+
+    Windows that are stored are skipped, and shown with their stored result.
+    """
     out = Output(json_to, verbose)
     with open_configured(config) as service:
-        settings = service.settings.monitor(name)
-        windows = _windows(service, settings, start, end)
-        done = []
+        settings, began = service.settings.monitor(name), service.clock()
+        windows = picking.windows_of(service, settings, start, end)
         with out.progress(windows, name) as steps:
             done = [service.check(name, window, again=again) for window in steps]
-        service.delivery().drain(DELIVER_S)
-        out.table([(_day(s), str(s.check.verdict), s.check.headline) for s in done])
+        days = [picking.told(window, settings) for window in windows]
+        out.table([(day, s.check.headline) for day, s in zip(days, done, strict=True)])
+        _tell_sum(out, done, sum(s.stored_at < began for s in done))
+        _deliver(out, service)
         out.document([_in_short(service, s) for s in done])
     return 0
 
@@ -102,14 +114,14 @@ def report(
 ) -> int:
     """Render a stored check again, into the reports folder or FILE."""
     out = Output(json_to, verbose)
+    if html is not None:
+        check_place(html)
     from monitor.core.wire import check_to_json
 
     with open_configured(config) as service:
         stored = service.store.get_check(check_id)
         if stored is None:
-            raise AskedWrongly(
-                f"there is no check {check_id!r}", hint="`monitor check NAME --json -` shows ids"
-            )
+            raise _unknown_check(service, check_id)
         page = service.render(stored)
         if html is not None:
             write_file(html, page)
@@ -133,93 +145,60 @@ def retrain(
         service.delivery().drain(DELIVER_S)
         latest = service.store.last_retrain(name)
         state = latest.state if latest and latest.id == request.id else request.state
-        out.say(f"retrain request {request.id}: {state}")
+        out.say(f"retrain request {request.id}: {_STATES.get(state, state)}")
         out.document({"request_id": request.id, "monitor": name, "state": state})
     return 0
 
 
 @contextmanager
-def open_configured(config: Path) -> "Iterator[Service]":
+def open_configured(config: Path, *, leave_no_trace: bool = False) -> "Iterator[Service]":
     from monitor.wiring import open_service
 
-    service = open_service(config)
+    service = open_service(config, leave_no_trace=leave_no_trace)
     try:
         yield service
     finally:
         service.close()
 
 
-def _window(
-    settings: "MonitorSettings", at: str | None, now: datetime, *, early: bool
-) -> "Window":
-    """The window asked for; one that is not complete is refused, since its verdict would stand."""
-    from monitor.core.windows import latest_complete, window_at
-
-    lateness = settings.lateness.duration
-    if at is None:
-        return latest_complete(now, settings.window, settings.timezone, lateness, settings.step)
-    moment = _time(at, settings)
-    window = window_at(moment, settings.window, settings.timezone, settings.step)
-    if window.end + lateness > now and not early:
-        raise AskedWrongly(
-            f"the window of {at} is complete at {(window.end + lateness).isoformat()}, not yet",
-            hint="--dry-run looks at what is there without storing it",
-        )
-    return window
+def _deliver(out: Output, service: "Service") -> None:
+    if not service.delivery().drain(DELIVER_S):
+        out.say("alerts:  not all delivered yet; `monitor serve` or the next command tries again")
 
 
-def _windows(
-    service: "Service", settings: "MonitorSettings", start: str | None, end: str | None
-) -> "list[Window]":
-    from monitor.core.windows import windows_from
-
-    if start is not None and end is not None:
-        first, last = _time(start, settings), _time(end, settings)
-    else:
-        span = _span(service, settings)
-        first = span.start if start is None else _time(start, settings)
-        last = _end_of_last(settings, span) if end is None else _time(end, settings)
-    if first >= last:
-        raise AskedWrongly("--from must lie before --to")
-    until = min(last, service.clock() - settings.lateness.duration)
-    return list(windows_from(first, until, settings.window, settings.timezone, settings.step))
+def _tell_window(out: Output, stored: "StoredCheck", settings: "MonitorSettings") -> None:
+    window, newest = stored.check.window, stored.check.sample.newest
+    if window is None:
+        return
+    zone = settings.timezone
+    start, end = window.start.astimezone(zone), window.end.astimezone(zone)
+    out.say(f"window:  {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} {zone}")
+    if not stored.check.sample.rows_in_window and newest is not None:
+        out.say(f"newest:  the last row before is of {newest.astimezone(zone):%Y-%m-%d %H:%M}")
 
 
-def _span(service: "Service", settings: "MonitorSettings") -> "Window":
-    from monitor.wiring import open_source
-
-    span = open_source(settings.production, service.settings.root).span()
-    if span is None:
-        raise PathNotFound(
-            f"monitor {settings.name} has no production rows: {settings.production.path}"
-        )
-    return span
-
-
-def _end_of_last(settings: "MonitorSettings", span: "Window") -> datetime:
-    """The end of the window that holds the last row."""
-    from datetime import timedelta
-
-    from monitor.core.windows import window_at
-
-    last_row = span.end - timedelta(microseconds=1)
-    return window_at(last_row, settings.window, settings.timezone, settings.step).end
+def _tell_sum(out: Output, done: "list[StoredCheck]", known: int) -> None:
+    if not done:
+        out.say("there is no complete window in this range")
+        return
+    verdicts = Counter(str(s.check.verdict) for s in done)
+    parts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
+    plural = "s" * (len(done) != 1)
+    skipped = f" ({known} stored before; --again looks anew)" if known else ""
+    out.say(f"{len(done)} window{plural}: {parts}{skipped}")
 
 
-def _time(text: str, settings: "MonitorSettings") -> datetime:
-    from monitor.settings import parse_time
+def _unknown_check(service: "Service", check_id: str) -> AskedWrongly:
+    from monitor.errors import nearest
 
-    try:
-        return parse_time(text, settings.timezone)
-    except ValueError:
-        raise AskedWrongly(
-            f"{text!r} is not a time", hint="write 2026-03-01 or 2026-03-01T12:00+01:00"
-        ) from None
-
-
-def _day(stored: "StoredCheck") -> str:
-    window = stored.check.window
-    return f"{window.start:%Y-%m-%d %H:%M}" if window else ""
+    known = [s.check.id for s in service.store.list_checks(limit=500)]
+    if not known:
+        return AskedWrongly(f"there is no check {check_id!r}", hint="nothing was checked yet")
+    near = nearest(check_id, known)
+    return AskedWrongly(
+        f"there is no check {check_id!r}; the latest ones are {', '.join(known[:3])}",
+        hint=f"did you mean {near!r}?" if near else "",
+    )
 
 
 def _in_short(service: "Service", stored: "StoredCheck") -> dict[str, Any]:
@@ -232,5 +211,5 @@ def _in_short(service: "Service", stored: "StoredCheck") -> dict[str, Any]:
         "verdict": str(check.verdict),
         "headline": check.headline,
         "rows": check.sample.rows,
-        "report": os.fspath(service.reports.location(stored.report)) if stored.report else None,
+        "report": service.reports.location(stored.report) if stored.report else None,
     }

@@ -42,13 +42,29 @@ def pairs(texts: Iterable[str], option: str, read: Callable[[str], Value]) -> di
     """
     found: dict[str, Value] = {}
     for part in (p for text in texts for p in listed(text)):
-        name, equals, value = part.rpartition("=")
+        name, _, text = part.rpartition("=")
         try:
-            if not equals or not name:
+            if not name or not text:
                 raise ValueError
-            found[name] = read(value)
+            found[name] = read(text)
         except ValueError:
+            value = "NUMBER" if read is float else "VALUE"
             raise AskedWrongly(
-                f"{option} {part!r} cannot be read", hint=f"write {option} NAME=VALUE"
+                f"{option} {part!r} cannot be read", hint=f"write {option} NAME={value}"
             ) from None
     return found
+
+
+def one_or_pairs(texts: Iterable[str], option: str) -> float | dict[str, float] | None:
+    """One number for all, or a number for each name.
+
+    >>> one_or_pairs(["0.2"], "--threshold"), one_or_pairs(["psi=0.2"], "--threshold")
+    (0.2, {'psi': 0.2})
+    """
+    given = list(texts)
+    if len(given) == 1 and "=" not in given[0]:
+        try:
+            return float(given[0])
+        except ValueError:
+            pass
+    return pairs(given, option, float) or None

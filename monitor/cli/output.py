@@ -1,8 +1,11 @@
 """What commands print: JSON where it was asked for, words for people, errors with a hint."""
 
+import codecs
 import json
 import logging
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
@@ -13,14 +16,22 @@ from monitor.errors import AskedWrongly
 
 Item = TypeVar("Item")
 STDOUT = "-"
+_WIDEST = 40  # characters of a cell that the cells below it are aligned to
+_PAGE = 100  # characters of a line of prose
+_NARROWEST = 30  # a last column with less room is not wrapped
+
+_LOG = logging.StreamHandler()
+_LOG.setFormatter(logging.Formatter("%(levelname)s %(name)s %(message)s"))
 
 
 class ExitCode(IntEnum):
-    """0 passed, 1 drifted, 2 violated, 3 undecided, 64 asked wrongly, 70 a fault of ours."""
+    """How a command ends that has no verdict to tell (0 passed, 1 drifted, 2 violated)."""
 
     UNDECIDED = 3
     ASKED_WRONGLY = 64
     FAULT = 70
+    STOPPED = 130  # by Ctrl-C
+    UNREAD = 141  # whoever read the output went away
 
 
 class Output:
@@ -28,32 +39,52 @@ class Output:
 
     def __init__(self, json_to: str | None, verbose: bool) -> None:
         self._json_to = json_to
+        if json_to is not None and json_to != STDOUT:
+            check_place(Path(json_to))
         self._words = sys.stderr if json_to == STDOUT else sys.stdout
-        level = logging.DEBUG if verbose else logging.WARNING
-        logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
-        logging.getLogger("monitor").setLevel(level)
+        _log_to_stderr(verbose)
 
     def say(self, text: str = "") -> None:
-        print(text, file=self._words, flush=True)
+        print(_printable(text), file=self._words, flush=True)
+
+    def prose(self, text: str) -> None:
+        """Paragraphs wrapped for reading; lists and examples are left as they are."""
+        width = min(shutil.get_terminal_size().columns, _PAGE)
+        told = []
+        for paragraph in text.split("\n\n"):
+            laid_out = any(line[:1] in " >-*" for line in paragraph.splitlines())
+            words = " ".join(paragraph.split())
+            wrapped = textwrap.fill(words, width, break_on_hyphens=False)
+            told.append(paragraph if laid_out else wrapped)
+        self.say("\n\n".join(told))
 
     def table(self, rows: Iterable[Sequence[str]]) -> None:
-        """Columns aligned by their widest cell, the last one left as it is."""
-        cells = [[str(cell) for cell in row] for row in rows]
-        widths = [max(map(len, column)) for column in zip(*(row[:-1] for row in cells), strict=True)]
+        """Columns aligned by their widest cell; on a terminal the last one wraps within itself."""
+        cells = [[_printable(" ".join(str(cell).splitlines())) for cell in row] for row in rows]
+        columns = zip(*(row[:-1] for row in cells), strict=True)
+        widths = [min(max(map(len, column)), _WIDEST) for column in columns]
         for row in cells:
             padded = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=True)]
-            self.say("  ".join([*padded, row[-1]]).rstrip())
+            self._row("  ".join([*padded, ""]), row[-1])
+
+    def _row(self, start: str, last: str) -> None:
+        width = shutil.get_terminal_size().columns - len(start)
+        if not self._words.isatty() or width < _NARROWEST:
+            self.say((start + last).rstrip())
+            return
+        for line in textwrap.wrap(last, width, break_on_hyphens=False) or [""]:
+            self.say((start + line).rstrip())
+            start = " " * len(start)
 
     def document(self, value: Any) -> None:
         """Write the command's result as JSON, when `--json` asked for it."""
         if self._json_to is None:
             return
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2)
         if self._json_to == STDOUT:
-            sys.stdout.write(text + "\n")
-            sys.stdout.flush()
+            old = codecs.lookup(sys.stdout.encoding or "utf-8").name != "utf-8"
+            print(_json(value, ascii_only=old), flush=True)
         else:
-            write_file(Path(self._json_to), text + "\n")
+            write_file(Path(self._json_to), _json(value) + "\n")
 
     @contextmanager
     def progress(self, items: Sequence[Item], what: str) -> Iterator[Iterator[Item]]:
@@ -67,16 +98,45 @@ class Output:
         yield iter(track(items, what, console=Console(stderr=True), transient=True))
 
 
+def _log_to_stderr(verbose: bool) -> None:
+    _LOG.stream = sys.stderr
+    logging.getLogger().addHandler(_LOG)
+    logging.getLogger("monitor").setLevel(logging.DEBUG if verbose else logging.WARNING)
+    # What libraries warn of is for developers.
+    logging.captureWarnings(True)
+    logging.getLogger("py.warnings").setLevel(logging.WARNING if verbose else logging.ERROR)
+
+
+def check_place(path: Path) -> None:
+    """AskedWrongly when a file can plainly not be written, before long work is done for it."""
+    if path.is_dir():
+        raise AskedWrongly(f"{path} cannot be written: it is a folder", hint="name a file in it")
+    if not path.parent.is_dir():
+        raise AskedWrongly(f"{path} cannot be written: there is no folder {path.parent}")
+
+
 def write_file(path: Path, text: str) -> None:
     """Write a file a user named; AskedWrongly when it cannot be written."""
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise AskedWrongly(f"{path} cannot be written: {error.strerror}") from None
 
 
+def _json(value: Any, *, ascii_only: bool = False) -> str:
+    return json.dumps(value, ensure_ascii=ascii_only, allow_nan=False, indent=2)
+
+
+def _printable(text: str) -> str:
+    """Without control characters: a name in the data must not steer a terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
+
+
 def complain(message: str, hint: str = "") -> None:
     """One error, for people, on stderr."""
-    print(f"monitor: {message}", file=sys.stderr)
-    if hint:
-        print(f"  hint: {hint}", file=sys.stderr)
+    lines = _printable(message).splitlines()
+    if len(lines) > 1:
+        lines = [f"{len(lines)} mistakes", *(f"  {line}" for line in lines)]
+    print("monitor: " + "\n".join(lines), file=sys.stderr)
+    for line in _printable(hint).splitlines():
+        print(f"  hint: {line}", file=sys.stderr)

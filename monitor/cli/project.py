@@ -1,5 +1,6 @@
 """`demo`, `init`, `config`, `schema`, `explain`: to begin with, and to look things up."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,10 +8,11 @@ import typer
 
 from monitor.cli.options import DEFAULT_CONFIG, ConfigPath, JsonTo, Verbose
 from monitor.cli.output import Output
+from monitor.errors import AskedWrongly, UnknownName
 
 if TYPE_CHECKING:
     from monitor.core.drift_socket import DriftTest
-    from monitor.settings import Settings
+    from monitor.settings import MonitorSettings, Settings
 
 config_commands = typer.Typer(no_args_is_help=True, help="Look after monitor.yaml.")
 schema_commands = typer.Typer(no_args_is_help=True, help="Shapes that other systems rely on.")
@@ -44,27 +46,40 @@ def init(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The new project.")] = Path(),
     name: Annotated[str, typer.Option(help="What to call the first monitor.")] = "my_model",
     reference: Annotated[
-        str, typer.Option(help="The rows the model was trained on: file, folder or pattern.")
-    ] = "reference_data/train.csv",
+        str | None, typer.Option(help="The rows the model was trained on: file, folder, pattern.")
+    ] = None,
     production: Annotated[
-        str, typer.Option(help="The rows it meets: file, folder or pattern.")
-    ] = "data/*.csv",
-    time: Annotated[str, typer.Option(help="The column with the time of a row.")] = "timestamp",
+        str | None, typer.Option(help="The rows it meets: file, folder or pattern.")
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option(help="The column with the time of a row, when it is not plain.")
+    ] = None,
     json_to: JsonTo = None,
     config: ConfigPath = DEFAULT_CONFIG,
     verbose: Verbose = False,
 ) -> int:
     """Begin a project: a commented monitor.yaml, its folders, an example suite."""
     out = Output(json_to, verbose)
-    from monitor.demo.start import start_project
+    from monitor.demo.start import Start, start_project
 
-    written = start_project(
-        folder, name=name, reference=reference, production=production, time=time
+    started = start_project(folder, Start(name, reference, production, time))
+    out.table([("wrote", str(path)) for path in started.written])
+    out.table([("note", note) for note in started.notes])
+    if production is not None:
+        out.say(f"the time of a row is in the column {started.time!r}")
+    steps = [
+        ("  monitor config check", "what is watched, and what is missing"),
+        (f"  monitor backfill {name}", "check every complete day there is, oldest first"),
+    ]
+    out.say("next:")
+    out.table(steps if folder == Path() else [(f"  cd {folder}", ""), *steps])
+    out.document(
+        {
+            "written": [str(path) for path in started.written],
+            "time": started.time,
+            "notes": started.notes,
+        }
     )
-    for path in written:
-        out.say(f"wrote {path}")
-    out.say(f"next: look through {written[0]}, then `monitor config check`")
-    out.document({"written": [str(path) for path in written]})
     return 0
 
 
@@ -76,21 +91,27 @@ def explain(
 ) -> int:
     """Say what a test or rule asks, what it is blind to, and how it decides; or list them all."""
     out = Output(json_to, verbose)
-    from monitor.core.drift_socket import RULES
     from monitor.briefing import drift_tests
+    from monitor.core.drift_socket import RULES
 
-    if test in RULES:
-        out.say(f"{test} (a rule)\n\n{RULES[test]}")
+    tests = drift_tests()
+    if test is None:
+        rows = [(n, _role(t), t.SPEC.asks) for n, t in sorted(tests.items())]
+        out.table([*rows, *((name, "rule", _gist(text)) for name, text in RULES.items())])
+        out.document(
+            {
+                "tests": [_declared(name, t) for name, t in sorted(tests.items())],
+                "rules": [{"name": name, "text": text} for name, text in RULES.items()],
+            }
+        )
+    elif test in RULES:
+        out.say(f"{test} (a rule)\n")
+        out.prose(RULES[test])
         out.document({"name": test, "text": RULES[test]})
-        return 0
-    tests = drift_tests([test] if test else [])
-    if test:
-        out.say(_explained(test, tests[test]))
-        out.document(_declared(test, tests[test]))
-        return 0
-    out.table([(n, _role(t), t.SPEC.asks) for n, t in sorted(tests.items())])
-    out.table([(name, "rule", text.split(".")[0]) for name, text in RULES.items()])
-    out.document([_declared(name, t) for name, t in sorted(tests.items())])
+    elif test in tests:
+        _explain(out, test, tests[test])
+    else:
+        raise UnknownName("test or rule", test, [*tests, *RULES])
     return 0
 
 
@@ -103,9 +124,15 @@ def check_config(
     from monitor.settings import load_settings
 
     settings = load_settings(config)
-    rows = [_inspected(settings, name) for name in settings.monitors]
+    wrong: dict[tuple[str, ...], AskedWrongly] = {}
+    rows = [_inspected(settings, name, wrong) for name in settings.monitors]
+    settings.refuse(wrong)
     out.say(f"{config} is in order")
     out.table([(f"  {row['monitor']}", row["summary"]) for row in rows])
+    notes = [(f"  {row['monitor']}", note) for row in rows for note in row["notes"]]
+    if notes:
+        out.say("not there yet:")
+        out.table(notes)
     out.document({"config": str(config), "monitors": rows})
     return 0
 
@@ -121,18 +148,44 @@ def check_schema(
     return 0
 
 
-def _inspected(settings: "Settings", name: str) -> dict[str, Any]:
-    """One monitor, its tests and its suite, or the error that stands in its way."""
-    from monitor.validation.validator import check_suite
+def _inspected(
+    settings: "Settings", name: str, wrong: "dict[tuple[str, ...], AskedWrongly]"
+) -> dict[str, Any]:
+    """One monitor, its rules and its suite; what stands in its way goes into `wrong`."""
     from monitor.briefing import check_monitor
+    from monitor.validation.validator import check_suite
 
-    monitor = settings.monitor(name)
-    check_monitor(monitor)
-    suite = settings.path(monitor.expectations) if monitor.expectations else None
-    expectations = len(check_suite(suite)) if suite else 0
-    held_against = "a reference" if monitor.reference else "no reference"
-    summary = f"windows of {monitor.window}, {held_against}, {expectations} expectations"
-    return {"monitor": name, "summary": summary, "expectations": expectations}
+    monitor, here = settings.monitor(name), ("monitors", name)
+    expectations = 0
+    try:
+        check_monitor(monitor)
+    except AskedWrongly as error:
+        wrong[*here, "drift"] = error
+    try:
+        if monitor.expectations:
+            expectations = len(check_suite(settings.path(monitor.expectations)))
+    except AskedWrongly as error:
+        wrong[*here, "expectations"] = error
+    against = "held against a reference" if monitor.reference else "data quality only"
+    suite = f"{expectations} expectation{'s' * (expectations != 1)}" if expectations else "no suite"
+    summary = f"windows of {monitor.window}, {against}, {suite}"
+    notes = _absent(settings, monitor)
+    return {"monitor": name, "summary": summary, "expectations": expectations, "notes": notes}
+
+
+def _absent(settings: "Settings", monitor: "MonitorSettings") -> list[str]:
+    """Data that a monitor names and that is not there."""
+    from monitor.settings import SourceSettings
+    from monitor.tables.dataset import list_files
+
+    notes = []
+    for role, source in (("reference", monitor.reference), ("production", monitor.production)):
+        if isinstance(source, SourceSettings):
+            try:
+                list_files(source, settings.root)
+            except AskedWrongly as error:
+                notes.append(f"{role}: {error}")
+    return notes
 
 
 def _role(test: "DriftTest") -> str:
@@ -141,26 +194,31 @@ def _role(test: "DriftTest") -> str:
     return "default" if test.SPEC.default else "on demand"
 
 
-def _explained(name: str, test: "DriftTest") -> str:
+def _gist(text: str) -> str:
+    """The first sentence that says something."""
+    return next(s for s in re.split(r"(?<=[.?]) ", text) if s.count(" ") > 1)
+
+
+def _explain(out: Output, name: str, test: "DriftTest") -> None:
     import inspect
 
     spec = test.SPEC
     decides = "decides" if spec.decides else "reports beside the test that decides"
-    return "\n".join(
-        (
-            f"{name} ({_role(test)}; {', '.join(spec.kinds)}; {decides})",
-            "",
-            inspect.getdoc(test) or "",
-            "",
-            f"asks       {spec.asks}",
-            f"blind to   {spec.blind_to}",
-            f"null law   {spec.null_law}",
-            f"effect     {spec.effect} ({spec.unit})",
-            f"tolerance  {spec.tolerance:g}",
-            f"must see   {spec.must_see:g}",
-            f"source     {spec.source}",
-        )
+    out.say(f"{name} ({_role(test)}; {', '.join(spec.kinds)}; {decides})\n")
+    out.prose(inspect.getdoc(test) or "")
+    out.say()
+    out.table(
+        [
+            ("asks", spec.asks),
+            ("blind to", spec.blind_to),
+            ("null law", spec.null_law),
+            ("effect", f"{spec.effect} ({spec.unit})"),
+            ("tolerance", f"{spec.tolerance:g}"),
+            ("must see", f"{spec.must_see:g}"),
+            ("source", spec.source),
+        ]
     )
+    out.document(_declared(name, test))
 
 
 def _declared(name: str, test: "DriftTest") -> dict[str, Any]:

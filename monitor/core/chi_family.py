@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from monitor.core.cells import Counts, Pair
 from monitor.core.drift_socket import Bounds, Evidence
 from monitor.core.records import Floats
-from monitor.core.summary import CELLS, Counts, Pair
 
 POWER = 0.8
 COVERAGE = 0.95
@@ -32,7 +32,7 @@ class Divergence:
     law: str = ""
 
 
-Estimator = Callable[[Counts, Counts, int], Divergence]
+Estimator = Callable[[Counts, Counts], Divergence]
 
 
 def evidence_of(pair: Pair, bounds: Bounds, estimate: Estimator) -> Evidence:
@@ -41,13 +41,17 @@ def evidence_of(pair: Pair, bounds: Bounds, estimate: Estimator) -> Evidence:
     if not n or not m:
         return Evidence(missing_input=f"no values in the {'window' if n else 'reference'}")
     reference, current = pair.cells
+    most = pair.most_cells - 1
+    if reference.size == 1 and most:
+        needed = rows_to_see(n, most, bounds)
+        return Evidence(missing_input=f"no cell is filled enough by {m} rows", rows_needed=needed)
     degrees = max(reference.size - 1, 1)
-    found = estimate(reference, current, degrees)
+    found = estimate(reference, current)
     f = 1 / n + 1 / m
     inflated = f * _inflation(found, f)
     p_value = _upper(found.effect / f, degrees) if found.p_value is None else found.p_value
-    threshold = _quantile(1 - bounds.alpha, degrees, bounds.tolerance / inflated) * inflated
     low, high = _interval(found.effect, degrees, inflated)
+    smallest = effect_seen(f, degrees, bounds)
     return Evidence(
         statistic=found.statistic,
         effect=found.effect,
@@ -55,9 +59,9 @@ def evidence_of(pair: Pair, bounds: Bounds, estimate: Estimator) -> Evidence:
         high=high,
         p_value=p_value if reference.size > 1 else 1.0,
         p_tolerance=_upper(found.effect / inflated, degrees, bounds.tolerance / inflated),
-        threshold=threshold,
-        minimum_detectable=_effect_seen(threshold, degrees, inflated),
-        rows_needed=_rows_needed(n, m, _final_degrees(pair), bounds),
+        threshold=_threshold(inflated, degrees, bounds),
+        minimum_detectable=smallest,
+        rows_needed=rows_to_see(n, max(most, 1), bounds) if smallest > bounds.must_see else None,
         law=found.law,
     )
 
@@ -116,26 +120,24 @@ def _interval(effect: float, degrees: int, f: float) -> tuple[float, float]:
     return low, max(low, _noncentrality(effect / f, degrees, tail) * f)
 
 
-def _effect_seen(threshold: float, degrees: int, f: float) -> float:
-    """The true effect whose estimate exceeds the threshold with probability POWER."""
-    return _noncentrality(threshold / f, degrees, 1 - POWER) * f
+def _threshold(f: float, degrees: int, bounds: Bounds) -> float:
+    """The estimate above which more than the tolerance is proven."""
+    return _quantile(1 - bounds.alpha, degrees, bounds.tolerance / f) * f
 
 
-def _final_degrees(pair: Pair) -> int:
-    """Degrees of freedom a window large enough for every cell would have."""
-    occupied = int(np.count_nonzero(pair.fine_cells[0]))
-    return max(1, min(occupied, CELLS if pair.numeric else occupied) - 1)
+def effect_seen(f: float, degrees: int, bounds: Bounds) -> float:
+    """The true effect whose estimate exceeds the threshold with probability POWER.
+
+    A matter of rows and cells alone, whatever the window at hand shows.
+    """
+    return _noncentrality(_threshold(f, degrees, bounds) / f, degrees, 1 - POWER) * f
 
 
-def _rows_needed(n: int, m: int, degrees: int, bounds: Bounds) -> int | None:
-    """Window rows at which an effect of must_see is seen; None when no window would do."""
-
-    def blind(rows: int) -> bool:
-        f = 1 / n + 1 / rows
-        threshold = _quantile(1 - bounds.alpha, degrees, bounds.tolerance / f) * f
-        return _effect_seen(threshold, degrees, f) > bounds.must_see
-
-    return smallest_window(blind)
+def rows_to_see(n: int, degrees: int, bounds: Bounds) -> int | None:
+    """The fewest window rows that see an effect of must_see; None when no window would do."""
+    return smallest_window(
+        lambda rows: effect_seen(1 / n + 1 / rows, degrees, bounds) > bounds.must_see
+    )
 
 
 def smallest_window(blind: Callable[[int], bool]) -> int | None:

@@ -7,13 +7,23 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from monitor.core.drift_socket import DriftTest, Rule, find
+from monitor.core.cells import Pair
+from monitor.core.drift_socket import DriftTest, Rule, TestSpec, find
 from monitor.core.kinds import decide_kind
-from monitor.core.records import COMPARED_KINDS, Column, ColumnResult, Finding, Kind, Verdict
+from monitor.core.onset import onset
+from monitor.core.records import (
+    COMPARED_KINDS,
+    Column,
+    ColumnResult,
+    Finding,
+    Floats,
+    Kind,
+    Verdict,
+)
 from monitor.core.shape import draw_shape
-from monitor.core.summary import Pair, describe, summarize
+from monitor.core.summary import Summaries, in_one_precision, summarize
 from monitor.core.verdict import column_p, judge_columns, strength_of
 
 
@@ -35,17 +45,32 @@ class Plan:
         return {
             name: test
             for name, test in self.tests.items()
-            if kind in test.SPEC.kinds
-            and (test.SPEC.guard or (name in self.chosen if self.chosen else test.SPEC.default))
+            if kind in test.SPEC.kinds and (test.SPEC.guard or self._chooses(name, test.SPEC))
         }
+
+    def _chooses(self, name: str, spec: TestSpec) -> bool:
+        """By default all but those that only report, where one threshold would be theirs too."""
+        if self.chosen:
+            return name in self.chosen
+        return spec.default and (spec.decides or not isinstance(self.rule.threshold, float | int))
 
 
 def compare_columns(
-    reference: Mapping[str, Column], current: Mapping[str, Column], plan: Plan
+    reference: Mapping[str, Column],
+    current: Mapping[str, Column],
+    plan: Plan,
+    summaries: Summaries | None = None,
+    times: Floats | None = None,
 ) -> tuple[ColumnResult, ...]:
-    """One result per common column, in the reference's order, judged together."""
+    """One result per common column, in the reference's order, judged together.
+
+    `summaries` are those of the reference, kept from one window to the next; `times` are the epoch
+    seconds of the window's rows, shape (rows,), by which a drifted column tells when it moved.
+    """
+    window = _Window(current, times)
+    kept = Summaries() if summaries is None else summaries
     common = [name for name in reference if name in current and _wanted(name, plan)]
-    alone = [_compare_safely(reference[name], current[name], plan) for name in common]
+    alone = [_compare_safely(reference[name], window, plan, kept) for name in common]
     return judge_columns(alone, plan.rule)
 
 
@@ -61,25 +86,43 @@ def _wanted(name: str, plan: Plan) -> bool:
     return (not plan.only or name in plan.only) and name not in plan.exclude
 
 
-def _compare_safely(reference: Column, current: Column, plan: Plan) -> ColumnResult:
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """The other side of every comparison."""
+
+    columns: Mapping[str, Column]
+    times: Floats | None
+
+
+def _compare_safely(
+    reference: Column, window: _Window, plan: Plan, summaries: Summaries
+) -> ColumnResult:
     """One bad column never ends a check: what breaks here is told here."""
     try:
-        return _compare(reference, current, plan)
+        return _compare(reference, window, plan, summaries)
     except Exception as error:
         reason = f"this column could not be compared ({type(error).__name__}: {error})"
         return _undecided(reference, plan, reason[:300])
 
 
-def _compare(reference: Column, current: Column, plan: Plan) -> ColumnResult:
-    problem = reference.problem or current.problem
-    if problem:
-        return _undecided(reference, plan, problem)
+def _compare(
+    reference: Column, window: _Window, plan: Plan, summaries: Summaries
+) -> ColumnResult:
+    current = window.columns[reference.name]
     kind, why = kind_of(reference, plan)
     if kind not in COMPARED_KINDS:
         return _listed(reference, current, kind, why)
-    before = summarize(reference, kind)
-    pair = Pair(reference.name, kind, before, summarize(current, kind, before))
-    return _result(pair, plan, _findings(pair, plan))
+    problem = reference.problem or current.problem
+    if problem:
+        return _undecided(reference, plan, problem)
+    before = summaries.of(reference, kind)
+    now = summarize(current, kind, before)
+    pair = Pair(reference.name, kind, *in_one_precision(before, now))
+    result = _result(pair, plan, _findings(pair, plan))
+    moved = any(f.verdict is Verdict.DRIFTED and not f.guard for f in result.findings)
+    if window.times is None or not moved:
+        return result
+    return replace(result, onset=onset(pair, current, window.times))
 
 
 def _findings(pair: Pair, plan: Plan) -> tuple[Finding, ...]:
@@ -90,7 +133,7 @@ def _findings(pair: Pair, plan: Plan) -> tuple[Finding, ...]:
 
 def _result(pair: Pair, plan: Plan, findings: tuple[Finding, ...]) -> ColumnResult:
     p_value, p_tolerance = column_p(findings)
-    before, now = describe(pair.reference), describe(pair.current)
+    before, now = pair.reference.description, pair.current.description
     return ColumnResult(
         name=pair.name,
         kind=pair.kind,

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from monitor.core.cells import Pair
 from monitor.core.records import Finding, Kind, Verdict
-from monitor.core.summary import Pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +78,13 @@ class Evidence:
 
 
 RULES: Mapping[str, str] = {
-    "tolerance": "The default. Two questions, never mixed: did anything change (p_value), and is the "
-    "change larger than what is tolerated (p_tolerance)? A column is drifted only when the data "
-    "prove the second at the level alpha; it is watch when something changed within the tolerance, "
-    "and undecided when an effect of must_see could have gone unseen on so few rows. Columns are "
-    "judged together by weighted Benjamini-Hochberg, so many columns do not cry wolf.",
-    "p_value": "Classical: drifted when the p-value of any chosen test is at most this number. With "
-    "many rows every small change fires; with many columns chance alone does.",
+    "tolerance": "The default. Two questions, never mixed: did anything change (p_value), and is "
+    "the change larger than what is tolerated (p_tolerance)? A column is drifted only when the "
+    "data prove the second at the level alpha; it is watch when something changed within the "
+    "tolerance, and undecided when an effect of must_see could have gone unseen on so few rows. "
+    "Columns are judged together by weighted Benjamini-Hochberg, so many columns do not cry wolf.",
+    "p_value": "Classical: drifted when the p-value of any chosen test is at most this number. "
+    "With many rows every small change fires; with many columns chance alone does.",
     "threshold": "Classical: drifted when the statistic of a chosen test is above this number, "
     "however few rows stand behind it.",
 }

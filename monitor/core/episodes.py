@@ -25,6 +25,7 @@ from monitor.core.records import (
     Verdict,
     Window,
 )
+from monitor.core.words import length
 
 MUCH_WORSE = 2.0  # strength against the worst so far that counts as worse
 
@@ -32,7 +33,7 @@ MUCH_WORSE = 2.0  # strength against the worst so far that counts as worse
 def advance(open_episodes: Collection[Episode], check: Check) -> tuple[EpisodeChange, ...]:
     """Every episode this check opens, continues, worsens or resolves.
 
-    A check of a window before an episode's last one (a late backfill) leaves that episode alone.
+    Windows come in order: one that is older than the last one checked is not for this function.
     """
     breached = _breached(check)
     known = {e.cause: e for e in open_episodes}
@@ -172,7 +173,8 @@ def retrain_request(
     assert check.window is not None and check.monitor is not None
     if check.verdict in policy.unless or _cooling(policy, last, check.window.end):
         return None
-    drift = next((c for c in changes if c.episode.cause is Cause.DRIFT), None)
+    drifting = (c for c in changes if c.episode.cause is Cause.DRIFT)
+    drift = next((c for c in drifting if c.change is not Change.RESOLVED), None)
     reasons = _confirmed(policy, check, recent)
     if reasons and drift and _may_ask(drift, last):
         return _request(check, reasons, drift.episode)
@@ -266,7 +268,7 @@ def _overdue(
     passed = check.window.end - since
     if passed < policy.every:
         return ""
-    return f"{passed.days} days since the last model (every {policy.every.days} asked for)"
+    return f"{length(passed)} since the last model (every {length(policy.every)} asked for)"
 
 
 def _request(check: Check, reasons: tuple[str, ...], episode: Episode | None) -> RetrainRequest:

@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 
 from monitor.core.records import Column, Finding, Notice, Verdict
 
+UNTYPED = "other"
+
 
 def freshness(newest: datetime | None, end: datetime, max_age: timedelta) -> Finding:
     """Age of the newest row when the window closed, in hours, against what is promised."""
@@ -81,12 +83,12 @@ def _lost(name: str) -> Finding:
 def _retyped(
     reference: Mapping[str, str], current: Mapping[str, Column]
 ) -> list[tuple[str, str, str]]:
-    """Columns whose dtype family changed; one without values has no type to compare."""
+    """Columns whose dtype family changed; one without values has no type to compare with."""
     return [
         (name, before, current[name].dtype)
         for name, before in reference.items()
         if name in current
-        and before != current[name].dtype
+        and before not in (current[name].dtype, UNTYPED)
         and current[name].missing < current[name].rows
     ]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from monitor.core.numerals import count, pair, share
 from monitor.core.records import (
     ColumnResult,
     ExpectationReport,
@@ -12,8 +13,10 @@ from monitor.core.records import (
     Severity,
     Verdict,
 )
+from monitor.core.words import plural
 
 CAUSES = 3
+_UNUSABLE = {"unreadable_share": "values that are no numbers", "infinite_share": "infinite values"}
 
 
 def headline(
@@ -24,12 +27,16 @@ def headline(
     sample: SampleInfo,
     *,
     names: bool = True,
+    moved_at: str = "",
 ) -> str:
-    """One sentence; `names` False keeps level names out of it."""
+    """One sentence; `names` False keeps level names out of it.
+
+    `moved_at` is the one moment at which the drifted columns moved, where there is one.
+    """
     if verdict is Verdict.VIOLATED:
         return _violated(dataset, expectations)
     if verdict is Verdict.DRIFTED:
-        return _drifted(columns, names)
+        return _drifted(columns, names) + (f"; they moved at about {moved_at}" if moved_at else "")
     if verdict is Verdict.UNDECIDED:
         return _undecided(columns, dataset, expectations, sample)
     return _passed(columns, expectations, sample)
@@ -46,37 +53,12 @@ def change_in_words(column: ColumnResult, *, names: bool = True) -> str:
     """
     return (
         _missing_change(column)
+        or _unusable_change(column)
+        or _new_levels(column, names)
         or _mean_change(column)
         or _level_change(column, names)
         or "changed its distribution"
     )
-
-
-def number(value: float) -> str:
-    """A number as people read it.
-
-    >>> number(30123.4), number(0.1234), number(2500000.0), number(48.0)
-    ('30.1 k', '0.123', '2.5 M', '48')
-    """
-    for limit, divisor, unit in (
-        (1e12, 0, ""),
-        (1e9, 1e9, " G"),
-        (1e6, 1e6, " M"),
-        (1e4, 1e3, " k"),
-    ):
-        if abs(value) >= limit:
-            return f"{value / divisor:.3g}{unit}" if divisor else f"{value:.3g}"
-    return f"{value:.4g}" if abs(value) >= 1000 else f"{value:.3g}"
-
-
-def percent(share: float) -> str:
-    """A share of rows in per cent, with a digit where it matters.
-
-    >>> percent(0.5), percent(0.012), percent(0.0001)
-    ('50 %', '1.2 %', '0.01 %')
-    """
-    value = share * 100
-    return f"{value:.0f} %" if value >= 9.95 or value == 0 else f"{value:.2g} %"
 
 
 def _violated(dataset: Sequence[Finding], expectations: ExpectationReport | None) -> str:
@@ -104,11 +86,11 @@ def _drifted(columns: Sequence[ColumnResult], names: bool) -> str:
     first = f"Drifted: `{drifted[0].name}` {change_in_words(drifted[0], names=names)}"
     compared = sum(c.compared for c in columns)
     if len(drifted) == 1:
-        return f"{first}; no other of {compared} columns moved" if compared > 1 else first
+        return f"{first}; no other of {compared} columns drifted" if compared > 1 else first
     others = ", ".join(f"`{c.name}`" for c in drifted[1:CAUSES])
     rest = len(drifted) - CAUSES
     more = f" and {rest} more" if rest > 0 else ""
-    return f"{first}; {len(drifted)} of {compared} columns moved, next {others}{more}"
+    return f"{first}; {len(drifted)} of {compared} columns drifted, next {others}{more}"
 
 
 def _undecided(
@@ -124,15 +106,28 @@ def _undecided(
         return "Undecided: no rows in the window"
     errors = [r for r in (expectations.results if expectations else ()) if r.success is None]
     if errors:
-        return (
-            f"Undecided: {len(errors)} expectations could not be evaluated: {_failure(errors[0])}"
-        )
+        many = plural(len(errors), "expectation")
+        return f"Undecided: {many} could not be evaluated: {_failure(errors[0])}"
     blind = [c for c in columns if c.verdict is Verdict.UNDECIDED]
     if not blind:
         return "Undecided: there is no column that can be compared"
-    needed = max((f.rows_needed or 0 for c in blind for f in c.findings), default=0)
-    enough = f"; {needed} rows would do" if needed > sample.rows else ""
-    return f"Undecided: {len(blind)} columns cannot be judged on {sample.rows} rows{enough}"
+    return f"Undecided: {_blind(blind, sample)}"
+
+
+def _blind(blind: Sequence[ColumnResult], sample: SampleInfo) -> str:
+    """Columns that cannot be judged, the critical ones first, and what it would take."""
+    blind = sorted(blind, key=lambda c: not c.critical)
+    needed = max((_rows_needed(c) for c in blind), default=0)
+    what = plural(len(blind), "column")
+    if needed <= sample.rows:
+        return f"{what} cannot be judged: `{blind[0].name}`: {blind[0].reason}"
+    rows = plural(sample.rows, "row")
+    return f"{what} cannot be judged on {rows}; {count(needed)} rows would do"
+
+
+def _rows_needed(column: ColumnResult) -> int:
+    """The fewest rows at which one of the column's tests can decide; 0 when rows are no help."""
+    return min((f.rows_needed for f in column.findings if f.rows_needed and not f.guard), default=0)
 
 
 def _passed(
@@ -142,33 +137,65 @@ def _passed(
     decided = sum(c.verdict is not Verdict.UNDECIDED for c in compared)
     parts = [f"{decided} of {len(compared)} columns are as in training"] if compared else []
     if expectations:
-        parts.append(f"{expectations.evaluated - expectations.failed} expectations hold")
-    parts.append(f"{sample.rows_in_window:,} rows".replace(",", " "))
+        held = expectations.evaluated - expectations.failed
+        parts.append(f"{held} of {plural(expectations.evaluated, 'expectation')} met")
+    parts.append(f"{count(sample.rows_in_window)} rows")
     return f"Passed: {', '.join(parts)}"
 
 
+def _guard(column: ColumnResult, test: str) -> Finding | None:
+    """A guard's finding when it drifted."""
+    found = (f for f in column.findings if f.test == test and f.verdict is Verdict.DRIFTED)
+    return next(found, None)
+
+
 def _missing_change(column: ColumnResult) -> str:
-    missing = next((f for f in column.findings if f.test == "missing_share"), None)
-    if missing is None or missing.verdict is not Verdict.DRIFTED:
+    if _guard(column, "missing_share") is None:
         return ""
-    before, now = column.missing_reference or 0.0, column.missing_current or 0.0
-    return f"is missing in {percent(now)} of rows, {percent(before)} in training"
+    before, now = share(column.missing_reference), share(column.missing_current)
+    return f"is missing in {now} of rows, {before} in training"
+
+
+def _unusable_change(column: ColumnResult) -> str:
+    for test, what in _UNUSABLE.items():
+        if finding := _guard(column, test):
+            return f"changed its share of {what} by {share(finding.effect)} of rows"
+    return ""
+
+
+def _new_levels(column: ColumnResult, names: bool) -> str:
+    finding = _guard(column, "unseen_share")
+    levels = column.shape.new_levels if column.shape else ()
+    if finding is None or len(levels) < 2:  # one new level is told with its share
+        return ""
+    named = ", ".join(f"`{level[:40]}`" for level in levels[:CAUSES])
+    more = ", ..." if len(levels) > CAUSES else ""
+    told = f" ({named}{more})" if names else ""
+    return f"has levels unknown in training in {share(finding.effect)} of rows{told}"
 
 
 def _mean_change(column: ColumnResult) -> str:
     before, now = column.statistics.get("mean", (None, None))
-    sd = column.statistics.get("sd", (None, None))[0]
+    sd, sd_now = column.statistics.get("sd", (None, None))
     if before is None or now is None:
         return ""
     what = "length" if column.kind is Kind.TEXT else "mean"
-    figures = f"({what} {number(before)} → {number(now)})"
-    if abs(now - before) < 0.1 * (sd or 0.0):
-        return f"changed its shape {figures}"
+    if abs(now - before) <= 0.1 * (sd or 0.0):
+        return _spread_change(sd or 0.0, sd_now or 0.0) or "changed its shape"
+    figures = f"({what} {pair(before, now)})"
     direction = "higher" if now > before else "lower"
     relative = abs(now - before) / abs(before) if before else 0.0
     if not 0.005 <= relative < 10:
         return f"is {direction} than in training {figures}"
-    return f"is {percent(relative)} {direction} than in training {figures}"
+    return f"is {share(relative)} {direction} than in training {figures}"
+
+
+def _spread_change(sd: float, sd_now: float) -> str:
+    if abs(sd_now - sd) <= 0.1 * sd:
+        return ""
+    return (
+        f"is spread {'wider' if sd_now > sd else 'closer'} than in training (sd {pair(sd, sd_now)})"
+    )
 
 
 def _level_change(column: ColumnResult, names: bool) -> str:
@@ -178,6 +205,4 @@ def _level_change(column: ColumnResult, names: bool) -> str:
     moves = [c - r for r, c in zip(shape.reference, shape.current, strict=True)]
     at = max(range(len(moves)), key=lambda i: abs(moves[i]))
     level = f"`{shape.levels[at][:40]}`" if names else "one level"
-    return (
-        f"has {level} at {percent(shape.current[at])}, {percent(shape.reference[at])} in training"
-    )
+    return f"has {level} at {share(shape.current[at])}, {share(shape.reference[at])} in training"

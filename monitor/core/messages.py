@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from monitor.core.headline import number, percent
+from monitor.core.numerals import number, pair, share
 from monitor.core.records import (
     Cause,
     Change,
@@ -206,16 +206,17 @@ def _moved(column: ColumnResult) -> str:
     before, after = column.statistics.get("mean", (None, None))
     if before is None or after is None:
         return ""
-    old, new = number(before), number(after)
+    if number(before) == number(after):
+        return ""
     what = "mean length" if column.kind is Kind.TEXT else "mean"
-    return f"{what} {old} → {new}" if old != new else ""
+    return f"{what} {pair(before, after)}"
 
 
 def _missing(column: ColumnResult) -> str:
     before, after = column.missing_reference, column.missing_current
     if before is None or after is None or abs(after - before) < 0.01:
         return ""
-    return f"missing {percent(before)} → {percent(after)}"
+    return f"missing {share(before)} → {share(after)}"
 
 
 def _levels(what: str, levels: tuple[str, ...]) -> str:

@@ -1,17 +1,24 @@
-"""Two shares of rows against each other: exact and score tests with a tolerance.
+"""Two shares of rows against each other: did they change, and by more than is tolerated?
 
-The score test with a non-zero null difference is that of Farrington & Manning (1990).
+The tolerance test sums the exact probabilities of all outcomes at least as far apart as the one at
+hand, at the most likely shares that differ by the tolerance (those of Farrington & Manning 1990);
+the interval is the hybrid score interval of Newcombe (1998). Both hold for few rows and for shares
+near zero, where the normal law is too short.
 """
 
 import math
 
 import numpy as np
 
-from monitor.core.chi_family import COVERAGE, smallest_window
+from monitor.core.chi_family import smallest_window
 from monitor.core.drift_socket import Bounds, Evidence
+from monitor.core.records import Floats
 
 SMALL_EXPECTED = 5.0
 Z_POWER = 0.8416  # standard normal quantile of the power .8
+Z_COVERAGE = 1.95996  # two-sided, of the coverage .95
+ENUMERATED = 100  # outcomes of the reference taken one by one; more are taken at quantiles
+BISECTIONS = 16
 
 
 def evidence_of_shares(
@@ -20,7 +27,7 @@ def evidence_of_shares(
     """Evidence on the change of a share: effect = |current − reference|, in share of rows.
 
     `hits` of `n` reference and `m` window rows. p_value by Fisher's exact test when a count is
-    small, else by the pooled score test; p_tolerance by the score test at the tolerance, two-sided.
+    small, else by the pooled score test; p_tolerance as `tolerance_p`.
 
     >>> e = evidence_of_shares(0, 1000, 500, 1000, Bounds(0.01, 0.05, 0.3))
     >>> e.effect, e.p_tolerance < 1e-9
@@ -29,20 +36,18 @@ def evidence_of_shares(
     if not n or not m:
         return Evidence(missing_input=f"no rows in the {'window' if n else 'reference'}")
     before, now = hits_reference / n, hits_current / m
-    half = _z(COVERAGE) * math.sqrt(before * (1 - before) / n + now * (1 - now) / m)
-    limit = _limit(before, n, m, bounds)
+    low, high = change_interval(before, n, now, m)
+    smallest = _effect_seen(before, n, m, bounds)
     return Evidence(
-        statistic=now,
+        statistic=abs(now - before),
         effect=abs(now - before),
-        low=max(0.0, abs(now - before) - half),
-        high=min(1.0, abs(now - before) + half),
+        low=max(0.0, low, -high),
+        high=max(-low, high),
         p_value=change_p(hits_reference, n, hits_current, m),
         p_tolerance=tolerance_p(before, n, now, m, bounds.tolerance),
-        threshold=limit,
-        minimum_detectable=_seen(limit, n, m),
-        rows_needed=smallest_window(
-            lambda rows: _seen(_limit(before, n, rows, bounds), n, rows) > bounds.must_see
-        ),
+        threshold=tolerance_limit(before, n, m, bounds, upward=now >= before),
+        minimum_detectable=smallest,
+        rows_needed=_rows_to_see(before, n, bounds) if smallest > bounds.must_see else None,
         note=note,
     )
 
@@ -59,17 +64,47 @@ def change_p(hits_reference: int, n: int, hits_current: int, m: int) -> float:
 
 
 def tolerance_p(before: float, n: int, now: float, m: int, tolerance: float) -> float:
-    """p of "the shares differ by at most `tolerance`", two-sided (twice the nearer tail)."""
-    if abs(now - before) <= tolerance:
+    """p of "the true shares differ by at most `tolerance`", in either direction; 0 to 1.
+
+    >>> tolerance_p(0.1, 10**9, 4 / 20, 20, 0.05) > 0.16  # P(at least 4 of 20) at a share of .15
+    True
+    """
+    gap = abs(now - before)
+    if gap <= tolerance:
         return 1.0
-    if now < before:  # test the complement, so that the difference is always upward
+    if now < before:  # count the complement, so that the change is always upward
         before, now = 1 - before, 1 - now
     q, p = _restricted(now, m, before, n, tolerance)
-    deviation = math.sqrt(q * (1 - q) / m + p * (1 - p) / n)
-    if deviation <= 0:
-        return 0.0
-    z = (now - before - tolerance) / deviation
-    return min(1.0, math.erfc(z / math.sqrt(2)))
+    outcomes, weights = _outcomes(p, n)
+    gap -= 0.5 / min(n, m)  # the finer side must not break the ties of the coarser one
+    above = _at_least(np.ceil(m * (outcomes + gap) - 1e-9), m, q)
+    below = 1 - _at_least(np.floor(m * (outcomes - gap) + 1e-9) + 1, m, q)
+    return float(min(1.0, np.sum(weights * (above + below))))
+
+
+def _outcomes(p: float, n: int) -> tuple[Floats, Floats]:
+    """Shares that n reference rows may show when the truth is p, with their probabilities."""
+    from scipy import special
+
+    deviation = math.sqrt(n * p * (1 - p))
+    low, high = max(0, math.floor(n * p - 8 * deviation - 8)), n * p + 8 * deviation + 8
+    if high - low <= ENUMERATED:
+        hits = np.arange(low, min(n, math.floor(high)) + 1)
+        logs = special.gammaln(n + 1) - special.gammaln(hits + 1) - special.gammaln(n - hits + 1)
+        logs = logs + special.xlogy(hits, p) + special.xlog1py(n - hits, -p)
+        return hits / n, np.exp(logs)
+    quantiles = (np.arange(ENUMERATED) + 0.5) / ENUMERATED
+    nearly_normal = n * p + deviation * special.ndtri(quantiles)
+    return np.clip(nearly_normal / n, 0, 1), np.full(ENUMERATED, 1 / ENUMERATED)
+
+
+def _at_least(hits: Floats, m: int, q: float) -> Floats:
+    """P(X ≥ hits) for X ~ Binomial(m, q), for any whole numbers."""
+    from scipy import special
+
+    inside = np.clip(hits, 1, m)
+    found = special.betainc(inside, m - inside + 1, q)
+    return np.asarray(np.where(hits < 1, 1.0, np.where(hits > m, 0.0, found)))
 
 
 def _restricted(now: float, m: int, before: float, n: int, gap: float) -> tuple[float, float]:
@@ -87,26 +122,57 @@ def _restricted(now: float, m: int, before: float, n: int, gap: float) -> tuple[
     return share, share - gap
 
 
-def _limit(before: float, n: int, m: int, bounds: Bounds) -> float:
-    """The smallest change that is proven to exceed the tolerance, in either direction."""
-    upward = before <= 0.5
+def change_interval(before: float, n: int, now: float, m: int) -> tuple[float, float]:
+    """95 % interval of the change `now − before`.
+
+    >>> low, high = change_interval(0.0, 1000, 0.0, 100)
+    >>> round(low, 3), round(high, 3)
+    (-0.004, 0.037)
+    """
+    (before_low, before_high), (now_low, now_high) = _wilson(before, n), _wilson(now, m)
+    change = now - before
+    return (
+        change - math.hypot(now - now_low, before_high - before),
+        change + math.hypot(now_high - now, before - before_low),
+    )
+
+
+def _wilson(share: float, rows: int) -> tuple[float, float]:
+    z2 = Z_COVERAGE**2
+    centre = share + z2 / (2 * rows)
+    half = Z_COVERAGE * math.sqrt(share * (1 - share) / rows + z2 / (4 * rows**2))
+    return max(0.0, (centre - half) / (1 + z2 / rows)), min(1.0, (centre + half) / (1 + z2 / rows))
+
+
+def tolerance_limit(before: float, n: int, m: int, bounds: Bounds, *, upward: bool) -> float | None:
+    """The smallest change in one direction that is proven to exceed the tolerance."""
 
     def proven(gap: float) -> bool:
         now = before + gap if upward else before - gap
         return tolerance_p(before, n, now, m, bounds.tolerance) <= bounds.alpha
 
-    low, high = bounds.tolerance, max(before, 1 - before)
-    if not proven(high):
-        return 1.0
-    for _ in range(30):
+    low, high = bounds.tolerance, 1 - before if upward else before
+    if high <= low or not proven(high):
+        return None
+    for _ in range(BISECTIONS):
         middle = (low + high) / 2
         low, high = (low, middle) if proven(middle) else (middle, high)
     return high
 
 
-def _seen(limit: float, n: int, m: int) -> float:
-    share = min(limit, 0.5)
-    return limit + Z_POWER * math.sqrt(share * (1 - share) * (1 / n + 1 / m))
+def _effect_seen(before: float, n: int, m: int, bounds: Bounds) -> float:
+    """The true change that is proven with probability .8, in the direction that has room."""
+    upward = before <= 0.5
+    limit = tolerance_limit(before, n, m, bounds, upward=upward)
+    if limit is None:
+        return 1.0
+    now = min(before + limit, 0.5) if upward else max(before - limit, 0.5)
+    return min(1.0, limit + Z_POWER * math.sqrt(now * (1 - now) / m + before * (1 - before) / n))
+
+
+def _rows_to_see(before: float, n: int, bounds: Bounds) -> int | None:
+    """The fewest window rows that see a change of must_see; None when no window would do."""
+    return smallest_window(lambda rows: _effect_seen(before, n, rows, bounds) > bounds.must_see)
 
 
 def _fisher(hits: int, drawn: int, marked: int, total: int) -> float:
@@ -125,10 +191,3 @@ def _fisher(hits: int, drawn: int, marked: int, total: int) -> float:
     weights = np.exp(logs - logs.max())
     likely = weights[hits - low] * (1 + 1e-7)
     return float(min(1.0, weights[weights <= likely].sum() / weights.sum()))
-
-
-def _z(coverage: float) -> float:
-    """Standard normal quantile of a two-sided coverage."""
-    from scipy import special
-
-    return float(special.ndtri(0.5 + coverage / 2))

@@ -146,6 +146,7 @@ class ColumnResult:
     strength: float = 0.0  # largest effect / tolerance among the deciding findings
     compared: bool = True  # False for time and id columns, listed with the reason
     findings: tuple[Finding, ...] = ()
+    onset: datetime | None = None  # when it moved inside the window, where a moment stands out
     # mean, sd, median, min, max of numbers (and of text lengths): name -> (reference, current)
     statistics: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     shape: Shape | None = None

@@ -2,14 +2,17 @@
 
 import numpy as np
 
+from monitor.core.cells import Pair
 from monitor.core.records import Floats, Shape
-from monitor.core.summary import Pair
+from monitor.core.spelling import LARGEST_WHOLE
 
 BARS = 24
 TAIL = 0.005  # share of rows on either end that does not stretch the axis
 LEVELS = 12  # named levels; the others become one bar
 OTHERS = "other levels"
 NAMED_CHANGES = 20
+CLOSEST = 1e-12  # relative width below which the bars of an axis could coincide
+LARGEST = float(np.finfo(np.float64).max)
 
 
 def draw_shape(pair: Pair) -> Shape | None:
@@ -18,29 +21,25 @@ def draw_shape(pair: Pair) -> Shape | None:
 
 
 def _of_numbers(pair: Pair) -> Shape | None:
-    assert pair.reference.values is not None and pair.current.values is not None
-    sides = [v[np.isfinite(v)] for v in (pair.reference.values, pair.current.values)]
-    filled = [v for v in sides if v.size]
+    filled = [side for side in (pair.reference, pair.current) if side.finite.size]
     if not filled:
         return None
-    edges = _edges(filled)
-    reference, current = (_shares(v, edges) for v in sides)
+    edges = _edges([s.finite for s in filled], whole=all(s.whole for s in filled))
+    reference, current = (_shares(s.finite, edges) for s in (pair.reference, pair.current))
     return Shape(reference=reference, current=current, edges=tuple(edges.tolist()))
 
 
-def _edges(sides: list[Floats]) -> Floats:
+def _edges(sides: list[Floats], *, whole: bool) -> Floats:
     """Equal-width bars over the bulk of both sides; whole numbers get whole-number bars."""
     low = min(float(v[int(TAIL * (v.size - 1))]) for v in sides)
     high = max(float(v[int((1 - TAIL) * (v.size - 1))]) for v in sides)
-    whole = all(bool(np.all(v == np.trunc(v))) for v in sides)
-    if whole and high - low < BARS:
+    if whole and high - low < BARS and max(abs(low), abs(high)) < LARGEST_WHOLE / 4:
         return np.arange(low - 0.5, high + 1.0)
-    if high <= low:
-        pad = abs(low) * 0.1 or 0.5
+    if high - low <= CLOSEST * max(abs(low), abs(high)):  # one value, as far as an axis can tell
+        pad = min(abs(low), LARGEST / 2) * 0.1 or 0.5
         low, high = low - pad, high + pad
-    with np.errstate(over="ignore"):
-        edges = low + np.arange(BARS + 1) / BARS * high - np.arange(BARS + 1) / BARS * low
-    return edges if np.all(np.isfinite(edges)) else np.array([low, high])
+    steps = np.arange(BARS + 1) / BARS
+    return np.asarray(low * (1 - steps) + high * steps)  # high - low might overflow
 
 
 def _shares(values: Floats, edges: Floats) -> tuple[float, ...]:

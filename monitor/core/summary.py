@@ -1,28 +1,26 @@
-"""A column → what is kept of it: sorted numbers or counted levels; the only binning in the house.
+"""A column → what is kept of it: sorted numbers or counted levels, and what follows from them.
 
-Cells are the one partition every cell-based test shares. Numbers: ten cells from reference
-quantiles, an atom is a cell of its own, outer cells are open. Categories: levels with enough rows,
-all others in one rest cell. Neighbours merge until every cell can carry a test.
+A reference is summarized once and held against many windows, so everything that depends on one
+side alone (order, cell borders, mean and spread) is worked out on first use and kept.
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.core import spelling
 from monitor.core.records import Column, Floats, Kind
 
 CELLS = 10
 ATOM_SHARE = 0.1  # a value with at least this share of the reference is a cell of its own
-MIN_EXPECTED = 5.0  # rows a cell must expect on the smaller side
-LARGEST_WHOLE = 2.0**53  # above, float64 cannot tell neighbouring integers apart
-Counts = NDArray[np.int64]
+Cut = tuple[float, str]  # a value and the side it falls on: counts below are a searchsorted
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Summary:
     """What is kept of one column on one side.
 
@@ -41,9 +39,63 @@ class Summary:
         """Values that can be compared."""
         return self.rows - self.missing - self.unreadable
 
+    @cached_property
+    def finite(self) -> Floats:
+        """The finite values, sorted; empty for levels."""
+        if self.values is None:
+            return np.empty(0)
+        low = np.searchsorted(self.values, -np.inf, "right")
+        return self.values[low : np.searchsorted(self.values, np.inf, "left")]
+
     @property
     def infinite(self) -> int:
-        return 0 if self.values is None else int(np.isinf(self.values).sum())
+        return 0 if self.values is None else self.values.size - self.finite.size
+
+    @cached_property
+    def whole(self) -> bool:
+        """Whether every finite value is a whole number."""
+        return bool(np.all(self.finite == np.trunc(self.finite)))
+
+    @cached_property
+    def cuts(self) -> list[Cut]:
+        """Where the cells begin and end when this is the reference, in order."""
+        return _cuts(np.empty(0) if self.values is None else self.values)
+
+    @cached_property
+    def description(self) -> dict[str, float | None]:
+        """mean, sd, median, min, max of the finite values; None where there are none.
+
+        >>> Summary(3, 0, np.array([1.0, 2.0, 6.0])).description["mean"]
+        3.0
+        """
+        return _described(self.finite)
+
+    @cached_property
+    def is_single(self) -> bool:
+        return self.values is not None and spelling.is_single(self.values)
+
+    @cached_property
+    def rounded(self) -> "Summary":
+        """The same as if it had been kept as float32; the order of values stays."""
+        assert self.values is not None
+        return replace(self, values=spelling.single(self.values))
+
+
+class Summaries:
+    """The summaries of one dataset's columns, each made when first asked for and then kept.
+
+    They hold a sorted copy of every compared number column, so they cost its memory once more.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, Kind], tuple[Column, Summary]] = {}
+
+    def of(self, column: Column, kind: Kind) -> Summary:
+        column_then, summary = self._kept.get((column.name, kind), (None, None))
+        if summary is None or column_then is not column:
+            summary = summarize(column, kind)
+            self._kept[column.name, kind] = column, summary
+        return summary
 
 
 def summarize(column: Column, kind: Kind, reference: Summary | None = None) -> Summary:
@@ -61,153 +113,52 @@ def summarize(column: Column, kind: Kind, reference: Summary | None = None) -> S
         return Summary(column.rows, column.missing, np.sort(values), unreadable=unreadable)
     if kind is Kind.TEXT:
         return Summary(column.rows, column.missing, np.sort(_lengths(column)))
-    counts = _level_counts(column)
+    counts = spelling.level_counts(column)
     if kind is Kind.BOOLEAN:
-        counts = _fold(counts, {"1": "true", "0": "false", "True": "true", "False": "false"})
+        counts = spelling.as_booleans(counts)
     elif reference is not None:
-        counts = _fold(counts, _boolean_spelling(counts, reference.counts))
+        counts = spelling.spelt_like(counts, reference.counts)
     return Summary(column.rows, column.missing, counts=counts)
 
 
-def canonical(number: float) -> str:
-    """A number as a level: 1.0 is "1", 2.5 is "2.5"."""
-    whole = abs(number) < LARGEST_WHOLE and number == int(number)
-    return str(int(number)) if whole else repr(float(number))
+def in_one_precision(one: Summary, other: Summary) -> tuple[Summary, Summary]:
+    """Both as float32 when one of them is: a value is no other value for having lost digits."""
+    if one.values is None or other.values is None or one.is_single == other.is_single:
+        return one, other
+    return (one, other.rounded) if one.is_single else (one.rounded, other)
 
 
 def _as_numbers(column: Column) -> tuple[Floats, int]:
     """Values as float64 and how many were no numbers."""
     if column.numbers is not None:
         return column.numbers, 0
-    assert column.codes is not None
-    parsed = np.array([_number(level) for level in column.levels], dtype=np.float64)
-    values = parsed[column.codes] if column.levels else np.empty(0)
+    values = _by_level(column, [spelling.number_in(level) for level in column.levels])
     readable = ~np.isnan(values)
     return values[readable], int(values.size - readable.sum())
 
 
-def _number(text: str) -> float:
-    try:
-        return {"true": 1.0, "false": 0.0}[text] if text in ("true", "false") else float(text)
-    except ValueError:
-        return math.nan
-
-
 def _lengths(column: Column) -> Floats:
-    if column.numbers is not None:
-        return np.array([len(canonical(v)) for v in column.numbers], dtype=np.float64)
-    lengths = np.array([len(level) for level in column.levels], dtype=np.float64)
-    return lengths[column.codes] if column.levels else np.empty(0)
+    """Letters in each value."""
+    if column.numbers is None:
+        return _by_level(column, [float(len(level)) for level in column.levels])
+    values, places = np.unique(column.numbers, return_inverse=True)
+    lengths = np.array([len(spelling.canonical(v)) for v in values.tolist()], dtype=np.float64)
+    return lengths[places] if values.size else np.empty(0)
 
 
-def _level_counts(column: Column) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    if column.numbers is not None:
-        values, sizes = np.unique(column.numbers, return_counts=True)
-        pairs = zip((canonical(v) for v in values), sizes, strict=True)
-    else:
-        assert column.codes is not None
-        sizes = np.bincount(column.codes, minlength=len(column.levels))
-        pairs = zip((_plain(level) for level in column.levels), sizes, strict=True)
-    for level, size in pairs:
-        if size:
-            counts[level] = counts.get(level, 0) + int(size)
-    return counts
-
-
-def _plain(level: str) -> str:
-    """Drop the fraction of a whole number written as one, and nothing else: "007" stays."""
-    head, point, tail = level.partition(".")
-    whole = point and tail.strip("0") == "" and tail and head.lstrip("+-").isdigit()
-    return head if whole else level
-
-
-def _fold(counts: Mapping[str, int], spelling: Mapping[str, str]) -> dict[str, int]:
-    folded: dict[str, int] = {}
-    for level, size in counts.items():
-        name = spelling.get(level, level)
-        folded[name] = folded.get(name, 0) + size
-    return folded
-
-
-def _boolean_spelling(counts: Mapping[str, int], reference: Mapping[str, int]) -> dict[str, str]:
-    """How the reference writes true and false, when this side writes them as booleans do."""
-    if not counts or not set(counts) <= {"true", "false"} or set(counts) & set(reference):
-        return {}
-    ways = (("1", "0"), ("True", "False"), ("TRUE", "FALSE"), ("yes", "no"), ("t", "f"))
-    for true, false in ways:
-        if {true, false} & set(reference):
-            return {"true": true, "false": false}
-    return {}
-
-
-@dataclass(frozen=True, eq=False)
-class Pair:
-    """One column on both sides, as every drift test receives it."""
-
-    name: str
-    kind: Kind
-    reference: Summary
-    current: Summary
-
-    @property
-    def numeric(self) -> bool:
-        return self.kind in (Kind.NUMBER, Kind.TEXT)
-
-    @property
-    def sizes(self) -> tuple[int, int]:
-        """Comparable values (reference, current)."""
-        return self.reference.present, self.current.present
-
-    @cached_property
-    def fine_cells(self) -> tuple[Counts, Counts]:
-        """Counts (cells,) of both sides before merging."""
-        if self.numeric:
-            assert self.reference.values is not None and self.current.values is not None
-            cuts = _cuts(self.reference.values)
-            return _counts(self.reference.values, cuts), _counts(self.current.values, cuts)
-        levels = sorted(self.reference.counts.keys() | self.current.counts.keys())
-        return (
-            np.array([self.reference.counts.get(v, 0) for v in levels], dtype=np.int64),
-            np.array([self.current.counts.get(v, 0) for v in levels], dtype=np.int64),
-        )
-
-    @cached_property
-    def cells(self) -> tuple[Counts, Counts]:
-        """Counts (cells,) of both sides after merging; chosen from pooled totals alone."""
-        n, m = self.sizes
-        reference, current = self.fine_cells
-        if not n or not m:
-            return reference[:0], current[:0]
-        pooled = reference + current
-        expected = np.asarray(pooled * (min(n, m) / (n + m)), dtype=np.float64)
-        groups = _neighbours(expected) if self.numeric else _rest(expected)
-        merged = [
-            np.bincount(groups, weights=side).astype(np.int64) for side in (reference, current)
-        ]
-        kept = merged[0] + merged[1] > 0
-        return merged[0][kept], merged[1][kept]
-
-
-def shares(reference: Counts, current: Counts) -> tuple[Floats, Floats]:
-    """Shares of both sides, with half a count in every cell when some cell is empty on one side.
-
-    >>> shares(np.array([5, 5]), np.array([10, 0]))[1].round(4).tolist()
-    [0.9545, 0.0455]
-    """
-    add = 0.5 if np.any((reference == 0) | (current == 0)) else 0.0
-    return (reference + add) / (reference + add).sum(), (current + add) / (current + add).sum()
-
-
-Cut = tuple[float, str]  # a value and the side it falls on: counts below are a searchsorted
+def _by_level(column: Column, numbers: list[float]) -> Floats:
+    """One number a value, given one a level; a column without values has neither."""
+    if column.codes is None or not numbers:
+        return np.empty(0)
+    return np.array(numbers, dtype=np.float64)[column.codes]
 
 
 def _cuts(values: Floats) -> list[Cut]:
-    """Where the cells of sorted reference values begin and end."""
+    """Ten quantiles of sorted values, and both sides of every atom."""
     n = values.size
     if not n:
         return []
-    quantiles = values[np.minimum(np.arange(1, CELLS) * n // CELLS, n - 1)]
+    quantiles: NDArray[np.float64] = values[np.minimum(np.arange(1, CELLS) * n // CELLS, n - 1)]
     cuts: set[Cut] = {(float(q), "right") for q in quantiles}
     for atom in set(quantiles.tolist()) | {float(values[0]), float(values[-1])}:
         low, high = np.searchsorted(values, atom, "left"), np.searchsorted(values, atom, "right")
@@ -216,50 +167,17 @@ def _cuts(values: Floats) -> list[Cut]:
     return sorted(cuts)  # "left" sorts before "right"
 
 
-def _counts(values: Floats, cuts: list[Cut]) -> Counts:
-    sides = {side: [c for c, s in cuts if s == side] for side in ("left", "right")}
-    below = {s: iter(np.searchsorted(values, np.array(c), s)) for s, c in sides.items() if c}  # type: ignore[call-overload]
-    ends = [0, *(int(next(below[side])) for _, side in cuts), values.size]
-    return np.asarray(np.diff(ends), dtype=np.int64)
-
-
-def _neighbours(expected: Floats) -> NDArray[np.int64]:
-    """Group number of each cell: neighbours join from the left until each group expects enough."""
-    groups = np.zeros(expected.size, dtype=np.int64)
-    group, filled = 0, 0.0
-    for index, share in enumerate(expected):
-        if filled >= MIN_EXPECTED:
-            group, filled = group + 1, 0.0
-        groups[index] = group
-        filled += share
-    if filled < MIN_EXPECTED and group:  # what is left over joins the last full group
-        groups[groups == group] = group - 1
-    return groups
-
-
-def _rest(expected: Floats) -> NDArray[np.int64]:
-    """Group number of each level: its own when it expects enough rows, else the rest cell."""
-    own = expected >= MIN_EXPECTED
-    groups = np.zeros(expected.size, dtype=np.int64)
-    groups[own] = np.arange(1, own.sum() + 1)
-    return groups
-
-
-def describe(summary: Summary) -> dict[str, float | None]:
-    """mean, sd, median, min, max of the finite values; None where there are none.
-
-    >>> describe(Summary(3, 0, np.array([1.0, 2.0, 6.0])))["mean"]
-    3.0
-    """
-    values = summary.values
-    if values is None or not (finite := values[np.isfinite(values)]).size:
+def _described(finite: Floats) -> dict[str, float | None]:
+    """Of sorted finite values, shape (k,)."""
+    if not finite.size:
         return dict.fromkeys(("mean", "sd", "median", "min", "max"))
-    scale = float(np.max(np.abs(finite))) or 1.0  # 1e300 squared would overflow
+    scale = float(max(abs(finite[0]), abs(finite[-1]))) or 1.0  # 1e300 squared would overflow
     scaled = finite / scale
+    middle = scaled[(finite.size - 1) // 2], scaled[finite.size // 2]
     found = {
         "mean": float(scaled.mean()) * scale,
         "sd": float(scaled.std()) * scale,
-        "median": float(np.median(scaled)) * scale,
+        "median": float(middle[0] + middle[1]) / 2 * scale,
         "min": float(finite[0]),
         "max": float(finite[-1]),
     }

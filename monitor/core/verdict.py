@@ -19,6 +19,7 @@ from monitor.core.records import (
 )
 
 LARGEST_P = 0.99  # ACAT turns p = 1 into minus infinity
+NO_TOLERANCE = 1e-9  # any effect is many times as large
 
 
 def deciding(findings: Sequence[Finding]) -> list[Finding]:
@@ -39,12 +40,7 @@ def column_p(findings: Sequence[Finding]) -> tuple[float | None, float | None]:
 
 def strength_of(findings: Sequence[Finding]) -> float:
     """The largest effect in units of its tolerance, for ranking; 0 without findings."""
-    ratios = [
-        f.effect / f.tolerance if f.tolerance else f.effect / 1e-9
-        for f in deciding(findings)
-        if f.effect is not None and f.tolerance is not None
-    ]
-    return max(ratios, default=0.0)
+    return max((_ratio(f) for f in deciding(findings) if f.effect is not None), default=0.0)
 
 
 def judge_columns(columns: Sequence[ColumnResult], rule: Rule) -> tuple[ColumnResult, ...]:
@@ -56,22 +52,24 @@ def judge_columns(columns: Sequence[ColumnResult], rule: Rule) -> tuple[ColumnRe
 def _judge(column: ColumnResult, rule: Rule, rejected: bool) -> ColumnResult:
     if not column.findings:  # it could not be compared: the reason is there already
         return column
-    own = column.critical and (column.p_tolerance or 1.0) <= rule.alpha
-    fired = [f for f in column.findings if f.verdict is Verdict.DRIFTED and _counts(f, column)]
+    alone = column.p_tolerance is not None and column.p_tolerance <= rule.alpha
+    own = column.critical and alone
+    decisive = deciding(column.findings)
+    heard = [f for f in column.findings if f in decisive or (rule.classical and not f.guard)]
+    fired = [f for f in heard if f.verdict is Verdict.DRIFTED]
     drifted = bool(fired) if rule.classical else rejected or own
     if drifted:
-        strongest = min(fired or deciding(column.findings), key=_by_evidence)
+        strongest = min(fired or decisive, key=_by_evidence)
         return replace(column, verdict=Verdict.DRIFTED, reason=strongest.reason)
     return _quiet(column, proven_alone=bool(fired))
 
 
-def _counts(finding: Finding, column: ColumnResult) -> bool:
-    return finding in deciding(column.findings)
-
-
 def _quiet(column: ColumnResult, *, proven_alone: bool) -> ColumnResult:
     """The verdict of a column that did not drift; guards alone cannot make it decidable."""
-    main = [f for f in deciding(column.findings) if not f.guard]
+    decisive = deciding(column.findings)
+    main = [f for f in decisive if not f.guard]
+    if column.missing_reference == column.missing_current == 1.0:
+        main = decisive  # nothing but missing values on both sides: their share is all there is
     if all(f.verdict is Verdict.UNDECIDED for f in main):
         reason = main[0].reason if main else "no test applies to this column"
         return replace(column, verdict=Verdict.UNDECIDED, reason=reason)
@@ -81,14 +79,17 @@ def _quiet(column: ColumnResult, *, proven_alone: bool) -> ColumnResult:
     watched = [f for f in column.findings if f.verdict in (Verdict.WATCH, Verdict.DRIFTED)]
     if watched:
         return replace(column, verdict=Verdict.WATCH, reason=watched[0].reason)
-    strongest = max(deciding(column.findings), key=lambda f: f.effect or 0.0)
+    strongest = max(decisive, key=_ratio)
     return replace(column, verdict=Verdict.PASSED, reason=strongest.reason)
 
 
 def _by_evidence(finding: Finding) -> tuple[float, float]:
-    p = 1.0 if finding.p_tolerance is None else finding.p_tolerance
-    ratio = (finding.effect or 0.0) / (finding.tolerance or 1e-9)
-    return p, -ratio
+    return 1.0 if finding.p_tolerance is None else finding.p_tolerance, -_ratio(finding)
+
+
+def _ratio(finding: Finding) -> float:
+    """The effect in units of the tolerance; -1 where nothing was measured."""
+    return -1.0 if finding.effect is None else finding.effect / (finding.tolerance or NO_TOLERANCE)
 
 
 def _rejected(columns: Sequence[ColumnResult], alpha: float) -> set[str]:

@@ -1,40 +1,124 @@
-"""A new project: a commented monitor.yaml, its folders and an example suite."""
+"""A new project: a commented monitor.yaml for somebody's own files, its folders, a first suite."""
 
-import re
+import os
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from monitor.errors import AskedWrongly
+from monitor import wiring
+from monitor.configuration.fields import monitor_name
+from monitor.core.kinds import decide_kind
+from monitor.core.records import Kind
+from monitor.errors import AskedWrongly, PathNotFound, UnknownName
+from monitor.ports import Sample
+from monitor.settings import SourceSettings
+from monitor.tables.dataset import list_files
 
 _STARTER = Path(__file__).parent / "starter"
 _FOLDERS = ("expectations", "reference_data", "reports")
+_GLANCE_ROWS = 1000  # enough rows to see what a column holds
 
 
-def start_project(
-    folder: Path, *, name: str, reference: str, production: str, time: str
-) -> list[Path]:
-    """Write the files of a new project and return them; nothing that exists is touched."""
-    if not re.fullmatch(r"\w[\w-]*", name):
-        raise AskedWrongly(
-            f"{name!r} cannot be the name of a monitor", hint="use letters, digits, _ and -"
-        )
-    config = folder / "monitor.yaml"
-    suite = folder / "expectations" / f"{name}.json"
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What is known of a new project; paths are relative to the current folder."""
+
+    name: str
+    reference: str | None = None
+    production: str | None = None
+    time: str | None = None
+
+
+@dataclass(slots=True)
+class Started:
+    """The files that were written, the column that tells the time, and what is still missing."""
+
+    written: list[Path]
+    time: str
+    notes: list[str] = field(default_factory=list)
+
+
+def start_project(folder: Path, start: Start) -> Started:
+    """Write the files of a new project; nothing that exists is touched.
+
+    Data that is there is looked at: a time column that it does not have is AskedWrongly, and one
+    that was not named is found when only one column tells a time.
+    """
+    _check_name(start.name)
+    config, suite = folder / "monitor.yaml", folder / "expectations" / f"{start.name}.json"
     if config.exists():
         raise AskedWrongly(
             f"{config} exists and is left alone", hint="name another folder: `monitor init DIR`"
         )
+    started = Started([config, suite], start.time or "timestamp")
+    for path in (start.reference, start.production):
+        if path is not None and not _exists(path):
+            started.notes.append(f"nothing matches {path} yet")
+    if start.production is not None and _exists(start.production):
+        started.time = _time_column(_glance(start.production), start)
     text = (_STARTER / "monitor.yaml").read_text(encoding="utf-8")
-    quoted = {"reference": _quoted(reference), "production": _quoted(production)}
-    filled = text.format(name=name, time=_quoted(time), **quoted)
+    filled = text.format(
+        name=start.name,
+        reference=_quoted(_seen_from(folder, start.reference) or "reference_data/train.csv"),
+        production=_quoted(_seen_from(folder, start.production) or "data/*.csv"),
+        time=_quoted(started.time),
+    )
+    _write(folder, config, suite, filled)
+    return started
+
+
+def _check_name(name: str) -> None:
+    try:
+        monitor_name(name)
+    except ValueError as error:
+        raise AskedWrongly(f"{name!r} {error}") from None
+
+
+def _exists(path: str) -> bool:
+    try:
+        list_files(SourceSettings(path=path), Path())
+    except PathNotFound:
+        return False
+    return True
+
+
+def _glance(path: str) -> Sample:
+    """Some rows of the first file of a dataset."""
+    first = list_files(SourceSettings(path=path), Path()).paths[0]
+    return wiring.open_source(SourceSettings(path=str(first)), Path()).read(limit=_GLANCE_ROWS)
+
+
+def _time_column(rows: Sample, start: Start) -> str:
+    if start.time is not None:
+        if start.time not in rows.columns:
+            raise UnknownName("column", start.time, rows.columns)
+        return start.time
+    found = [name for name, c in rows.columns.items() if decide_kind(c).kind is Kind.TIME]
+    if len(found) == 1:
+        return found[0]
+    raise AskedWrongly(
+        f"several columns of {start.production} tell a time: {', '.join(found)}"
+        if found
+        else f"no column of {start.production} tells a time: {', '.join(rows.columns)}",
+        hint="say which one tells when a row happened: --time COLUMN",
+    )
+
+
+def _seen_from(folder: Path, path: str | None) -> str | None:
+    """A path of the current folder as it is written in a file of `folder`."""
+    if path is None or path.startswith("~") or Path(path).is_absolute():
+        return path
+    return Path(os.path.relpath(path, folder)).as_posix()
+
+
+def _write(folder: Path, config: Path, suite: Path, filled: str) -> None:
     try:
         for part in _FOLDERS:
             (folder / part).mkdir(parents=True, exist_ok=True)
-        config.write_text(filled, encoding="utf-8")
         if not suite.exists():
             suite.write_text((_STARTER / "suite.json").read_text(encoding="utf-8"), "utf-8")
+        config.write_text(filled, encoding="utf-8")
     except OSError as error:
         raise AskedWrongly(f"{folder} cannot be written to: {error.strerror}") from None
-    return [config, suite]
 
 
 def _quoted(text: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from monitor.core import numerals
 from monitor.core.records import Finding
 from monitor.reports import words
 
@@ -117,7 +118,7 @@ def range_line(observed: float, low: float | None, high: float | None, unit: str
     x2 = 100.0 if high is None else 100 * (high - start) / (stop - start)
     x, middle = 100 * (observed - start) / (stop - start), (x1 + x2) / 2
     wanted = words.wanted({"min_value": low, "max_value": high}, named=True)
-    found = f"found {words.number(observed)}{unit}"
+    found = f"found {numerals.number(observed)}{unit}"
     return Markup(
         f'<svg class="rng"><line class="axis" x2="100%" y1="50%" y2="50%"/>'
         f'<rect class="ref" x="{x1:.3g}%" width="{max(x2 - x1, 0):.3g}%" y="38%" height="24%"/>'

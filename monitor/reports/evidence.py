@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
+from monitor.core import numerals
 from monitor.core.records import ColumnResult, ExpectationResult, Finding, Kind, Verdict
 from monitor.reports import bars, picture, words
 
@@ -31,7 +32,7 @@ def about(column: ColumnResult) -> str:
     """Kind, importance and mark of a column in a few words."""
     told = [column.kind.value]
     if column.importance != 1:
-        told.append(f"importance {words.number(column.importance)}")
+        told.append(f"importance {numerals.number(column.importance)}")
     if column.critical:
         told.append("critical")
     return ", ".join(told)
@@ -42,7 +43,7 @@ def missing_line(column: ColumnResult) -> list[str]:
     before, now = column.missing_reference, column.missing_current
     if before is None or now is None or abs(now - before) < 0.01:
         return []
-    return [f"missing {words.share(before)} → {words.share(now)}"]
+    return [f"missing {numerals.share(before)} → {numerals.share(now)}"]
 
 
 def number_lines(column: ColumnResult) -> list[str]:
@@ -51,10 +52,10 @@ def number_lines(column: ColumnResult) -> list[str]:
     before, after = column.statistics.get("mean", (None, None))
     if before is None or after is None:
         return []
-    lines = [f"mean{what} {words.pair(before, after)}{_move(column.statistics, before, after)}"]
+    lines = [f"mean{what} {numerals.pair(before, after)}{_move(column.statistics, before, after)}"]
     sd_before, sd_after = column.statistics.get("sd", (None, None))
     if sd_before and sd_after and not 0.8 <= sd_after / sd_before <= 1.25:
-        lines.append(f"sd{what} {words.pair(sd_before, sd_after)}")
+        lines.append(f"sd{what} {numerals.pair(sd_before, sd_after)}")
     return lines
 
 
@@ -64,9 +65,9 @@ def _move(
     told = []
     sd = statistics.get("sd", (None, None))[0]
     if sd and math.isfinite(steps := (after - before) / sd) and abs(steps) >= 0.005:
-        told.append(f"{'+' if steps > 0 else ''}{words.number(steps, 2)} sd")
+        told.append(f"{'+' if steps > 0 else ''}{numerals.number(steps, 2)} sd")
     if before > 0 and after > 0 and 0.01 <= abs(change := after / before - 1) < 10:
-        told.append(f"{words.share(abs(change))} {'higher' if change > 0 else 'lower'}")
+        told.append(f"{numerals.share(abs(change))} {'higher' if change > 0 else 'lower'}")
     return "".join(f", {text}" for text in told)
 
 
@@ -79,7 +80,7 @@ def level_lines(column: ColumnResult, *, named: bool) -> list[str]:
     levels = picture.levels_of(shape, named=named)
     most = max(levels, key=lambda level: abs(level.current - level.reference), default=None)
     if most and most.current != most.reference and _sane(shape.current):
-        told = f"{words.share(most.reference)} → {words.share(most.current)}"
+        told = f"{numerals.share(most.reference)} → {numerals.share(most.current)}"
         lines.append(f"`{words.shorten(most.name, 40)}`: {told} of rows")
     for names, state in ((shape.new_levels, "new"), (shape.lost_levels, "lost")):
         if names and named:
@@ -119,25 +120,27 @@ def figures(finding: Finding, sides: tuple[str, str]) -> str:
     if finding.p_tolerance is not None:
         told.append(f"more than the tolerance: p {words.chance(finding.p_tolerance)}")
     if finding.rows_reference or finding.rows_current:
-        rows = words.count(finding.rows_reference), words.count(finding.rows_current)
+        rows = numerals.count(finding.rows_reference), numerals.count(finding.rows_current)
         told.append(f"n {rows[0]} {sides[0]}, {rows[1]} {sides[1]}")
-        told.append("exact" if finding.exact else f"within ± {words.number(finding.error_bound)}")
+        told.append(
+            "exact" if finding.exact else f"within ± {numerals.number(finding.error_bound)}"
+        )
     if finding.rows_needed and finding.verdict is Verdict.UNDECIDED:
-        told.append(f"needs about {words.count(finding.rows_needed)} rows")
+        told.append(f"needs about {numerals.count(finding.rows_needed)} rows")
     return " · ".join([*told, *(() if finding.decides else ("reports only",))])
 
 
 def measure(finding: Finding, value: float | None) -> str:
     """A figure of a finding in the unit of its test."""
     if finding.test.endswith(("_share", "_levels")):
-        return words.share(value)
+        return numerals.share(value)
     unit = {"freshness": " h", "volume": " rows"}.get(finding.test, "")
-    return words.number(value) + unit
+    return numerals.number(value) + unit
 
 
 def statistics_line(column: ColumnResult) -> str:
     """Mean, sd, median, min and max on both sides."""
-    sides = (f"{name} {words.pair(*pair)}" for name, pair in column.statistics.items())
+    sides = (f"{name} {numerals.pair(*pair)}" for name, pair in column.statistics.items())
     return " · ".join(sides)
 
 
@@ -164,5 +167,5 @@ def rows_broken(result: ExpectationResult) -> str:
     """The share and number of rows that broke an expectation."""
     if result.unexpected_share is None or not math.isfinite(result.unexpected_share):
         return ""
-    told = f"{words.share(result.unexpected_share)} of rows"
-    return f"{told} ({words.count(result.unexpected_rows)})" if result.unexpected_rows else told
+    told = f"{numerals.share(result.unexpected_share)} of rows"
+    return f"{told} ({numerals.count(result.unexpected_rows)})" if result.unexpected_rows else told

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup, escape
 
+from monitor.core import numerals
 from monitor.core.records import Check, Verdict
 from monitor.reports import bars, evidence, picture, story, words
 
@@ -102,8 +103,8 @@ def _template() -> "Template":
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(
-        marked=_marked, number=words.number, count=words.count,
-        share=words.share, chance=words.chance, label=words.label, plural=words.plural,
+        marked=_marked, number=numerals.number, count=numerals.count,
+        share=numerals.share, chance=words.chance, label=words.label, plural=words.plural,
         shorten=words.shorten,
     )  # fmt: skip
     environment.globals.update(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
+from monitor.core import numerals
 from monitor.core.records import ColumnResult, Shape
 from monitor.reports import words
 
@@ -70,8 +71,8 @@ def histogram(
     means = _means(shape, statistics, sides) if sides else ""
     height, under, style = (46, 60, "big") if sides else (78, 98, "pic")
     axis = (
-        f'<text x="0" y="{under}%">{below}{words.number(low)}</text>'
-        f'<text x="100%" y="{under}%" class="end">{above}{words.number(high)}</text>'
+        f'<text x="0" y="{under}%">{below}{numerals.number(low)}</text>'
+        f'<text x="100%" y="{under}%" class="end">{above}{numerals.number(high)}</text>'
     )
     return Markup(
         f'<svg class="{style}">'
@@ -130,7 +131,7 @@ def _means(shape: Shape, statistics: Mapping[str, Pair], sides: tuple[str, str])
             side, gap = ("end ", "-.5em") if left else ("", ".5em")
             labels += (
                 f'<text x="{x:.1f}%" y="{y}%" dx="{gap}" class="{side}t{style}">'
-                f"{name} mean {words.number(mean)}</text>"
+                f"{name} mean {numerals.number(mean)}</text>"
             )
     return lines + labels
 
@@ -195,7 +196,7 @@ def _level_row(level: Level, index: int, rows: int, widest: float) -> str:
         bars += _bar("ref", top + 0.16 * step, 0.3 * step, level.reference / widest)
         bars += _bar("bar", top + 0.5 * step, 0.3 * step, level.current / widest)
     mark = f'<tspan class="mark">{level.mark} </tspan>' if level.mark else ""
-    told = f"{words.share(level.reference)} → {words.share(level.current)}".replace(" %", "%")
+    told = f"{numerals.share(level.reference)} → {numerals.share(level.current)}".replace(" %", "%")
     return f'{name}{bars}<text class="end" x="100%" {line}>{mark}{told}</text>'
 
 

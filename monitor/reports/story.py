@@ -8,6 +8,7 @@ from statistics import median
 
 from markupsafe import Markup
 
+from monitor.core import numerals
 from monitor.core.records import (
     Check,
     ColumnResult,
@@ -112,8 +113,8 @@ class Story:
         if not rows:
             return ()
         now, usual = self.check.sample.rows_in_window, round(median(rows))
-        return (f"{words.count(now)} rows; the last {len(rows)} checks saw {words.count(usual)} "
-                "in the middle",)  # fmt: skip
+        seen = f"the last {len(rows)} checks saw {numerals.count(usual)} in the middle"
+        return (f"{numerals.count(now)} rows; {seen}",)
 
     def _column_cause(self, column: ColumnResult) -> Cause:
         """What changed in units first; the statistic is for those who read on."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from monitor.core.records import Notice, SampleInfo, Window
+from monitor.core.records import Floats, Notice, SampleInfo, Window
 from monitor.errors import AskedWrongly, PathNotFound, SourceUnreadable, UnknownName
 from monitor.ports import Sample, Source
 from monitor.settings import SourceSettings
@@ -19,7 +19,7 @@ from monitor.tables.frames import plain
 from monitor.tables.gate import Extent, Gate
 from monitor.tables.reading import Growing, reading
 from monitor.tables.reservoir import Reservoir
-from monitor.tables.times import to_datetime
+from monitor.tables.times import epoch_seconds, to_datetime
 from monitor.tables.unify import unify
 
 
@@ -82,7 +82,15 @@ class FileSource:
             reservoir.add(rows)
         # 3. Make one table.
         table = scan.finish(reservoir.take(), columns)
-        return to_sample(table, reservoir.info(scan.newest), scan.notices)
+        info = reservoir.info(scan.newest)
+        return to_sample(table, info, scan.notices, self._times(table))
+
+    def _times(self, table: pa.Table) -> Floats | None:
+        time = self._settings.time
+        if time is None or time not in table.column_names:
+            return None
+        return epoch_seconds(table[time], self._settings.timezone)
+
 
     def fingerprint(self) -> str:
         """`sha256:` and the SHA-256 of a single file, or of all names and their SHA-256.

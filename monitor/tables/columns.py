@@ -13,10 +13,15 @@ _PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _SECONDS_PER_DAY = 86_400.0
 
 
-def to_sample(table: pa.Table, info: SampleInfo, notices: Iterable[Notice] = ()) -> Sample:
+def to_sample(
+    table: pa.Table,
+    info: SampleInfo,
+    notices: Iterable[Notice] = (),
+    times: Floats | None = None,
+) -> Sample:
     """The rows of a table as a sample; a column that cannot be read says so in its `problem`."""
     columns = {name: to_column(name, table[name]) for name in table.column_names}
-    return Sample(info=info, columns=columns, table=table, notices=tuple(notices))
+    return Sample(info, columns, table, tuple(notices), times)
 
 
 def to_column(name: str, values: pa.ChunkedArray) -> Column:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from monitor.core.records import Window
+from monitor.core.records import Floats, Window
 
 INSTANT = pa.timestamp("us", "UTC")
 
@@ -45,6 +45,15 @@ def instants(values: pa.ChunkedArray, zone: ZoneInfo) -> pa.ChunkedArray:
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return _plausible(_from_numbers(values))
     return pa.chunked_array([pa.nulls(len(values), INSTANT)])
+
+
+def epoch_seconds(values: pa.ChunkedArray, zone: ZoneInfo) -> Floats | None:
+    """The time of each row in seconds since 1970, shape (rows,); None when a row tells none."""
+    moments = instants(values, zone)
+    if moments.null_count or not len(moments):
+        return None
+    seconds: Floats = moments.cast(pa.int64()).to_numpy() / 1e6
+    return seconds
 
 
 def span(values: pa.ChunkedArray, zone: ZoneInfo) -> Window | None:

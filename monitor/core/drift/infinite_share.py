@@ -1,9 +1,9 @@
 """Infinite values: did the share of rows that hold +inf or -inf change?"""
 
+from monitor.core.cells import Pair
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
 from monitor.core.proportions import evidence_of_shares
 from monitor.core.records import Kind
-from monitor.core.summary import Pair
 
 SPEC = TestSpec(
     title="infinite share",

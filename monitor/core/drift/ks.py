@@ -4,16 +4,17 @@ D = max |F − G|, with D and p as `scipy.stats.ks_2samp` computes them: the exa
 values a side, the asymptotic one beyond. Ties make p conservative. Whether D exceeds the tolerance
 is judged by the inequality of Dvoretzky, Kiefer & Wolfowitz with Massart's constant on both sides,
 which is proven for every sample size and hence conservative.
+Source: Hodges (1958) and Gnedenko & Korolyuk (1951) for the exact law, Massart (1990).
 """
 
 import math
 
 import numpy as np
 
+from monitor.core.cells import Pair
 from monitor.core.chi_family import COVERAGE, smallest_window
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
 from monitor.core.records import Floats, Kind
-from monitor.core.summary import Pair
 
 SPEC = TestSpec(
     title="KS",
@@ -42,6 +43,7 @@ def measure(pair: Pair, bounds: Bounds) -> Evidence | None:
     p_value, law = _p_value(reference, current, d)
     noise = _noise(n, m)
     margin = _margin(1 - COVERAGE) * noise
+    smallest = effect_seen(n, m, bounds)
     return Evidence(
         statistic=d,
         effect=d,
@@ -50,8 +52,8 @@ def measure(pair: Pair, bounds: Bounds) -> Evidence | None:
         p_value=p_value,
         p_tolerance=_tolerance_p(d, bounds.tolerance, noise),
         threshold=min(1.0, bounds.tolerance + _margin(bounds.alpha) * noise),
-        minimum_detectable=_seen(n, m, bounds),
-        rows_needed=smallest_window(lambda rows: _seen(n, rows, bounds) > bounds.must_see),
+        minimum_detectable=smallest,
+        rows_needed=rows_to_see(n, bounds) if smallest > bounds.must_see else None,
         law=law,
     )
 
@@ -79,11 +81,31 @@ def _p_value(reference: Floats, current: Floats, d: float) -> tuple[float, str]:
     from scipy import stats
 
     n, m = reference.size, current.size
-    if max(n, m) <= EXACT_UP_TO:
-        found = stats.ks_2samp(reference, current, method="exact")
-        return float(found.pvalue), "exact law"
-    effective = round(n * m / (n + m))
-    return float(np.clip(stats.kstwo.sf(d, effective), 0, 1)), "asymptotic law"
+    if max(n, m) > EXACT_UP_TO:
+        effective = round(n * m / (n + m))
+        return float(np.clip(stats.kstwo.sf(d, effective), 0, 1)), "asymptotic law"
+    if n == m:
+        return _equal_sizes_p(n, round(d * n)), "exact law"
+    if d * max(n, m) < 1 + 1e-9:  # without ties no two samples are closer
+        return 1.0, "exact law"
+    found = stats.ks_2samp(reference, current, method="exact")
+    return float(found.pvalue), "exact law"
+
+
+def _equal_sizes_p(n: int, steps: int) -> float:
+    """P(D ≥ steps / n): 2 Σ (−1)^(i−1) C(2n, n − i·steps) / C(2n, n), summed from the last term.
+
+    Gnedenko & Korolyuk (1951). Left to scipy, p = 1 may come out as a hair above 1, which it takes
+    for a failure, warns, and falls back to the asymptotic law.
+    """
+    if steps <= 1:
+        return 1.0
+    negligible = math.ceil(math.sqrt(800 * n) / steps)  # terms fall like exp(−(i·steps)² / n)
+    total = 0.0
+    for i in range(min(n // steps, negligible), 0, -1):
+        above = np.arange((i - 1) * steps, i * steps)
+        total = float(np.prod((n - above) / (n + above + 1))) * (1 - total)
+    return min(1.0, 2 * total)
 
 
 def _noise(n: int, m: int) -> float:
@@ -102,7 +124,12 @@ def _tolerance_p(d: float, tolerance: float, noise: float) -> float:
     return min(1.0, 4 * math.exp(-2 * ((d - tolerance) / noise) ** 2))
 
 
-def _seen(n: int, m: int, bounds: Bounds) -> float:
+def effect_seen(n: int, m: int, bounds: Bounds) -> float:
     """The true D whose estimate exceeds the threshold with probability .8, nearly normal."""
     spread = 0.5 * math.sqrt(1 / n + 1 / m)
     return bounds.tolerance + _margin(bounds.alpha) * _noise(n, m) + Z_POWER * spread
+
+
+def rows_to_see(n: int, bounds: Bounds) -> int | None:
+    """The fewest window rows that see an effect of must_see; None when no window would do."""
+    return smallest_window(lambda rows: effect_seen(n, rows, bounds) > bounds.must_see)

@@ -5,9 +5,9 @@ It names what disappeared; how much that matters is decided by PSI, which counts
 
 import math
 
+from monitor.core.cells import Pair
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
 from monitor.core.records import Kind
-from monitor.core.summary import Pair
 
 SPEC = TestSpec(
     title="lost levels",

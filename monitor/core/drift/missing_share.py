@@ -1,9 +1,9 @@
 """Missing values: did the share of rows without a value change?"""
 
+from monitor.core.cells import Pair
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
 from monitor.core.proportions import evidence_of_shares
 from monitor.core.records import COMPARED_KINDS
-from monitor.core.summary import Pair
 
 SPEC = TestSpec(
     title="missing share",

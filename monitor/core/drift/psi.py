@@ -8,10 +8,10 @@ Source: Yurdakul (2018); Yurdakul & Naranjo (2020); tolerance test after Potgiet
 
 import numpy as np
 
+from monitor.core.cells import Counts, Pair, shares
 from monitor.core.chi_family import Divergence, delta_variance, evidence_of
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
 from monitor.core.records import COMPARED_KINDS
-from monitor.core.summary import Counts, Pair, shares
 
 SPEC = TestSpec(
     title="PSI",
@@ -42,7 +42,7 @@ def psi(reference: Counts, current: Counts) -> float:
     return float(np.sum((p - q) * np.log(p / q)))
 
 
-def _estimate(reference: Counts, current: Counts, _degrees: int) -> Divergence:
+def _estimate(reference: Counts, current: Counts) -> Divergence:
     p, q = shares(reference, current)
     ratio = np.log(p / q)
     variance = delta_variance(

@@ -1,9 +1,9 @@
 """Values that are no numbers in a number column: did their share change?"""
 
+from monitor.core.cells import Pair
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
 from monitor.core.proportions import evidence_of_shares
 from monitor.core.records import Kind
-from monitor.core.summary import Pair
 
 SPEC = TestSpec(
     title="unreadable share",

@@ -1,12 +1,15 @@
 """Unseen levels: is more of the window new than the reference leads us to expect?
 
 A finite reference never holds every level. The share of a fresh window that it has not seen is
-estimated by Good and Turing as f₁ / n, with f₁ the levels that occur once in n reference rows.
+estimated by Good and Turing as f₁ / n, with f₁ the levels that occur once in n reference rows. The
+estimate has a variance of (f₁ + 2 f₂) / n² (Esty 1983), about that of a share counted in
+n · f₁ / (f₁ + 2 f₂) rows; as such a share it enters the tolerance test of two proportions.
 """
 
+from monitor.core.cells import Pair
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
+from monitor.core.proportions import change_interval, tolerance_limit, tolerance_p
 from monitor.core.records import Kind
-from monitor.core.summary import Pair
 
 SPEC = TestSpec(
     title="unseen share",
@@ -17,8 +20,8 @@ SPEC = TestSpec(
     must_see=0.3,
     asks="Do levels arrive that the reference has never seen?",
     blind_to="changes among known levels",
-    null_law="binomial with the Good–Turing share of the reference",
-    source="Good (1953)",
+    null_law="two proportions, the reference's estimated by Good and Turing",
+    source="Good (1953); Esty (1983)",
     guard=True,
 )
 NAMED = 5
@@ -31,21 +34,29 @@ def measure(pair: Pair, bounds: Bounds) -> Evidence | None:
     if not unseen or not n:
         return None
     hits = sum(unseen.values())
-    singletons = sum(count == 1 for count in pair.reference.counts.values())
-    expected = min(1.0, singletons / n)
-    share = hits / m
-    allowed = min(1.0, expected + bounds.tolerance)
-    chance = min(1.0, (singletons + 1) / (n + 1))  # f₁ itself is a sample: one more, to be fair
+    once, twice = (list(pair.reference.counts.values()).count(times) for times in (1, 2))
+    expected, rows = once / n, _rows_behind(n, once, twice)
+    excess = hits / m - expected
+    low, high = change_interval(expected, rows, hits / m, m)
+    limit = tolerance_limit(expected, rows, m, bounds, upward=True)
+    chance = min(1.0, (once + 1) / (n + 1))  # f₁ itself is a sample: one more, to be fair
     return Evidence(
-        statistic=share,
-        effect=max(0.0, share - expected),
-        low=max(0.0, _inverse_beta(hits, m - hits + 1, 0.025) - expected),
-        high=max(0.0, _inverse_beta(hits + 1, m - hits, 0.975) - expected),
+        statistic=max(0.0, excess),
+        effect=max(0.0, excess),
+        low=max(0.0, low),
+        high=max(0.0, high),
         p_value=_at_least(hits, m, chance),
-        p_tolerance=_at_least(hits, m, allowed),
-        threshold=_limit(m, allowed, bounds.alpha) - expected,
+        p_tolerance=tolerance_p(expected, rows, hits / m, m, bounds.tolerance)
+        if excess > 0
+        else 1.0,
+        threshold=limit,
         note=f"new: {_names(unseen)}",
     )
+
+
+def _rows_behind(n: int, once: int, twice: int) -> int:
+    """In how many rows a share would have been counted that varies like the estimate."""
+    return max(1, round(n * once / (once + 2 * twice))) if once else n
 
 
 def _at_least(hits: int, m: int, share: float) -> float:
@@ -53,22 +64,6 @@ def _at_least(hits: int, m: int, share: float) -> float:
     from scipy import special
 
     return 1.0 if share >= 1 else float(special.bdtrc(hits - 1, m, share))
-
-
-def _inverse_beta(a: int, b: int, probability: float) -> float:
-    """Quantile of Beta(a, b), the ends of the exact interval of Clopper & Pearson; 1 when b = 0."""
-    from scipy import special
-
-    return float(special.betaincinv(a, b, probability)) if b else 1.0
-
-
-def _limit(m: int, share: float, alpha: float) -> float:
-    """The smallest observed share that alpha calls more than `share`."""
-    low, high = 0, m + 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if _at_least(middle, m, share) <= alpha else (middle, high)
-    return min(1.0, high / m)
 
 
 def _names(levels: dict[str, int]) -> str:
