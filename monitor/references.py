@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from monitor.core.kinds import decide_kind
 from monitor.core.records import Kind, ReferenceInfo, Window
 from monitor.core.summary import Summaries
-from monitor.errors import AskedWrongly, ReferenceChanged
+from monitor.errors import AskedWrongly, ReferenceChanged, nearest
 from monitor.ports import Clock, Sample, Snapshots, Source, Store, StoredReference
 
 
@@ -110,14 +110,23 @@ class ReferenceMaker:
         )
 
 
-def require_columns(reference: Reference, names: Mapping[str, object]) -> None:
-    """AskedWrongly when configuration speaks of columns the reference does not have."""
-    unknown = [name for name in names if name not in reference.stored.kinds]
-    if unknown:
-        raise AskedWrongly(
-            f"monitor {reference.stored.monitor}: no column named {', '.join(unknown)} in the "
-            f"reference; there are: {', '.join(reference.stored.kinds)}"
-        )
+def require_columns(reference: Reference, named: Mapping[str, str]) -> None:
+    """AskedWrongly when configuration speaks of columns the reference does not have.
+
+    `named` says of each column in which section it is spoken of.
+    """
+    known = reference.stored.kinds
+    unknown = {name: section for name, section in named.items() if name not in known}
+    if not unknown:
+        return
+    told = ", ".join(f"{name!r} ({section})" for name, section in unknown.items())
+    near = {name: nearest(name, known) for name in unknown}
+    meant = ", ".join(f"{other!r} for {name!r}" for name, other in near.items() if other)
+    raise AskedWrongly(
+        f"monitor {reference.stored.monitor}: the reference has no column {told}; "
+        f"there are: {', '.join(known)}",
+        hint=f"did you mean {meant}?" if meant else "",
+    )
 
 
 def _short(version: str) -> str:

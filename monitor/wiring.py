@@ -5,7 +5,8 @@ import logging
 import sys
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from monitor.briefing import brief, known_kinds
 from monitor.check import HISTORY, Tools, run_check
 from monitor.core import episodes, messages
 from monitor.core.records import RetrainRequest, Window
+from monitor.core.windows import window_at, windows_from
 from monitor.delivery import Delivery, Patience
-from monitor.errors import AskedWrongly, StoreConflict
+from monitor.errors import AskedWrongly, PathNotFound, StoreConflict
 from monitor.ports import (
     Draw,
     Notifier,
@@ -111,11 +113,18 @@ class Service:
         self._lock = threading.Lock()
 
     def check(
-        self, name: str, window: Window, *, again: bool = False, dry_run: bool = False
+        self,
+        name: str,
+        window: Window,
+        *,
+        again: bool = False,
+        dry_run: bool = False,
+        tell: bool = True,
     ) -> StoredCheck:
         """One check of one window: the stored one, unless there is none or `again` asks anew.
 
-        `dry_run` stores, writes and sends nothing.
+        `dry_run` stores, writes and sends nothing. Without `tell` nobody is alerted and no new
+        model is asked for, whatever is found.
         """
         found = self.store.find_check(name, window)
         if found is not None and not (again or dry_run):
@@ -124,12 +133,12 @@ class Service:
         if dry_run:
             outcome = self._run(name, window, revision, dry_run=True)
             return StoredCheck(outcome.check, None, self.clock(), revision)
-        self._run_and_save(name, window, revision)
+        self._run_and_save(name, window, revision, tell=tell)
         stored = self.store.find_check(name, window)
         assert stored is not None, "a check that was saved, by whomever, is there"
         return stored
 
-    def _run_and_save(self, name: str, window: Window, revision: int) -> None:
+    def _run_and_save(self, name: str, window: Window, revision: int, *, tell: bool) -> None:
         """Run and store; when another process stored this window first, its check is the check.
 
         Two windows of one monitor checked at once may both open the same episode: the store
@@ -137,13 +146,15 @@ class Service:
         """
         for _ in range(CONFLICTS):
             try:
-                self.store.save(self._run(name, window, revision))
+                self.store.save(self._run(name, window, revision, tell=tell))
                 return
             except StoreConflict as error:
                 conflict = error
         raise conflict
 
-    def _run(self, name: str, window: Window, revision: int, *, dry_run: bool = False) -> Outcome:
+    def _run(
+        self, name: str, window: Window, revision: int, *, dry_run: bool = False, tell: bool = True
+    ) -> Outcome:
         settings = self.settings.monitor(name)
         reference = self._reference(settings, dry_run=dry_run)
         suite = settings.expectations
@@ -153,6 +164,8 @@ class Service:
             suite=self.settings.path(suite) if suite else None,
             channels=tuple(self._alert_channels()),
         )
+        if not tell:
+            watch = replace(watch, channels=(), retrain=None)
         tools = self._tools(settings, dry_run=dry_run)
         return run_check(watch, reference, window, tools, revision=revision)
 
@@ -220,6 +233,33 @@ class Service:
                 source = open_source(settings.production, self.settings.root)
                 self._sources[settings.name] = source
             return self._sources[settings.name]
+
+    def windows(
+        self, settings: MonitorSettings, start: datetime | None = None, end: datetime | None = None
+    ) -> list[Window]:
+        """Every complete window of a range, oldest first; by default of all rows there are.
+
+        Raises PathNotFound when there are no rows to tell where to begin or end.
+        """
+        if start is None or end is None:
+            rows = self.history(settings)
+            if rows is None:
+                raise PathNotFound(
+                    f"monitor {settings.name} has no production rows: {settings.production.path}"
+                )
+            last = rows.end - timedelta(microseconds=1)
+            shape = settings.window, settings.timezone, settings.step
+            start = rows.start if start is None else start
+            end = window_at(last, *shape).end if end is None else end
+        if start >= end:
+            raise AskedWrongly(
+                f"the range begins at {start.isoformat()}, which is not before its end, "
+                f"{end.isoformat()}"
+            )
+        complete = min(end, self.clock() - settings.lateness.duration)
+        return list(
+            windows_from(start, complete, settings.window, settings.timezone, settings.step)
+        )
 
     def history(self, settings: MonitorSettings) -> Window | None:
         """The stretch of production there is to check; None without rows.

@@ -6,6 +6,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -86,22 +87,23 @@ def test_every_command_runs_in_order(folder: Path) -> None:
 def _serve(folder: Path) -> None:
     """`monitor serve` answers where the README says, and stops when told."""
     process = subprocess.Popen(
-        [*MONITOR, "serve"], cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE
+        [*MONITOR, "serve"], cwd=folder, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
     )
     try:
-        page = ""
-        for _ in range(100):
-            try:
-                page = httpx.get("http://127.0.0.1:8080/", timeout=1).text
-                break
-            except httpx.HTTPError:
-                if process.poll() is not None:
-                    break
-                signal.sigtimedwait([], 0.1)
-        assert "orders" in page, process.stderr.read().decode() if process.poll() else page
+        assert "orders" in _page(process)
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 0
+
+
+def _page(process: subprocess.Popen[bytes]) -> str:
+    deadline = time.monotonic() + 30
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            return httpx.get("http://127.0.0.1:8080/", timeout=5).text
+        except httpx.HTTPError:
+            time.sleep(0.1)
+    return ""
 
 
 def test_the_python_snippet_runs(folder: Path) -> None:

@@ -30,9 +30,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def play(service: Service, name: str) -> list[Check]:
-    from monitor.demo.play import _all_windows
-
-    windows = _all_windows(service, service.settings.monitor(name))
+    windows = service.windows(service.settings.monitor(name))
     return [service.check(name, window).check for window in windows]
 
 

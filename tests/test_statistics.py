@@ -223,6 +223,49 @@ def test_ks_distance_does_not_care_who_is_who(one: list[float], other: list[floa
     assert ks.ks_distance(a, b) == pytest.approx(ks.ks_distance(b, a), abs=1e-12)
 
 
+# --- Cells ---
+
+
+def cells_of(reference: Floats, current: Floats) -> tuple[list[int], list[int]]:
+    before, now = pair_of(Kind.NUMBER, numbers(reference), numbers(current)).fine_cells
+    return before.tolist(), now.tolist()
+
+
+def test_ten_cells_of_equal_share_whose_outer_ones_are_open() -> None:
+    before, now = cells_of(np.arange(1000.0), np.array([-1e300, 1e300, np.inf, -np.inf, 500.5]))
+    assert before == [101] + [100] * 8 + [99]
+    assert now == [2, 0, 0, 0, 0, 1, 0, 0, 0, 2]
+
+
+def test_a_constant_has_below_equal_and_above() -> None:
+    assert cells_of(np.full(50, 3.0), np.array([2.9, 3, 3, 3.1])) == ([0, 50, 0], [1, 2, 1])
+
+
+def test_an_atom_is_a_cell_of_its_own() -> None:
+    """Zeros that turn into very small numbers are seen, and so is the largest value."""
+    reference = np.r_[np.zeros(600), np.linspace(1, 9, 280), np.full(120, 10.0)]
+    before, now = cells_of(reference, np.array([0, 0, 1e-9, 10, 10.5, -1]))
+    assert sum(before) == 1000
+    assert before[1] == 600
+    assert now[:3] == [1, 2, 1]
+    assert (before[-2:], now[-2:]) == ([120, 0], [1, 1])
+
+
+def test_one_outlier_hides_nothing() -> None:
+    """Cells of equal width over the pooled range would put all but one row into one cell."""
+    generator = np.random.default_rng(3)
+    before, now = generator.normal(size=5000), np.r_[generator.normal(3, 1, 999), 1e9]
+    both = pair_of(Kind.NUMBER, numbers(before), numbers(now))
+    effect = finding("psi", both).effect
+    assert effect is not None and effect > 3
+
+
+def test_rare_levels_share_one_cell() -> None:
+    """Those with fewer than five expected rows, unseen ones too, judged by pooled counts."""
+    before, now = pair((500, 400, 60, 30, 10, 0), (50, 40, 0, 3, 3, 4)).cells
+    assert (before.tolist(), now.tolist()) == ([40, 500, 400, 60], [10, 50, 40, 0])
+
+
 # --- Thresholds ---
 
 
@@ -413,11 +456,10 @@ def test_unseen_levels_at_their_tolerance_keep_the_nominal_error() -> None:
     generator = np.random.default_rng(7)
     p_values: list[float | None] = []
     for _ in range(600):
-        before = generator.zipf(1.5, 2000)
-        known = np.unique(before)
-        now = generator.zipf(1.5, 1000)
-        share = 0.05 / (1 - float(np.mean(~np.isin(now, known))))
-        now = np.where(generator.random(1000) < share, -1, now)
+        before = generator.zipf(2.0, 300)
+        now = generator.zipf(2.0, 4000)
+        share = 0.05 / (1 - float(np.mean(~np.isin(now, before))))
+        now = np.where(generator.random(4000) < share, -1, now)
         both = Pair("x", Kind.CATEGORY, _counted(before), _counted(now))
         found = unseen_share.measure(both, SHARE_BOUNDS)
         p_values.append(None if found is None else found.p_tolerance)

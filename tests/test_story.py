@@ -142,9 +142,7 @@ def test_an_unreadable_file_is_undecided_and_opens_an_episode_of_its_own(
     assert episode.cause is Cause.NO_LOOK
 
 
-def test_a_look_at_an_older_window_changes_no_episode(
-    service: Service, people: Receiver
-) -> None:
+def test_a_look_at_an_older_window_changes_no_episode(service: Service, people: Receiver) -> None:
     play(service, range(3, 4))
     told = len(people.acted_on)
     verdicts = play(service, range(0, 2))

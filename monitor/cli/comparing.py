@@ -154,4 +154,8 @@ def _of_dataset(check: "Check") -> list[Row]:
 
 def _of_notices(check: "Check") -> list[Row]:
     """All but the watches, which stand among the columns."""
-    return [("  notice", n.column or "", n.text) for n in check.notices if n.kind != "column_watch"]
+    return [
+        ("  notice", n.column or "", n.text.removeprefix(f"{n.column} "))
+        for n in check.notices
+        if n.kind != "column_watch"
+    ]

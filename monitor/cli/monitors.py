@@ -83,24 +83,29 @@ def backfill(
         str | None, typer.Option("--to", metavar="TIME", help="By default the last row.")
     ] = None,
     again: Again = False,
+    tell: Annotated[
+        bool, typer.Option("--tell", help="Send alerts and retrain requests for what is found.")
+    ] = False,
     json_to: JsonTo = None,
     config: ConfigPath = DEFAULT_CONFIG,
     verbose: Verbose = False,
 ) -> int:
     """Check every complete window of monitor NAME in a range, oldest first.
 
-    Windows that are stored are skipped, and shown with their stored result.
+    Windows that are stored are skipped, and shown with their stored result. What is past alerts
+    nobody, unless --tell.
     """
     out = Output(json_to, verbose)
     with open_configured(config) as service:
         settings, began = service.settings.monitor(name), service.clock()
         windows = picking.windows_of(service, settings, start, end)
         with out.progress(windows, name) as steps:
-            done = [service.check(name, window, again=again) for window in steps]
+            done = [service.check(name, window, again=again, tell=tell) for window in steps]
         days = [picking.told(window, settings) for window in windows]
         out.table([(day, s.check.headline) for day, s in zip(days, done, strict=True)])
         _tell_sum(out, done, sum(s.stored_at < began for s in done))
-        _deliver(out, service)
+        if tell:
+            _deliver(out, service)
         out.document([_in_short(service, s) for s in done])
     return 0
 

@@ -1,16 +1,14 @@
 """Which windows a command is about: the latest complete one, the one of a time, all of a range."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from monitor.errors import AskedWrongly, PathNotFound
+from monitor.errors import AskedWrongly
 
 if TYPE_CHECKING:
     from monitor.core.records import Window
     from monitor.settings import MonitorSettings
     from monitor.wiring import Service
-
-_INSTANT = timedelta(microseconds=1)
 
 
 def window_of(
@@ -37,49 +35,15 @@ def windows_of(
     service: "Service", settings: "MonitorSettings", start: str | None, end: str | None
 ) -> "list[Window]":
     """Every complete window of a range, oldest first; by default from the first row to the last."""
-    from monitor.core.windows import windows_from
-
     first = _time(start, settings) if start is not None else None
     last = _time(end, settings) if end is not None else None
-    if first is None or last is None:
-        rows = _rows(service, settings)
-        first = rows.start if first is None else first
-        last = _end_of_last(settings, rows) if last is None else last
-    if first >= last:
-        begin = "--from" if start is not None else "the first row is of"
-        until = "--to" if end is not None else "the end of the last window,"
-        raise AskedWrongly(
-            f"{begin} {_local(first, settings)}, which is not before {until} "
-            f"{_local(last, settings)}"
-        )
-    latest = min(last, service.clock() - settings.lateness.duration)
-    return list(windows_from(first, latest, settings.window, settings.timezone, settings.step))
+    return service.windows(settings, first, last)
 
 
 def told(window: "Window", settings: "MonitorSettings") -> str:
     """When a window begins in the monitor's time zone: `2026-03-01`, or `2026-03-01 10:00`."""
     start = window.start.astimezone(settings.timezone)
     return f"{start:%Y-%m-%d}" if settings.window.unit not in "smh" else f"{start:%Y-%m-%d %H:%M}"
-
-
-def _rows(service: "Service", settings: "MonitorSettings") -> "Window":
-    span = service.production(settings).span()
-    if span is None:
-        raise PathNotFound(
-            f"monitor {settings.name} has no production rows: {settings.production.path}"
-        )
-    return span
-
-
-def _end_of_last(settings: "MonitorSettings", rows: "Window") -> datetime:
-    """The end of the window that holds the last row."""
-    from monitor.core.windows import window_at
-
-    return window_at(rows.end - _INSTANT, settings.window, settings.timezone, settings.step).end
-
-
-def _local(moment: datetime, settings: "MonitorSettings") -> str:
-    return f"{moment.astimezone(settings.timezone):%Y-%m-%d %H:%M}"
 
 
 def _time(text: str, settings: "MonitorSettings") -> datetime:

@@ -105,9 +105,7 @@ def _compare_safely(
         return _undecided(reference, plan, reason[:300])
 
 
-def _compare(
-    reference: Column, window: _Window, plan: Plan, summaries: Summaries
-) -> ColumnResult:
+def _compare(reference: Column, window: _Window, plan: Plan, summaries: Summaries) -> ColumnResult:
     current = window.columns[reference.name]
     kind, why = kind_of(reference, plan)
     if kind not in COMPARED_KINDS:

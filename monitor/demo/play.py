@@ -6,13 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from monitor.core.records import Window
-from monitor.core.windows import windows_from
 from monitor.delivery import Patience
 from monitor.demo.project import install_project
 from monitor.demo.receiver import Receiver
 from monitor.ports import StoredCheck
-from monitor.settings import MonitorSettings, datasets_folder, load_settings
+from monitor.settings import datasets_folder, load_settings
 from monitor.wiring import Service
 
 Say = Callable[[str], None]
@@ -62,7 +60,7 @@ def _forget(folder: Path) -> None:
 
 def _play_monitor(service: Service, name: str, say: Say) -> dict[str, Any]:
     settings = service.settings.monitor(name)
-    windows = _all_windows(service, settings)
+    windows = service.windows(settings)
     say(f"\n{name}: {len(windows)} windows of {settings.window}")
     delivery = service.delivery()
     done = []
@@ -82,22 +80,6 @@ def _play_monitor(service: Service, name: str, say: Say) -> dict[str, Any]:
         ],
         "retrain_requests": [r.id for r in service.store.list_retrains(name)],
     }
-
-
-def _all_windows(service: Service, settings: MonitorSettings) -> list[Window]:
-    span = service.history(settings)
-    if span is None:
-        return []
-    windows = list(
-        windows_from(
-            span.start,
-            span.end + settings.window.duration,
-            settings.window,
-            settings.timezone,
-            settings.step,
-        )
-    )
-    return [w for w in windows if w.start < span.end]
 
 
 def _say_runs(done: list[StoredCheck], say: Say) -> None:

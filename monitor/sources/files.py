@@ -91,7 +91,6 @@ class FileSource:
             return None
         return epoch_seconds(table[time], self._settings.timezone)
 
-
     def fingerprint(self) -> str:
         """`sha256:` and the SHA-256 of a single file, or of all names and their SHA-256.
 
