@@ -106,7 +106,7 @@ def compare(reference: Any, current: Any, **question: Any) -> Result:
     exist, nothing in common). A file that cannot be read is a result with verdict `undecided`.
     """
     asked = checked(Question, question)
-    plan = briefing.make_plan(asked, kinds=_kinds(asked))
+    plan = briefing.make_plan(asked, kinds=_kinds(asked), names=asked.show_values != "never")
     watch = Watch(
         name="",
         plan=plan,

@@ -83,20 +83,20 @@ def plan_of(settings: MonitorSettings, reference: Reference | None) -> Plan:
         kinds={**(reference.kinds if reference else {}), **known_kinds(settings)},
         importance={name: c.importance for name, c in settings.columns.items()},
         critical=frozenset(name for name, c in settings.columns.items() if c.critical),
+        names=settings.show_values != "never",
     )
 
 
 def make_plan(drift: DriftSettings, **more: Any) -> Plan:
     """A plan from the rules of comparison; `more` are further fields of `Plan`."""
-    threshold = dict(drift.threshold) if isinstance(drift.threshold, Mapping) else drift.threshold
-    named = (*drift.tests, *drift.tolerance, *drift.must_see)
-    tests = drift_tests((*named, *threshold) if isinstance(threshold, dict) else named)
+    each = drift.threshold if isinstance(drift.threshold, Mapping) else {}
+    tests = drift_tests((*drift.tests, *drift.tolerance, *drift.must_see, *each))
     rule = Rule(
         alpha=drift.alpha,
         tolerance=dict(drift.tolerance),
         must_see=_must_see(drift, tests),
         p_value=drift.p_value,
-        threshold=threshold,
+        threshold=_thresholds(drift, tests),
     )
     return Plan(
         tests=tests,
@@ -106,6 +106,14 @@ def make_plan(drift: DriftSettings, **more: Any) -> Plan:
         exclude=drift.exclude,
         **more,
     )
+
+
+def _thresholds(drift: DriftSettings, tests: Mapping[str, DriftTest]) -> Mapping[str, float] | None:
+    """By test; one number for all is for the chosen tests, or for the defaults that decide."""
+    if drift.threshold is None or isinstance(drift.threshold, Mapping):
+        return drift.threshold
+    defaults = [name for name, t in tests.items() if t.SPEC.default and t.SPEC.decides]
+    return dict.fromkeys(drift.tests or defaults, drift.threshold)
 
 
 def _must_see(drift: DriftSettings, tests: Mapping[str, DriftTest]) -> dict[str, float]:

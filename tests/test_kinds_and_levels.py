@@ -1,5 +1,7 @@
 """What a column is taken for, and when two spellings are one value."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from column_fixtures import booleans, counted, empty, numbers, pair_of, plan, texts
@@ -337,6 +339,19 @@ def test_a_shape_names_a_dozen_levels_and_counts_the_rest() -> None:
     assert shape.new_levels == ("new",)
     assert shape.lost_levels == ("level 00",)
     assert sum(shape.reference) == pytest.approx(1, abs=1e-4)
+
+
+def test_levels_may_be_numbered_instead_of_named() -> None:
+    """Where values may not be shown, no name of a level is found anywhere in what is found."""
+    secret = counted({f"secret {i:02}": 100 - i for i in range(30)} | {"secret gone": 90})
+    current = counted({f"secret {i:02}": 10 for i in range(30)} | {"secret new": 300})
+    named = compared(secret, current)
+    assert "secret new" in repr(named.findings)
+    numbered = compared(secret, current, replace(plan(), names=False))
+    assert "secret" not in repr(numbered)
+    assert numbered.shape is not None
+    assert numbered.shape.levels[-1] == "20 other levels"
+    assert [f.effect for f in numbered.findings] == [f.effect for f in named.findings]
 
 
 # --- What is kept of a reference ---

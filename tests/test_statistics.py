@@ -310,7 +310,7 @@ def test_a_share_above_its_threshold_is_proven(now: int, more: int, before: int,
     assert found.p_tolerance is not None
     if found.threshold is None:
         assert found.p_tolerance > 0.01
-    elif abs(found.effect - found.threshold) > 1e-3:
+    elif not 0.009 < found.p_tolerance < 0.011:
         assert (found.effect > found.threshold) == (found.p_tolerance <= 0.01)
 
 

@@ -39,6 +39,7 @@ class Plan:
     kinds: Mapping[str, Kind] = field(default_factory=dict)  # frozen or overridden
     importance: Mapping[str, float] = field(default_factory=dict)
     critical: frozenset[str] = frozenset()
+    names: bool = True  # False: no level is named in what is found, it is numbered
 
     def tests_for(self, kind: Kind) -> dict[str, DriftTest]:
         """The tests that look at a column of this kind: the chosen ones and every guard."""
@@ -125,7 +126,7 @@ def _compare(reference: Column, window: _Window, plan: Plan, summaries: Summarie
 
 def _findings(pair: Pair, plan: Plan) -> tuple[Finding, ...]:
     tests = plan.tests_for(pair.kind)
-    found = (find(name, test, pair, plan.rule) for name, test in tests.items())
+    found = (find(name, test, pair, plan.rule, names=plan.names) for name, test in tests.items())
     return tuple(sorted((f for f in found if f), key=lambda f: (f.guard, not f.decides)))
 
 
@@ -146,7 +147,7 @@ def _result(pair: Pair, plan: Plan, findings: tuple[Finding, ...]) -> ColumnResu
         strength=strength_of(findings),
         findings=findings,
         statistics={k: (before[k], now[k]) for k in before} if pair.numeric else {},
-        shape=draw_shape(pair),
+        shape=draw_shape(pair, names=plan.names),
     )
 
 

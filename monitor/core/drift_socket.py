@@ -1,7 +1,7 @@
 """What a drift test is: what it declares, the rule it decides by, and how a finding is worded."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from monitor.core.cells import Pair
@@ -73,7 +73,7 @@ class Evidence:
     minimum_detectable: float | None = None
     rows_needed: int | None = None
     law: str = ""  # which null law was used, when there is a choice
-    note: str = ""  # names and numbers worth saying, e.g. unseen levels
+    named: str = ""  # levels worth naming, left out where values may not be shown
     missing_input: str = ""  # why nothing could be measured
 
 
@@ -99,8 +99,10 @@ class DriftTest(Protocol):
         """Evidence on this column; None when the test has nothing to say about it."""
 
 
-def find(name: str, test: DriftTest, pair: Pair, rule: Rule) -> Finding | None:
-    """Run one test on one column and apply the rule."""
+def find(
+    name: str, test: DriftTest, pair: Pair, rule: Rule, *, names: bool = True
+) -> Finding | None:
+    """Run one test on one column and apply the rule; without `names` the reason names no level."""
     spec = test.SPEC
     bounds = Bounds(
         rule.alpha, rule.tolerance.get(name, spec.tolerance), rule.must_see.get(name, spec.must_see)
@@ -108,6 +110,8 @@ def find(name: str, test: DriftTest, pair: Pair, rule: Rule) -> Finding | None:
     evidence = test.measure(pair, bounds)
     if evidence is None:
         return None
+    if not names:
+        evidence = replace(evidence, named="")
     classical = rule.classical and not spec.guard
     verdict = _classical(name, evidence, rule) if classical else _by_tolerance(evidence, bounds)
     threshold = _threshold_shown(name, evidence, rule) if classical else evidence.threshold
@@ -188,7 +192,7 @@ def _tolerance_reason(spec: TestSpec, evidence: Evidence, bounds: Bounds, verdic
         return evidence.missing_input
     words = _REASONS[verdict](spec, evidence, bounds)
     law = f" ({evidence.law})" if evidence.law else ""
-    return f"{words}{law}{'; ' + evidence.note if evidence.note else ''}"
+    return f"{words}{law}{'; ' + evidence.named if evidence.named else ''}"
 
 
 def _drifted_words(spec: TestSpec, evidence: Evidence, bounds: Bounds) -> str:

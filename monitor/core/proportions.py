@@ -22,7 +22,7 @@ BISECTIONS = 16
 
 
 def evidence_of_shares(
-    hits_reference: int, n: int, hits_current: int, m: int, bounds: Bounds, note: str = ""
+    hits_reference: int, n: int, hits_current: int, m: int, bounds: Bounds
 ) -> Evidence:
     """Evidence on the change of a share: effect = |current − reference|, in share of rows.
 
@@ -48,7 +48,6 @@ def evidence_of_shares(
         threshold=tolerance_limit(before, n, m, bounds, upward=now >= before),
         minimum_detectable=smallest,
         rows_needed=_rows_to_see(before, n, bounds) if smallest > bounds.must_see else None,
-        note=note,
     )
 
 

@@ -1,5 +1,8 @@
 """What a report draws of a column: shares on one shared axis, a few dozen numbers at most."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 
 from monitor.core.cells import Pair
@@ -10,14 +13,18 @@ BARS = 24
 TAIL = 0.005  # share of rows on either end that does not stretch the axis
 LEVELS = 12  # named levels; the others become one bar
 OTHERS = "other levels"
+_OTHER = re.compile(rf"\d+ {OTHERS}")
 NAMED_CHANGES = 20
 CLOSEST = 1e-12  # relative width below which the bars of an axis could coincide
 LARGEST = float(np.finfo(np.float64).max)
 
 
-def draw_shape(pair: Pair) -> Shape | None:
-    """The shape of a column; None when one side has nothing to draw on a shared axis."""
-    return _of_numbers(pair) if pair.numeric else _of_levels(pair)
+def draw_shape(pair: Pair, *, names: bool = True) -> Shape | None:
+    """The shape of a column; None when there is nothing to draw. Without `names`, with numbers."""
+    if pair.numeric:
+        return _of_numbers(pair)
+    shape = _of_levels(pair)
+    return shape if names or shape is None else _numbered(shape)
 
 
 def _of_numbers(pair: Pair) -> Shape | None:
@@ -70,4 +77,19 @@ def _of_levels(pair: Pair) -> Shape | None:
         levels=tuple(names),
         new_levels=tuple(v for v in ranked if v not in before)[:NAMED_CHANGES],
         lost_levels=tuple(v for v in ranked if v not in now)[:NAMED_CHANGES],
+    )
+
+
+def _numbered(shape: Shape) -> Shape:
+    """Every level as `level 1`, `level 2` ..., in the order of the shape."""
+    levels = dict.fromkeys((*shape.levels, *shape.new_levels, *shape.lost_levels))
+    names = {
+        level: level if _OTHER.fullmatch(level) else f"level {number}"
+        for number, level in enumerate(levels, start=1)
+    }
+    return replace(
+        shape,
+        levels=tuple(names[v] for v in shape.levels),
+        new_levels=tuple(names[v] for v in shape.new_levels),
+        lost_levels=tuple(names[v] for v in shape.lost_levels),
     )

@@ -47,4 +47,4 @@ def measure(pair: Pair, bounds: Bounds) -> Evidence | None:
     more = f" and {len(gone) - NAMED} more" if len(gone) > NAMED else ""
     named = ", ".join(repr(level[:40]) for level in gone[:NAMED]) + more
     p_value = min(1.0, absent[gone[0]])
-    return Evidence(statistic=share, effect=share, p_value=p_value, note=f"gone: {named}")
+    return Evidence(statistic=share, effect=share, p_value=p_value, named=f"gone: {named}")

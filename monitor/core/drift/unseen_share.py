@@ -50,7 +50,7 @@ def measure(pair: Pair, bounds: Bounds) -> Evidence | None:
         if excess > 0
         else 1.0,
         threshold=limit,
-        note=f"new: {_names(unseen)}",
+        named=f"new: {_names(unseen)}",
     )
 
 
