@@ -135,7 +135,6 @@ def _check(watch: Watch, reference: Any, current: Any, asked: Question) -> Check
         look = Look(SampleInfo(0, 0, "none"), dataset=(unread,))
         return decide(watch, before, None, look, timings)
     _check_names(before.sample, now, asked)
-    before, now = replace(before, sample=_narrow(before.sample, asked)), _narrow(now, asked)
     look = Look(now.info, notices=now.notices)
     look = look_at(watch, before, now, look, wiring.validator(), timings)
     return decide(watch, before, window, look, timings)
@@ -188,7 +187,7 @@ def _reference(data: Any, asked: Question) -> Reference:
         rows=sample.info.rows,
         path=_told(data),
         kinds={},
-        dtypes={n: c.dtype for n, c in sample.columns.items() if _wanted(n, asked)},
+        dtypes={name: column.dtype for name, column in sample.columns.items()},
         built_at=wiring.now(),
     )
     return Reference(stored, sample)
@@ -216,16 +215,6 @@ def _span_of_all(source: Source) -> Window | None:
 
 
 # --- Columns ---
-
-
-def _wanted(name: str, asked: Question) -> bool:
-    return (not asked.columns or name in asked.columns) and name not in asked.exclude
-
-
-def _narrow(sample: Sample, asked: Question) -> Sample:
-    """Without the columns that are not to be compared, so that none is lost, new or retyped."""
-    columns = {name: c for name, c in sample.columns.items() if _wanted(name, asked)}
-    return replace(sample, columns=columns)
 
 
 def _check_names(before: Sample, now: Sample, asked: Question) -> None:

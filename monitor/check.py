@@ -184,7 +184,12 @@ def _validate(watch: Watch, sample: Sample, look: Look, validator: Validator) ->
 
 def _compare(watch: Watch, reference: Reference, sample: Sample, look: Look) -> Look:
     late = {watch.label} if watch.label else set()
-    findings, notices = feed.schema(reference.stored.dtypes, sample.columns, late)
+    wants = watch.plan.wants
+    findings, notices = feed.schema(
+        {name: dtype for name, dtype in reference.stored.dtypes.items() if wants(name)},
+        {name: column for name, column in sample.columns.items() if wants(name)},
+        late,
+    )
     columns = compare_columns(
         reference.sample.columns,
         sample.columns,

@@ -247,6 +247,13 @@ class MonitorSettings(_Settings):
     retrain: RetrainSettings | None = None
 
     @model_validator(mode="after")
+    def _months_step_by_days(self) -> "MonitorSettings":
+        """Months differ in length: by the hour, later windows would end before earlier ones."""
+        if self.window.unit == "mo" and self.step is not None and self.step.unit in "smh":
+            raise ValueError("a window of months steps by days or longer")
+        return self
+
+    @model_validator(mode="after")
     def _windows_need_time(self) -> "MonitorSettings":
         if self.production.time is None:
             raise ValueError("production needs `time`: the column that says when a row happened")

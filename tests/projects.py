@@ -1,4 +1,4 @@
-"""Small real projects for tests: a folder with configuration, training data and days of production."""
+"""Small real projects for tests: configuration, training data and days of production."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

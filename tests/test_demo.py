@@ -1,4 +1,4 @@
-"""The demo project, played whole: its three incidents are told apart and everything else is quiet."""
+"""The demo project, played whole: three incidents told apart, everything else quiet."""
 
 from collections.abc import Iterator
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Since when, inside the window: the moment is found where there is one, and not where there is none."""
+"""Since when, inside the window: the moment is found where there is one, and only there."""
 
 from datetime import UTC, datetime, timedelta
 

