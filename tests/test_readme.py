@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -86,21 +87,36 @@ def test_every_command_runs_in_order(folder: Path) -> None:
 
 def _serve(folder: Path) -> None:
     """`monitor serve` answers where the README says, and stops when told."""
+    port, flags = _port()
     process = subprocess.Popen(
-        [*MONITOR, "serve"], cwd=folder, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        [*MONITOR, "serve", *flags],
+        cwd=folder,
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
     )
     try:
-        assert "orders" in _page(process)
+        assert "orders" in _page(process, port)
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 0
 
 
-def _page(process: subprocess.Popen[bytes]) -> str:
+def _port() -> tuple[int, list[str]]:
+    """The port of the README, or a free one where somebody else has it."""
+    try:
+        socket.create_server(("127.0.0.1", 8080)).close()
+    except OSError:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port: int = free.getsockname()[1]
+        return port, ["--port", str(port)]
+    return 8080, []
+
+
+def _page(process: subprocess.Popen[bytes], port: int) -> str:
     deadline = time.monotonic() + 30
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            return httpx.get("http://127.0.0.1:8080/", timeout=5).text
+            return httpx.get(f"http://127.0.0.1:{port}/", timeout=5).text
         except httpx.HTTPError:
             time.sleep(0.1)
     return ""
