@@ -16,7 +16,6 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from monitor import briefing, wiring
-from monitor.check import Look, Timings, Watch, decide, look_at
 from monitor.core import wire
 from monitor.core.comparison import Plan
 from monitor.core.records import Check, Finding, Kind, SampleInfo, Verdict, Window
@@ -24,6 +23,9 @@ from monitor.errors import AskedWrongly, CouldNotLook, NoCommonColumns, UnknownN
 from monitor.ports import Sample, Source, StoredReference
 from monitor.references import Reference
 from monitor.settings import CsvSettings, DriftSettings, ShowValues, SourceSettings, checked
+from monitor.steps.deciding import decide
+from monitor.steps.kit import Look, Timings, Watch
+from monitor.steps.looking import look_at
 
 EXIT_CODES = {
     Verdict.PASSED: 0,

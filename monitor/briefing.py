@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from monitor import catalogue
-from monitor.check import Watch
 from monitor.core import episodes
 from monitor.core.comparison import Plan
 from monitor.core.drift_socket import DriftTest, Rule
@@ -16,6 +15,7 @@ from monitor.core.records import Kind, Verdict
 from monitor.errors import AskedWrongly
 from monitor.references import Reference, require_columns
 from monitor.settings import DriftSettings, MonitorSettings
+from monitor.steps.kit import Watch
 
 DRIFT_SOCKET = "monitor.core.drift"
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from monitor import catalogue
 from monitor.briefing import brief, known_kinds
-from monitor.check import HISTORY, Tools, run_check
+from monitor.check import run_check
 from monitor.core import episodes, messages
 from monitor.core.records import RetrainRequest, Window
 from monitor.core.windows import window_at, windows_from
@@ -39,6 +39,7 @@ from monitor.settings import (
     SourceSettings,
     load_settings,
 )
+from monitor.steps.kit import HISTORY, Tools
 
 DRIFT_SOCKET = "monitor.core.drift"
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
@@ -146,7 +147,7 @@ class Service:
         """
         for _ in range(CONFLICTS):
             try:
-                self.store.save(self._run(name, window, revision, tell=tell))
+                self._run(name, window, revision, tell=tell)
                 return
             except StoreConflict as error:
                 conflict = error
@@ -167,7 +168,7 @@ class Service:
         if not tell:
             watch = replace(watch, channels=(), retrain=None)
         tools = self._tools(settings, dry_run=dry_run)
-        return run_check(watch, reference, window, tools, revision=revision)
+        return run_check(watch, reference, window, tools, revision=revision, keep=not dry_run)
 
     def _tools(self, settings: MonitorSettings, *, dry_run: bool) -> Tools:
         from monitor.explorers.evidently import EvidentlyExplorer

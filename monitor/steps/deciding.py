@@ -1,0 +1,151 @@
+"""Step 4: one verdict, one sentence; what opens, worsens, resolves; whether to ask for a model."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from monitor.core import episodes, words
+from monitor.core.headline import headline
+from monitor.core.onset import shared_onset
+from monitor.core.records import (
+    Check,
+    ColumnResult,
+    DatasetResult,
+    EpisodeChange,
+    RetrainRequest,
+    Verdict,
+    Window,
+)
+from monitor.core.verdict import dataset_p, judge_check
+from monitor.ports import Store
+from monitor.references import Reference
+from monitor.steps.kit import Look, Tools, Watch
+
+
+def decide(
+    watch: Watch,
+    reference: Reference | None,
+    window: Window | None,
+    look: Look,
+    timings: Mapping[str, float],
+    revision: int = 0,
+) -> Check:
+    """4. decide: one verdict and one sentence."""
+    compared = [c for c in look.columns if c.compared]
+    verdict = judge_check(
+        look.columns,
+        look.dataset,
+        look.expectations,
+        rows=look.sample.rows,
+        expected_to_compare=reference is not None,
+    )
+    sentence = headline(
+        verdict,
+        look.columns,
+        look.dataset,
+        look.expectations,
+        look.sample,
+        names=watch.show_values != "never",
+        moved_at=_moved_at(watch, look.columns, window),
+    )
+    dataset = DatasetResult(
+        p_value=dataset_p(look.columns),
+        drifted_columns=sum(c.verdict is Verdict.DRIFTED for c in compared),
+        columns=len(compared),
+        findings=look.dataset,
+    )
+    return Check(
+        id=check_id(watch.name, window, revision),
+        verdict=verdict,
+        headline=sentence,
+        columns=look.columns,
+        dataset=dataset,
+        sample=look.sample,
+        reference=reference.info if reference else None,
+        monitor=watch.name or None,
+        window=window,
+        expectations=look.expectations,
+        notices=look.notices,
+        timings_s=timings,
+        setup={**watch.setup, **_reproduce(watch.name, window)},
+    )
+
+
+def _moved_at(watch: Watch, columns: Sequence[ColumnResult], window: Window | None) -> str:
+    """The one moment at which the drifted columns moved, in the monitor's time; "" without one."""
+    if window is None:
+        return ""
+    moments = [c.onset for c in columns if c.verdict is Verdict.DRIFTED]
+    moment = shared_onset(moments, window)
+    if moment is None:
+        return ""
+    local = moment.astimezone(watch.timezone)
+    return f"{words.day_and_time(moment, watch.timezone)} {local.tzname()}"
+
+
+def _reproduce(monitor: str, window: Window | None) -> dict[str, str]:
+    """The command that makes this check again."""
+    if window is None or not monitor:
+        return {}
+    return {"command": f"monitor check {monitor} --at {window.start.isoformat()} --again"}
+
+
+def check_id(monitor: str, window: Window | None, revision: int) -> str:
+    """An id that follows from what is checked, so that a check made again after a crash is the
+    same check: `loans-20260105T0000-20260106T0000`, with `-2` for the second look and so on."""
+    if window is None:
+        return "compare"
+    again = f"-{revision + 1}" if revision else ""
+    return f"{monitor}-{_stamp(window.start)}-{_stamp(window.end)}{again}"
+
+
+def _stamp(moment: datetime) -> str:
+    """To the minute, as windows are; with seconds for those that are shorter."""
+    return f"{moment:%Y%m%dT%H%M%S}" if moment.second else f"{moment:%Y%m%dT%H%M}"
+
+
+def consequences(
+    watch: Watch, check: Check, tools: Tools
+) -> tuple[tuple[EpisodeChange, ...], RetrainRequest | None]:
+    """4. decide, continued: what opens, worsens, resolves, and whether to ask for a new model.
+
+    A window older than one already checked (a backfill, a late look) tells its verdict only.
+    """
+    assert check.window is not None
+    newest = tools.store.last_window(watch.name)
+    if newest is not None and check.window.start < newest.start:
+        return (), None
+    changes = episodes.advance(tools.store.open_episodes(watch.name), check)
+    if watch.retrain is None:
+        return changes, None
+    request = episodes.retrain_request(
+        watch.retrain,
+        check,
+        changes,
+        recent=_recent(watch, check, tools.store, watch.retrain.confirm - 1),
+        last=tools.store.last_retrain(watch.name),
+        first=tools.store.first_window(watch.name),
+    )
+    return _with_request(changes, request), request
+
+
+def _recent(watch: Watch, check: Check, store: Store, count: int) -> list[Check]:
+    assert check.window is not None
+    if count < 1:
+        return []
+    stored = store.list_checks(watch.name, before=check.window.start, limit=count)
+    return [s.check for s in stored]
+
+
+def _with_request(
+    changes: tuple[EpisodeChange, ...], request: RetrainRequest | None
+) -> tuple[EpisodeChange, ...]:
+    """The episode remembers the request it gave rise to."""
+    if request is None:
+        return changes
+    return tuple(
+        replace(c, episode=replace(c.episode, retrain_request=request.id))
+        if c.episode.id == request.episode
+        else c
+        for c in changes
+    )

@@ -1,0 +1,73 @@
+"""What every step works with: the monitor as briefed, its tools, and what was seen so far."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, timedelta, tzinfo
+from typing import Any
+
+from monitor.core import episodes
+from monitor.core.comparison import Plan
+from monitor.core.records import ColumnResult, ExpectationReport, Finding, Notice, SampleInfo
+from monitor.ports import Clock, Draw, Explorer, Reports, Source, Store, Validator
+
+HISTORY = 30  # past checks a report shows
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """One monitor, ready to be checked: what configuration says, as the story needs it."""
+
+    name: str
+    plan: Plan
+    sample_rows: int | None = None
+    seed: int = 0
+    suite: str | None = None
+    max_age: timedelta | None = None
+    min_rows: int | None = None
+    label: str | None = None  # may arrive later: its absence is no violation
+    timezone: tzinfo = UTC
+    show_values: str = "levels"
+    explorer: str = "on_open"
+    channels: tuple[str, ...] = ()
+    retrain: episodes.RetrainPolicy | None = None
+    setup: Mapping[str, Any] = field(default_factory=dict)  # for the foot of the report
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The adapters a check works with, as sockets."""
+
+    source: Source
+    store: Store
+    validator: Validator
+    reports: Reports
+    draw: Draw
+    explorer: Explorer
+    clock: Clock
+    check_url: Callable[[str], str] = lambda _: ""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What steps 1 to 3 found, before anything is decided."""
+
+    sample: SampleInfo
+    columns: tuple[ColumnResult, ...] = ()
+    expectations: ExpectationReport | None = None
+    dataset: tuple[Finding, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+
+class Timings(dict[str, float]):
+    """Seconds by step; 0 for a step that did not run."""
+
+    def __init__(self) -> None:
+        super().__init__(dict.fromkeys(("sample", "validate", "compare", "report"), 0.0))
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self[name] = round(time.perf_counter() - began, 4)

@@ -1,0 +1,97 @@
+"""Steps 1 to 3: sample the window, validate the rows, compare them with the reference."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+from monitor.core import feed
+from monitor.core.comparison import compare_columns
+from monitor.core.records import ColumnResult, Finding, Notice, SampleInfo, Verdict, Window
+from monitor.errors import AskedWrongly, CouldNotLook
+from monitor.ports import Sample, Source, Validator
+from monitor.references import Reference
+from monitor.steps.kit import Look, Timings, Watch
+
+log = logging.getLogger(__name__)
+
+
+def sample_window(
+    watch: Watch, window: Window, source: Source, timings: Timings
+) -> tuple[Sample | None, Look]:
+    """1. sample: the rows of the window; a source that cannot be read is a finding."""
+    with timings.step("sample"):
+        try:
+            sample = source.read(window, limit=watch.sample_rows, seed=watch.seed)
+        except CouldNotLook as error:
+            unread = Finding(test="source", verdict=Verdict.UNDECIDED, reason=str(error))
+            return None, Look(SampleInfo(0, 0, "none"), dataset=(unread,))
+    findings = []
+    if watch.max_age is not None:
+        findings.append(feed.freshness(sample.info.newest, window.end, watch.max_age))
+    if watch.min_rows is not None:
+        findings.append(feed.volume(sample.info.rows_in_window, watch.min_rows))
+    return sample, Look(sample.info, dataset=tuple(findings), notices=sample.notices)
+
+
+def look_at(
+    watch: Watch,
+    reference: Reference | None,
+    sample: Sample | None,
+    look: Look,
+    validator: Validator,
+    timings: Timings,
+) -> Look:
+    """2. validate and 3. compare the sampled rows; an empty window has nothing to look at."""
+    if sample is None or not sample.info.rows:
+        return look
+    with timings.step("validate"):
+        look = _validate(watch, sample, look, validator)
+    with timings.step("compare"):
+        return look if reference is None else _compare(watch, reference, sample, look)
+
+
+def _validate(watch: Watch, sample: Sample, look: Look, validator: Validator) -> Look:
+    """An engine that breaks is `undecided`; a suite that is wrong is the user's to mend."""
+    if watch.suite is None:
+        return look
+    try:
+        report = validator.validate(watch.suite, sample, show_values=watch.show_values)
+    except AskedWrongly:
+        raise
+    except Exception as error:
+        log.exception("monitor=%s the expectation suite could not be evaluated", watch.name)
+        reason = f"the expectation suite could not be evaluated ({type(error).__name__})"
+        broken = Finding(test="validation", verdict=Verdict.UNDECIDED, reason=reason)
+        return replace(look, dataset=(*look.dataset, broken))
+    return replace(look, expectations=report)
+
+
+def _compare(watch: Watch, reference: Reference, sample: Sample, look: Look) -> Look:
+    late = {watch.label} if watch.label else set()
+    wants = watch.plan.wants
+    findings, notices = feed.schema(
+        {name: dtype for name, dtype in reference.stored.dtypes.items() if wants(name)},
+        {name: column for name, column in sample.columns.items() if wants(name)},
+        late,
+    )
+    columns = compare_columns(
+        reference.sample.columns,
+        sample.columns,
+        watch.plan,
+        reference.summaries,
+        sample.times,
+    )
+    return replace(
+        look,
+        columns=columns,
+        dataset=(*look.dataset, *findings),
+        notices=(*look.notices, *notices, *_watched(columns)),
+    )
+
+
+def _watched(columns: Sequence[ColumnResult]) -> list[Notice]:
+    return [
+        Notice("column_watch", f"{c.name}: {c.reason}", c.name)
+        for c in columns
+        if c.verdict is Verdict.WATCH
+    ]
