@@ -25,7 +25,7 @@ from monitor.references import Reference
 from monitor.settings import CsvSettings, DriftSettings, ShowValues, SourceSettings, checked
 from monitor.steps.deciding import decide
 from monitor.steps.kit import Look, Timings, Watch
-from monitor.steps.looking import look_at
+from monitor.steps.looking import compare_rows, validate_rows
 
 EXIT_CODES = {
     Verdict.PASSED: 0,
@@ -138,7 +138,8 @@ def _check(watch: Watch, reference: Any, current: Any, asked: Question) -> Check
         return decide(watch, before, None, look, timings)
     _check_names(before.sample, now, asked)
     look = Look(now.info, notices=now.notices)
-    look = look_at(watch, before, now, look, wiring.validator(), timings)
+    look = validate_rows(watch, now, look, wiring.validator(), timings)
+    look = compare_rows(watch, before, now, look, timings)
     return decide(watch, before, window, look, timings)
 
 

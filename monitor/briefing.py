@@ -109,9 +109,21 @@ def make_plan(drift: DriftSettings, **more: Any) -> Plan:
 
 
 def _thresholds(drift: DriftSettings, tests: Mapping[str, DriftTest]) -> Mapping[str, float] | None:
-    """By test; one number for all is for the chosen tests, or for the defaults that decide."""
-    if drift.threshold is None or isinstance(drift.threshold, Mapping):
+    """By test; one number for all is for the chosen tests, or for the defaults that decide.
+
+    AskedWrongly when tests are named and do not agree with the thresholds: one without the other
+    would say `passed` about something nobody looked at.
+    """
+    if isinstance(drift.threshold, Mapping):
+        if drift.tests and set(drift.tests) != set(drift.threshold):
+            raise AskedWrongly(
+                f"the tests are {', '.join(drift.tests)}, the thresholds are for "
+                f"{', '.join(drift.threshold)}",
+                hint="name the same tests in both, or leave `tests` out",
+            )
         return drift.threshold
+    if drift.threshold is None:
+        return None
     defaults = [name for name, t in tests.items() if t.SPEC.default and t.SPEC.decides]
     return dict.fromkeys(drift.tests or defaults, drift.threshold)
 

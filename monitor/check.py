@@ -18,7 +18,7 @@ from monitor.ports import Outcome
 from monitor.references import Reference
 from monitor.steps.deciding import consequences, decide
 from monitor.steps.kit import Timings, Tools, Watch
-from monitor.steps.looking import look_at, sample_window
+from monitor.steps.looking import compare_rows, sample_window, validate_rows
 from monitor.steps.telling import announce, explore, write_report
 
 
@@ -38,14 +38,16 @@ def run_check(
     timings = Timings()
     # 1. sample
     sample, look = sample_window(watch, window, tools.source, timings)
-    # 2. validate and 3. compare
-    look = look_at(watch, reference, sample, look, tools.validator, timings)
+    # 2. validate
+    look = validate_rows(watch, sample, look, tools.validator, timings)
+    # 3. compare
+    look = compare_rows(watch, reference, sample, look, timings)
     # 4. decide
     check = decide(watch, reference, window, look, timings, revision)
     changes, request = consequences(watch, check, tools)
+    told = announce(watch, check, changes, request, tools)
     # 5. report
     explorer, check = explore(watch, reference, sample, changes, check, tools)
-    told = announce(watch, check, changes, request, tools)
     check = replace(check, timings_s=timings, made_at=tools.clock())
     report = write_report(watch, check, told, explorer, tools, timings)
     # 6. remember

@@ -299,6 +299,13 @@ class Settings(_Settings):
             raise ValueError(f"is no address of a store; write {kinds}")
         return value
 
+    @field_validator("reports")
+    @classmethod
+    def _a_folder(cls, value: str) -> str:
+        if "://" in value:
+            raise ValueError("is the path of a folder; other places are not supported yet")
+        return value
+
     @property
     def file(self) -> str:
         """The file they were read from, as people named it."""

@@ -41,7 +41,6 @@ from monitor.settings import (
 )
 from monitor.steps.kit import HISTORY, Tools
 
-DRIFT_SOCKET = "monitor.core.drift"
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 CONFLICTS = 3  # times a check is run again because another one changed its episodes meanwhile
 
@@ -342,7 +341,9 @@ class Service:
         )
         report = self.reports.location(latest.report) if latest and latest.report else ""
         url = self.check_url(latest.check.id) if latest else ""
-        message = messages.retrain_message(request, report_url=report, check_url=url)
+        message = messages.retrain_message(
+            request, report_url=report, check_url=url, created_at=self.clock()
+        )
         self.store.add_message(message, request)
         return request
 

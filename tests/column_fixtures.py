@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 
 from monitor import catalogue
+from monitor.briefing import make_plan
 from monitor.core.cells import Pair
 from monitor.core.comparison import Plan
-from monitor.core.drift_socket import DriftTest, Rule
+from monitor.core.drift_socket import DriftTest
 from monitor.core.records import Column, Kind
 from monitor.core.summary import in_one_precision, summarize
+from monitor.settings import DriftSettings
 
 DRIFT_SOCKET = "monitor.core.drift"
 TESTS: Mapping[str, DriftTest] = {
@@ -68,4 +70,4 @@ def pair_of(kind: Kind, reference: Column, current: Column) -> Pair:
 
 
 def plan(*chosen: str, kinds: Mapping[str, Kind] | None = None, **rule: Any) -> Plan:
-    return Plan(tests=TESTS, chosen=chosen, rule=Rule(**rule), kinds=kinds or {})
+    return make_plan(DriftSettings(tests=chosen, **rule), kinds=kinds or {})

@@ -199,7 +199,7 @@ def test_a_fault_of_ours_is_one_line_and_a_traceback_only_when_asked_for(
         raise ZeroDivisionError("division\nby zero")
 
     monkeypatch.chdir(data)
-    monkeypatch.setattr("monitor.api.look_at", broken)
+    monkeypatch.setattr("monitor.api.compare_rows", broken)
     assert run(["compare", "reference.csv", "alike.csv"]) == 70
     said = capsys.readouterr().err
     assert said == (

@@ -277,7 +277,9 @@ def test_the_retrain_payload_is_the_contract() -> None:
     request = RetrainRequest(
         "r1", "car_loan", "check-1", "e1", ("4 of 9 columns drifted",), "sha256:ab", WINDOW, NOW
     )
-    message = retrain_message(request, report_url="R", check_url="C")
+    message = retrain_message(
+        request, report_url="https://R", check_url="C", created_at=request.requested_at
+    )
     assert (message.id, message.channel, message.kind) == ("r1", "retrain", "retrain.requested")
     assert (message.episode, message.created_at) == ("e1", NOW)
     assert message.payload == {
@@ -288,9 +290,18 @@ def test_the_retrain_payload_is_the_contract() -> None:
         "window": {"start": "2019-03-31T00:00:00+00:00", "end": "2019-04-01T00:00:00+00:00"},
         "reasons": ["4 of 9 columns drifted"],
         "check_url": "C",
-        "report_url": "R",
+        "report_url": "https://R",
     }
     late = retrain_message(request, report_url="", check_url="", created_at=WINDOW.end)
     assert (late.id, late.created_at) == ("r1", WINDOW.end)
-    by_hand = retrain_message(replace(request, window=None), report_url="", check_url="")
+    unwindowed = replace(request, window=None)
+    by_hand = retrain_message(unwindowed, report_url="", check_url="", created_at=NOW)
     assert by_hand.payload["window"] is None
+
+
+def test_a_path_of_this_machine_goes_no_further_than_its_console() -> None:
+    request = RetrainRequest("r1", "car_loan", None, None, ("by hand",), "", None, NOW)
+    message = retrain_message(
+        request, report_url="/srv/reports/r.html", check_url="", created_at=NOW
+    )
+    assert message.payload["report_url"] == ""

@@ -394,7 +394,9 @@ def test_the_webhook_signs_when_it_has_a_secret(web: Web) -> None:
 
 
 def test_a_retrain_request_goes_to_the_trainer_of_its_monitor(web: Web) -> None:
-    message = retrain_message(REQUEST, report_url="R", check_url="C")
+    message = retrain_message(
+        REQUEST, report_url="https://R", check_url="C", created_at=REQUEST.requested_at
+    )
     Retrain({"car_loan": Endpoint(web.url, SECRET)}, clock).send(message, {})
     ((headers, body),) = web.requests
     assert headers["Idempotency-Key"] == "r1"
@@ -530,7 +532,7 @@ def test_malformed_proof_is_no_proof(stamp: str, signature: str) -> None:
 
 
 def test_the_receiver_fails_first_loses_an_answer_and_acts_once() -> None:
-    message = retrain_message(REQUEST, report_url="", check_url="")
+    message = retrain_message(REQUEST, report_url="", check_url="", created_at=REQUEST.requested_at)
     with Receiver(SECRET, fail_first=1, lose_first=1, retry_after_s=3) as receiver:
         trainer = Retrain({"car_loan": Endpoint(receiver.url, SECRET)}, clock)
         with pytest.raises(DeliveryDelayed, match="503") as caught:
@@ -545,7 +547,7 @@ def test_the_receiver_fails_first_loses_an_answer_and_acts_once() -> None:
 
 
 def test_the_receiver_rejects_what_is_not_genuine() -> None:
-    message = retrain_message(REQUEST, report_url="", check_url="")
+    message = retrain_message(REQUEST, report_url="", check_url="", created_at=REQUEST.requested_at)
     with Receiver(SECRET) as receiver:
         forged = Retrain({"car_loan": Endpoint(receiver.url, "guessed")}, clock)
         with pytest.raises(DeliveryRefused, match="401"):

@@ -154,8 +154,8 @@ def test_the_classical_threshold() -> None:
     assert one(SHIFTED, plan("psi", threshold=psi.statistic)).verdict is PASSED
     assert one(SHIFTED, plan("psi", threshold={"psi": below})).verdict is DRIFTED
     named = one(SHIFTED, plan(threshold={"psi": above}))
-    assert named.verdict is PASSED
-    assert {f.test: f.threshold for f in named.findings} == {"ks": None, "psi": above}
+    assert named.verdict is WATCH  # KS has no threshold: it reports and decides nothing
+    assert {f.test: f.decides for f in named.findings} == {"ks": False, "psi": True}
 
 
 def test_a_classical_rule_is_not_corrected_for_many_columns() -> None:

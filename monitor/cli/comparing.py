@@ -128,7 +128,7 @@ def tell(out: Output, check: "Check") -> None:
 
 def _of_columns(check: "Check") -> list[Row]:
     """What is not as in training, the most telling first; why nothing was compared."""
-    ranked = sorted(check.columns, key=lambda c: (_RANK[c.verdict], -c.importance * c.strength))
+    ranked = sorted(check.columns, key=lambda c: (_RANK[c.verdict], -c.weight))
     rows = [(f"  {c.verdict}", c.name, c.reason) for c in ranked if c.verdict != "passed"]
     if any(c.compared for c in check.columns):
         return rows

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from monitor.core.cells import Pair
-from monitor.core.drift_socket import DriftTest, Rule, TestSpec, find
+from monitor.core.drift_socket import DriftTest, Rule, find
 from monitor.core.kinds import decide_kind
 from monitor.core.onset import onset
 from monitor.core.records import (
@@ -50,14 +50,9 @@ class Plan:
         return {
             name: test
             for name, test in self.tests.items()
-            if kind in test.SPEC.kinds and (test.SPEC.guard or self._chooses(name, test.SPEC))
+            if kind in test.SPEC.kinds
+            and (test.SPEC.guard or (name in self.chosen if self.chosen else test.SPEC.default))
         }
-
-    def _chooses(self, name: str, spec: TestSpec) -> bool:
-        """By default all but those that only report, where one threshold would be theirs too."""
-        if self.chosen:
-            return name in self.chosen
-        return spec.default and (spec.decides or not isinstance(self.rule.threshold, float | int))
 
 
 def compare_columns(

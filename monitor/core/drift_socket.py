@@ -37,17 +37,15 @@ class Rule:
     tolerance: Mapping[str, float] = field(default_factory=dict)
     must_see: Mapping[str, float] = field(default_factory=dict)
     p_value: float | None = None
-    threshold: float | Mapping[str, float] | None = None
+    threshold: Mapping[str, float] | None = None  # by test; the others only report
 
     @property
     def classical(self) -> bool:
         return self.p_value is not None or self.threshold is not None
 
-    def threshold_of(self, test: str) -> float | None:
+    def limit(self, test: str) -> float | None:
         """The classical threshold of a test; None when that rule does not name it."""
-        if isinstance(self.threshold, Mapping):
-            return self.threshold.get(test)
-        return self.threshold
+        return (self.threshold or {}).get(test)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +110,11 @@ def find(
         return None
     if not names:
         evidence = replace(evidence, named="")
-    classical = rule.classical and not spec.guard
-    verdict = _classical(name, evidence, rule) if classical else _by_tolerance(evidence, bounds)
-    threshold = _threshold_shown(name, evidence, rule) if classical else evidence.threshold
+    limit = rule.limit(name)
+    classical = not spec.guard and (rule.p_value is not None or limit is not None)
+    verdict = _classical(evidence, rule, limit) if classical else _by_tolerance(evidence, bounds)
     reason = (
-        _classical_reason(name, spec, evidence, rule, verdict)
+        _classical_reason(spec, evidence, rule, limit, verdict)
         if classical
         else _tolerance_reason(spec, evidence, bounds, verdict)
     )
@@ -131,13 +129,13 @@ def find(
         effect_high=evidence.high,
         p_value=evidence.p_value,
         p_tolerance=evidence.p_tolerance,
-        threshold=threshold,
+        threshold=limit if classical else evidence.threshold,
         tolerance=bounds.tolerance,
         minimum_detectable=evidence.minimum_detectable,
         rows_reference=n,
         rows_current=m,
         rows_needed=evidence.rows_needed,
-        decides=spec.decides,
+        decides=_decides(spec, rule, classical),
         guard=spec.guard,
     )
 
@@ -155,23 +153,23 @@ def _by_tolerance(evidence: Evidence, bounds: Bounds) -> Verdict:
     return Verdict.WATCH if changed else Verdict.PASSED
 
 
-def _classical(name: str, evidence: Evidence, rule: Rule) -> Verdict:
+def _decides(spec: TestSpec, rule: Rule, classical: bool) -> bool:
+    """Under a classical rule every test it speaks of, and no other; else as the test declares."""
+    return classical if rule.classical and not spec.guard else spec.decides
+
+
+def _classical(evidence: Evidence, rule: Rule, limit: float | None) -> Verdict:
     if evidence.missing_input:
         return Verdict.UNDECIDED
     if rule.p_value is not None:
         fired = evidence.p_value is not None and evidence.p_value <= rule.p_value
         return Verdict.DRIFTED if fired else Verdict.PASSED
-    limit = rule.threshold_of(name)
     fired = limit is not None and evidence.statistic is not None and evidence.statistic > limit
     return Verdict.DRIFTED if fired else Verdict.PASSED
 
 
-def _threshold_shown(name: str, evidence: Evidence, rule: Rule) -> float | None:
-    return rule.threshold_of(name) if rule.p_value is None else None
-
-
 def _classical_reason(
-    name: str, spec: TestSpec, evidence: Evidence, rule: Rule, verdict: Verdict
+    spec: TestSpec, evidence: Evidence, rule: Rule, limit: float | None, verdict: Verdict
 ) -> str:
     if evidence.missing_input:
         return evidence.missing_input
@@ -179,11 +177,8 @@ def _classical_reason(
     if rule.p_value is not None:
         relation = "at most" if fired else "above"
         return f"{spec.title}: p = {_say(evidence.p_value)}, {relation} {rule.p_value:g}"
-    limit = rule.threshold_of(name)
-    if limit is None:
-        return f"{spec.title} {_say(evidence.statistic)}; no threshold is set for it"
     relation = "above" if fired else "not above"
-    return f"{spec.title} {_say(evidence.statistic)} is {relation} the threshold {limit:g}"
+    return f"{spec.title} {_say(evidence.statistic)} is {relation} the threshold {limit or 0:g}"
 
 
 def _tolerance_reason(spec: TestSpec, evidence: Evidence, bounds: Bounds, verdict: Verdict) -> str:

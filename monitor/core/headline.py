@@ -81,7 +81,7 @@ def _failure(result: ExpectationResult) -> str:
 def _drifted(columns: Sequence[ColumnResult], names: bool) -> str:
     drifted = sorted(
         (c for c in columns if c.verdict is Verdict.DRIFTED),
-        key=lambda c: -c.importance * c.strength,
+        key=lambda c: -c.weight,
     )
     first = f"Drifted: `{drifted[0].name}` {change_in_words(drifted[0], names=names)}"
     compared = sum(c.compared for c in columns)

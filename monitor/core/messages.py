@@ -26,6 +26,7 @@ from monitor.core.records import (
 SCHEMA = 1
 CAUSES_TOLD = 3
 LEVELS_TOLD = 3
+CONSOLE = "console"  # the only channel whose reader sits at this machine
 RETRAIN = "retrain"  # the channel a retrain request goes out on
 
 _HEADLINE_CHARS, _NAME_CHARS, _TEXT_CHARS = 600, 120, 300
@@ -49,14 +50,14 @@ def alerts(
     Ids depend only on episode, change, check and channel, so a repeated transaction makes the
     same ones. `show_values` "never" keeps the names of levels out of every payload.
     """
-    links = {"check_url": check_url, "report_url": report_url}
     return tuple(
         Message(
             id=_message_id(change.episode.id, change.change, check.id, channel),
             channel=channel,
             monitor=change.episode.monitor,
             kind=f"episode.{change.change}",
-            payload=_payload(check, change, show_values) | links,
+            payload=_payload(check, change, show_values)
+            | {"check_url": check_url, "report_url": _link(report_url, channel)},
             created_at=created_at,
             episode=change.episode.id,
         )
@@ -71,12 +72,11 @@ def retrain_message(
     *,
     report_url: str,
     check_url: str,
-    created_at: datetime | None = None,
+    created_at: datetime,
 ) -> Message:
     """The call to the training system; `sent_at` joins the payload when it is sent.
 
-    `created_at` is when it was queued, from which the outbox counts its patience; a request that
-    belongs to a window carries the window's time instead, which may be long past.
+    `created_at` is when it was queued, from which the outbox counts its patience.
     """
     return Message(
         id=request.id,
@@ -91,11 +91,16 @@ def retrain_message(
             "window": _window(request.window),
             "reasons": [_line(reason, _TEXT_CHARS) for reason in request.reasons],
             "check_url": check_url,
-            "report_url": report_url,
+            "report_url": _link(report_url, RETRAIN),
         },
-        created_at=created_at or request.requested_at,
+        created_at=created_at,
         episode=request.episode,
     )
+
+
+def _link(report_url: str, channel: str) -> str:
+    """The link as a channel may have it: a path of this machine is for this machine's console."""
+    return report_url if channel == CONSOLE or "://" in report_url else ""
 
 
 def _message_id(*parts: str) -> str:

@@ -151,6 +151,11 @@ class ColumnResult:
     statistics: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     shape: Shape | None = None
 
+    @property
+    def weight(self) -> float:
+        """How much it has to say: importance x largest effect / tolerance."""
+        return self.importance * self.strength
+
 
 @dataclass(frozen=True, slots=True)
 class DatasetResult:
@@ -236,7 +241,7 @@ class Check:
     def causes(self) -> tuple[ColumnResult, ...]:
         """Drifted columns, the most telling first: importance x largest effect / tolerance."""
         drifted = [c for c in self.columns if c.verdict is Verdict.DRIFTED]
-        return tuple(sorted(drifted, key=lambda c: -c.importance * c.strength))
+        return tuple(sorted(drifted, key=lambda c: -c.weight))
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,8 +55,7 @@ def _judge(column: ColumnResult, rule: Rule, rejected: bool) -> ColumnResult:
     alone = column.p_tolerance is not None and column.p_tolerance <= rule.alpha
     own = column.critical and alone
     decisive = deciding(column.findings)
-    heard = [f for f in column.findings if f in decisive or (rule.classical and not f.guard)]
-    fired = [f for f in heard if f.verdict is Verdict.DRIFTED]
+    fired = [f for f in decisive if f.verdict is Verdict.DRIFTED]
     drifted = bool(fired) if rule.classical else rejected or own
     if drifted:
         strongest = min(fired or decisive, key=_by_evidence)

@@ -1,6 +1,9 @@
 """The whole story on shipped data: every window checked, told, and a new model asked for once."""
 
+import os
 import secrets
+import shutil
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -107,6 +110,13 @@ def _say_trainer(trainer: Receiver, say: Say) -> None:
         say(f"  {request['monitor']}: {'; '.join(request['reasons'])}")
 
 
+def _command() -> str:
+    """How this person reaches the command `monitor`."""
+    called = Path(sys.argv[0])
+    known = shutil.which("monitor") or called.name != "monitor"
+    return "monitor" if known else os.path.relpath(called)
+
+
 def _say_where(folder: Path, service: Service, datasets: bool, say: Say) -> None:
     opened = [e for e in service.store.list_episodes() if e.cause == "drift"]
     say("\nwhere to look:")
@@ -117,6 +127,6 @@ def _say_where(folder: Path, service: Service, datasets: bool, say: Say) -> None
     say(f"  all reports: {folder / 'reports'}")
     at = "" if folder == Path() else f" --config {folder / 'monitor.yaml'}"
     # The data end in May: a scheduler would add a day without rows for every day since.
-    say(f"  the dashboard: monitor serve --no-scheduler{at}")
+    say(f"  the dashboard: {_command()} serve --no-scheduler{at}")
     if not datasets:
         say("  more monitors, on public data: set MONITOR_DATASETS (docs/datasets.md)")

@@ -132,7 +132,7 @@ class Story:
     def _nearest(self) -> list[ColumnResult]:
         """Nothing broke: the columns that came closest to their tolerance."""
         compared = [c for c in self.check.columns if c.compared and c.strength > 0]
-        return sorted(compared, key=lambda c: -c.importance * c.strength)[:3]
+        return sorted(compared, key=lambda c: -c.weight)[:3]
 
     def since(self) -> str:
         """How long the verdict has been what it is."""
@@ -215,7 +215,7 @@ class Story:
     def columns_to_show(self) -> list[ColumnResult]:
         """Drifted, then watched columns, the most telling first."""
         watched = [c for c in self.check.columns if c.verdict is Verdict.WATCH and c.compared]
-        watched.sort(key=lambda c: -c.importance * c.strength)
+        watched.sort(key=lambda c: -c.weight)
         return [*self.check.causes(), *watched]
 
     def undecided(self) -> list[ColumnResult]:
@@ -223,7 +223,7 @@ class Story:
 
     def unchanged(self) -> list[ColumnResult]:
         calm = [c for c in self.check.columns if c.verdict is Verdict.PASSED and c.compared]
-        return sorted(calm, key=lambda c: -c.importance * c.strength)
+        return sorted(calm, key=lambda c: -c.weight)
 
     def not_compared(self) -> list[ColumnResult]:
         return [c for c in self.check.columns if not c.compared]

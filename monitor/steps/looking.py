@@ -33,29 +33,34 @@ def sample_window(
     return sample, Look(sample.info, dataset=tuple(findings), notices=sample.notices)
 
 
-def look_at(
+def validate_rows(
+    watch: Watch, sample: Sample | None, look: Look, validator: Validator, timings: Timings
+) -> Look:
+    """2. validate: an empty window has nothing to validate."""
+    if sample is None or not sample.info.rows or watch.suite is None:
+        return look
+    with timings.step("validate"):
+        return _validate(watch, watch.suite, sample, look, validator)
+
+
+def compare_rows(
     watch: Watch,
     reference: Reference | None,
     sample: Sample | None,
     look: Look,
-    validator: Validator,
     timings: Timings,
 ) -> Look:
-    """2. validate and 3. compare the sampled rows; an empty window has nothing to look at."""
-    if sample is None or not sample.info.rows:
+    """3. compare: an empty window has nothing to compare, nor has one without a reference."""
+    if sample is None or not sample.info.rows or reference is None:
         return look
-    with timings.step("validate"):
-        look = _validate(watch, sample, look, validator)
     with timings.step("compare"):
-        return look if reference is None else _compare(watch, reference, sample, look)
+        return _compare(watch, reference, sample, look)
 
 
-def _validate(watch: Watch, sample: Sample, look: Look, validator: Validator) -> Look:
+def _validate(watch: Watch, suite: str, sample: Sample, look: Look, validator: Validator) -> Look:
     """An engine that breaks is `undecided`; a suite that is wrong is the user's to mend."""
-    if watch.suite is None:
-        return look
     try:
-        report = validator.validate(watch.suite, sample, show_values=watch.show_values)
+        report = validator.validate(suite, sample, show_values=watch.show_values)
     except AskedWrongly:
         raise
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Step 5: the report and the page for digging; and what will be said to whom."""
+"""What is told: messages to people and systems (from step 4), the report, the page for digging."""
 
 import logging
 from collections.abc import Sequence
@@ -59,7 +59,7 @@ def announce(
     request: RetrainRequest | None,
     tools: Tools,
 ) -> tuple[Message, ...]:
-    """6. remember: what will be said to whom, as messages for the outbox."""
+    """4. decide, at last: what will be said to whom, as messages for the outbox."""
     report_url = tools.reports.location(report_name(check))
     check_url = tools.check_url(check.id)
     told = messages.alerts(
