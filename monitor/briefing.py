@@ -49,6 +49,7 @@ def brief(
     return Watch(
         name=settings.name,
         plan=plan,
+        time=settings.production.time,
         sample_rows=settings.sample.rows,
         seed=settings.sample.seed,
         suite=str(suite) if suite else None,

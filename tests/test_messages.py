@@ -230,7 +230,7 @@ def test_no_look_tells_what_could_not_be_evaluated() -> None:
     )
     content = payload(made, change(cause=Cause.NO_LOOK))
     assert cause_lines(content) == [("volume", "no rows"), ("age: broken", "why broken")]
-    assert (window_text(content), rows_text(content)) == ("", "10,000 rows")
+    assert (window_text(content), rows_text(content)) == ("", "10\u202f000 rows")
 
 
 # --- Sentences ---
@@ -266,7 +266,7 @@ def test_hostile_names_become_one_short_printable_line() -> None:
 
 def test_words_of_rows_and_windows() -> None:
     content = payload(check(), change())
-    assert rows_text(content) == "10,000 rows against 50,000"
+    assert rows_text(content) == "10\u202f000 rows against 50\u202f000"
     assert window_text(content) == "2019-03-31 00:00 to 2019-04-01 00:00 UTC"
 
 

@@ -85,7 +85,7 @@ def test_the_console_tells_one_block(capsys: pytest.CaptureFixture[str]) -> None
         "  car_value  PSI 1.81 (tolerance 0.1), mean 30.1 k → 48.6 k\n"
         "  age        PSI 0.4 (tolerance 0.1)\n"
         "             2 more\n"
-        "  10,000 rows against 50,000 · window 2019-03-31 00:00 to 2019-04-01 00:00 UTC\n"
+        "  10\u202f000 rows against 50\u202f000 · window 2019-03-31 00:00 to 2019-04-01 00:00 UTC\n"
         "  report https://m.example/r/1\n"
     )
 
@@ -97,7 +97,7 @@ def test_the_console_says_only_what_there_is() -> None:
     assert stream.getvalue().splitlines() == [
         "▽ car_loan: drift resolved",
         "  Drifted: `car_value` is 62 % higher than in training",
-        "  10,000 rows against 50,000",
+        "  10\u202f000 rows against 50\u202f000",
     ]
 
 
@@ -131,7 +131,7 @@ def test_a_first_message_is_posted_with_sentence_causes_and_links(
         "• 2 more",
     ]
     assert context["elements"][0]["text"] == (
-        "*car_loan* · drift opened · 10,000 rows against 50,000 · "
+        "*car_loan* · drift opened · 10\u202f000 rows against 50\u202f000 · "
         "window 2019-03-31 00:00 to 2019-04-01 00:00 UTC · "
         "<https://m.example/r/1|Report> · <https://m.example/c/1?a=1&amp;b=2|Check>"
     )

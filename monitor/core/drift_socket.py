@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from monitor.core.cells import Pair
+from monitor.core.numerals import count
 from monitor.core.records import Finding, Kind, Verdict
 
 
@@ -200,7 +201,7 @@ def _drifted_words(spec: TestSpec, evidence: Evidence, bounds: Bounds) -> str:
 
 def _undecided_words(spec: TestSpec, evidence: Evidence, bounds: Bounds) -> str:
     needed = (
-        f"{evidence.rows_needed:,} rows would do".replace(",", " ")
+        f"{count(evidence.rows_needed)} rows would do"
         if evidence.rows_needed
         else "the reference is too small for any window"
     )

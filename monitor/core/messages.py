@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from monitor.core.numerals import number, pair, share
+from monitor.core.numerals import count, number, pair, share
 from monitor.core.records import (
     Cause,
     Change,
@@ -234,10 +234,12 @@ def _levels(what: str, levels: tuple[str, ...]) -> str:
 
 
 def rows_text(payload: Mapping[str, Any]) -> str:
-    """Rows of the window and of the reference: 10,000 rows against 50,000."""
+    """Rows of the window and of the reference: 10 000 rows against 50 000."""
     rows = payload["rows"]
-    current = f"{rows['current']:,} rows"
-    return current if rows["reference"] is None else f"{current} against {rows['reference']:,}"
+    current = f"{count(rows['current'])} rows"
+    if rows["reference"] is None:
+        return current
+    return f"{current} against {count(rows['reference'])}"
 
 
 def window_text(payload: Mapping[str, Any]) -> str:

@@ -21,6 +21,7 @@ class Watch:
 
     name: str
     plan: Plan
+    time: str | None = None  # the column with the time of a row
     sample_rows: int | None = None
     seed: int = 0
     suite: str | None = None

@@ -21,7 +21,9 @@ def sample_window(
     """1. sample: the rows of the window; a source that cannot be read is a finding."""
     with timings.step("sample"):
         try:
-            sample = source.read(window, limit=watch.sample_rows, seed=watch.seed)
+            sample = source.read(
+                window, columns=_needed(watch), limit=watch.sample_rows, seed=watch.seed
+            )
         except CouldNotLook as error:
             unread = Finding(test="source", verdict=Verdict.UNDECIDED, reason=str(error))
             return None, Look(SampleInfo(0, 0, "none"), dataset=(unread,))
@@ -31,6 +33,13 @@ def sample_window(
     if watch.min_rows is not None:
         findings.append(feed.volume(sample.info.rows_in_window, watch.min_rows))
     return sample, Look(sample.info, dataset=tuple(findings), notices=sample.notices)
+
+
+def _needed(watch: Watch) -> list[str] | None:
+    """Only what is compared, where configuration names it and no suite needs more; None is all."""
+    if watch.suite is not None or not watch.plan.only:
+        return None
+    return [*watch.plan.only, *([watch.time] if watch.time else [])]
 
 
 def validate_rows(

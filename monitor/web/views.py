@@ -111,9 +111,6 @@ class Views:
     def now(self) -> datetime:
         return self._clock()
 
-    def statuses(self) -> list[MonitorStatus]:
-        return self._status()
-
     def rows(self) -> list[Row]:
         """Every monitor, the most urgent first."""
         rows = [self._row(status) for status in self._status()]
