@@ -16,7 +16,7 @@ from dataclasses import replace
 from monitor.core.records import Window
 from monitor.ports import Outcome
 from monitor.references import Reference
-from monitor.steps.deciding import consequences, decide
+from monitor.steps.deciding import consequences, decide, is_newest
 from monitor.steps.kit import Timings, Tools, Watch
 from monitor.steps.looking import compare_rows, sample_window, validate_rows
 from monitor.steps.telling import announce, explore, write_report
@@ -43,6 +43,7 @@ def run_check(
     # 3. compare
     look = compare_rows(watch, reference, sample, look, timings)
     # 4. decide
+    state = tools.store.state(watch.name)
     check = decide(watch, reference, window, look, timings, revision)
     changes, request = consequences(watch, check, tools)
     told = announce(watch, check, changes, request, tools)
@@ -51,7 +52,8 @@ def run_check(
     check = replace(check, timings_s=timings, made_at=tools.clock())
     report = write_report(watch, check, told, explorer, tools, timings)
     # 6. remember
-    outcome = Outcome(check, changes, told, request, report, revision)
+    based_on = state if is_newest(check, tools.store) else None
+    outcome = Outcome(check, changes, told, request, report, based_on, revision)
     if keep:
         tools.store.save(outcome)
     return outcome

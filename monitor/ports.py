@@ -103,6 +103,7 @@ class Outcome:
     messages: tuple[Message, ...] = ()
     retrain: RetrainRequest | None = None
     report: str | None = None  # path relative to the reports folder
+    based_on: str | None = None  # the monitor's state that was decided on; None rests on none
     revision: int = 0  # 0 the first look at a window, then one more for every --again
 
 
@@ -116,6 +117,12 @@ class StoredCheck:
     revision: int = 0  # 0 the first look at a window, then one more for every --again
 
 
+def state_token(newest: datetime | None, open_episodes: Sequence[tuple[str, str]]) -> str:
+    """The state of a monitor in one line: start of its newest window, open episodes (id, last)."""
+    told = "".join(f" {episode}@{check}" for episode, check in open_episodes)
+    return f"{newest.isoformat() if newest else ''}{told}"
+
+
 class Store(Protocol):
     """What the house remembers. Every method is one transaction; times are aware UTC."""
 
@@ -126,6 +133,10 @@ class Store(Protocol):
         checked once however many processes try. Episodes are stored as they are handed over;
         StoreConflict, and nothing changed, when that would leave two open for one cause.
         """
+
+    def state(self, monitor: str) -> str:
+        """What a decision about this monitor rests on, as a token: its newest window and its open
+        episodes. `save` raises StoreConflict when it is no longer what the outcome is based on."""
 
     def find_check(self, monitor: str, window: Window) -> StoredCheck | None:
         """The latest revision of the check of exactly this window."""

@@ -42,7 +42,7 @@ from monitor.settings import (
 from monitor.steps.kit import HISTORY, Tools
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
-CONFLICTS = 3  # times a check is run again because another one changed its episodes meanwhile
+CONFLICTS = 10  # times a check is run again because another one changed its episodes meanwhile
 
 
 def now() -> datetime:

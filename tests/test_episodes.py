@@ -15,7 +15,6 @@ from monitor.core.records import (
     ColumnResult,
     DatasetResult,
     Episode,
-    EpisodeChange,
     ExpectationReport,
     ExpectationResult,
     Finding,
@@ -264,15 +263,9 @@ def asked(
         made.append(request.check if request else None)
         if request:
             last = replace(request, state=state)
-            changes = tuple(_noted(c, request) for c in changes)
+            changes = episodes.with_request(changes, request)
         known.update({c.episode.id: c.episode for c in changes})
     return made
-
-
-def _noted(change: EpisodeChange, request: RetrainRequest) -> EpisodeChange:
-    if change.episode.id != request.episode:
-        return change
-    return replace(change, episode=replace(change.episode, retrain_request=request.id))
 
 
 def days(*verdicts: Verdict) -> list[Check]:
@@ -311,8 +304,8 @@ def test_the_next_episode_waits_for_the_cooldown() -> None:
 def test_the_same_episode_asks_again_when_it_worsened_after_the_cooldown() -> None:
     worse = [column("age", 50.0)]
     checks = [check(d, DRIFTED) for d in range(9)]
-    checks[3] = check(3, DRIFTED, columns=worse)
-    assert [m for m in asked(AGE, checks) if m] == ["loans-0"]
+    checks[3] = check(3, DRIFTED, columns=worse)  # within the cooldown, and not forgotten
+    assert [m for m in asked(AGE, checks) if m] == ["loans-0", "loans-7"]
     checks[3] = check(3, DRIFTED)
     checks[8] = check(8, DRIFTED, columns=worse)
     assert [m for m in asked(AGE, checks) if m] == ["loans-0", "loans-8"]

@@ -72,7 +72,7 @@ def check(*columns: ColumnResult, **changes: Any) -> Check:
 
 
 def change(what: Change = Change.OPENED, cause: Cause = Cause.DRIFT, **more: Any) -> EpisodeChange:
-    episode = Episode("e1", "car_loan", cause, "check-1", DAY, HEADLINE, "check-1")
+    episode = Episode("e1", "car_loan", cause, "check-1", DAY, HEADLINE, "check-1", told=True)
     return EpisodeChange(what, replace(episode, **more))
 
 

@@ -11,6 +11,7 @@ from projects import SECRET, day, rows, write_project
 from monitor.core.records import Cause, Verdict
 from monitor.delivery import Patience
 from monitor.demo.receiver import Receiver
+from monitor.ports import Outcome
 from monitor.settings import load_settings
 from monitor.wiring import Service
 
@@ -149,6 +150,51 @@ def test_a_look_at_an_older_window_changes_no_episode(service: Service, people: 
     assert verdicts == [Verdict.PASSED] * 2
     [episode] = service.store.list_episodes("orders")
     assert episode.resolved_at is None and len(people.acted_on) == told
+
+
+def test_drift_that_nobody_was_told_of_is_told_by_the_next_check(
+    service: Service, people: Receiver
+) -> None:
+    for number in range(4):
+        service.check("orders", day(number), tell=False)
+    service.delivery().drain(5.0)
+    assert not people.received
+    play(service, range(4, 6))
+    assert [told["event"] for told in people.acted_on] == ["episode.opened"]
+
+
+def test_an_episode_that_ended_before_anybody_was_told_is_not_told_to_be_over(
+    service: Service, folder: Path, people: Receiver
+) -> None:
+    pq.write_table(rows(99, 800, day(6).start), folder / "data" / "day6.parquet")
+    for number in range(6):
+        service.check("orders", day(number), tell=False)
+    assert play(service, range(6, 7)) == [Verdict.PASSED]
+    assert not people.received
+
+
+def test_what_was_decided_on_an_older_state_is_decided_again(
+    service: Service, folder: Path
+) -> None:
+    pq.write_table(rows(99, 800, day(6).start), folder / "data" / "day6.parquet")
+    service.check("orders", day(2))
+    save, store = service.store.save, service.store
+    late: list[bool] = []
+
+    def overtaken(outcome: Outcome) -> bool:
+        """While day 3 is being checked, another process checks day 6, and the drift is over."""
+        if not late:
+            late.append(True)
+            other.check("orders", day(6))
+        return save(outcome)
+
+    other = Service(service.settings, clock=lambda: NOON)
+    other.store = store
+    store.save = overtaken  # type: ignore[method-assign]
+    service.check("orders", day(3))
+    [episode] = store.list_episodes("orders")
+    assert episode.resolved_at == day(6).start and store.open_episodes("orders") == []
+    assert [s.check.window for s in store.list_checks("orders")] == [day(6), day(3), day(2)]
 
 
 def test_a_dry_run_leaves_no_trace(service: Service, folder: Path, people: Receiver) -> None:

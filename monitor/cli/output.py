@@ -127,9 +127,12 @@ def _json(value: Any, *, ascii_only: bool = False) -> str:
     return json.dumps(value, ensure_ascii=ascii_only, allow_nan=False, indent=2)
 
 
+_SPACES = "\n\u202f"  # the second one groups the digits of a count
+
+
 def _printable(text: str) -> str:
     """Without control characters: a name in the data must not steer a terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
+    return "".join(c if c.isprintable() or c in _SPACES else f"\\x{ord(c):02x}" for c in text)
 
 
 def complain(message: str, hint: str = "") -> None:

@@ -124,6 +124,7 @@ def _go_on(episode: Episode, check: Check) -> EpisodeChange:
         worst=max(worst, episode.worst),
         columns=(*episode.columns, *new_names),
         breaches=episode.breaches + 1,
+        worsened=episode.worsened or worse,
         headline=check.headline if worse else episode.headline,
     )
     return EpisodeChange(Change.WORSENED if worse else Change.CONTINUED, grown)
@@ -135,6 +136,34 @@ def _resolve(episode: Episode, check: Check) -> EpisodeChange:
         episode, last_check=check.id, resolved_by=check.id, resolved_at=check.window.start
     )
     return EpisodeChange(Change.RESOLVED, ended)
+
+
+def as_heard(changes: Sequence[EpisodeChange]) -> tuple[EpisodeChange, ...]:
+    """The changes as people hear them: an episode nobody was told of opens for them now.
+
+    One that ends before anybody was told of it stays untold.
+    """
+    return tuple(_heard(change) for change in changes)
+
+
+def _heard(change: EpisodeChange) -> EpisodeChange:
+    if change.episode.told or change.change is Change.RESOLVED:
+        return change
+    return EpisodeChange(Change.OPENED, replace(change.episode, told=True))
+
+
+def with_request(
+    changes: Sequence[EpisodeChange], request: RetrainRequest | None
+) -> tuple[EpisodeChange, ...]:
+    """The episode remembers the request it gave rise to."""
+    if request is None:
+        return tuple(changes)
+    return tuple(
+        replace(c, episode=replace(c.episode, retrain_request=request.id, worsened=False))
+        if c.episode.id == request.episode
+        else c
+        for c in changes
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +281,7 @@ def _may_ask(drift: EpisodeChange, last: RetrainRequest | None) -> bool:
     if drift.episode.retrain_request is None:
         return True
     refused = last is not None and last.episode == drift.episode.id and last.state == "refused"
-    return drift.change is Change.WORSENED or refused
+    return drift.episode.worsened or refused
 
 
 def _cooling(policy: RetrainPolicy, last: RetrainRequest | None, now: datetime) -> bool:

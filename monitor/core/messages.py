@@ -62,7 +62,7 @@ def alerts(
             episode=change.episode.id,
         )
         for change in changes
-        if change.change is not Change.CONTINUED
+        if change.change is not Change.CONTINUED and change.episode.told
         for channel in channels
     )
 

@@ -258,6 +258,8 @@ class Episode:
     worst: float = 0.0  # largest strength so far
     columns: tuple[str, ...] = ()  # columns or expectations that breached so far
     breaches: int = 1  # consecutive breaching windows up to the last one
+    told: bool = False  # whether anybody was alerted
+    worsened: bool = False  # since it opened, or since a new model was asked for
     resolved_by: str | None = None
     resolved_at: datetime | None = None
     retrain_request: str | None = None  # id of the one request of this episode

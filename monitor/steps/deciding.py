@@ -1,7 +1,6 @@
 """Step 4: one verdict, one sentence; what opens, worsens, resolves; whether to ask for a model."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from monitor.core import episodes, words
@@ -111,22 +110,34 @@ def consequences(
 
     A window older than one already checked (a backfill, a late look) tells its verdict only.
     """
-    assert check.window is not None
-    newest = tools.store.last_window(watch.name)
-    if newest is not None and check.window.start < newest.start:
+    if not is_newest(check, tools.store):
         return (), None
     changes = episodes.advance(tools.store.open_episodes(watch.name), check)
+    request = _request(watch, check, changes, tools.store)
+    changes = episodes.with_request(changes, request)
+    return (episodes.as_heard(changes) if watch.channels else changes), request
+
+
+def is_newest(check: Check, store: Store) -> bool:
+    """Whether no newer window has been checked: only then does a check change episodes."""
+    assert check.window is not None and check.monitor is not None
+    newest = store.last_window(check.monitor)
+    return newest is None or check.window.start >= newest.start
+
+
+def _request(
+    watch: Watch, check: Check, changes: Sequence[EpisodeChange], store: Store
+) -> RetrainRequest | None:
     if watch.retrain is None:
-        return changes, None
-    request = episodes.retrain_request(
+        return None
+    return episodes.retrain_request(
         watch.retrain,
         check,
         changes,
-        recent=_recent(watch, check, tools.store, watch.retrain.confirm - 1),
-        last=tools.store.last_retrain(watch.name),
-        first=tools.store.first_window(watch.name),
+        recent=_recent(watch, check, store, watch.retrain.confirm - 1),
+        last=store.last_retrain(watch.name),
+        first=store.first_window(watch.name),
     )
-    return _with_request(changes, request), request
 
 
 def _recent(watch: Watch, check: Check, store: Store, count: int) -> list[Check]:
@@ -134,18 +145,10 @@ def _recent(watch: Watch, check: Check, store: Store, count: int) -> list[Check]
     if count < 1:
         return []
     stored = store.list_checks(watch.name, before=check.window.start, limit=count)
-    return [s.check for s in stored]
-
-
-def _with_request(
-    changes: tuple[EpisodeChange, ...], request: RetrainRequest | None
-) -> tuple[EpisodeChange, ...]:
-    """The episode remembers the request it gave rise to."""
-    if request is None:
-        return changes
-    return tuple(
-        replace(c, episode=replace(c.episode, retrain_request=request.id))
-        if c.episode.id == request.episode
-        else c
-        for c in changes
-    )
+    in_a_row, next_start = [], check.window.start
+    for before in (s.check for s in stored):
+        if before.window is None or before.window.end < next_start:
+            break  # a gap: what was never looked at confirms nothing
+        in_a_row.append(before)
+        next_start = before.window.start
+    return in_a_row

@@ -46,6 +46,11 @@ class Database:
         with self._told(), self._writer.begin() as db:
             yield db
 
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        with self._told(), self._reader.connect() as db:
+            yield db
+
     def rows(self, query: sa.Select[Any]) -> Sequence[sa.RowMapping]:
         with self._told(), self._reader.connect() as db:
             try:

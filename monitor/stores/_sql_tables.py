@@ -144,6 +144,8 @@ episodes = Table(
     Column("worst", sa.Double),  # NULL: beyond measure
     _must("columns", Plain),
     _must("breaches", Integer),
+    _must("told", sa.Boolean),
+    _must("worsened", sa.Boolean),
     Column("resolved_by", Words),
     Column("resolved_at", Moment),
     Column("retrain_request", Words),

@@ -13,7 +13,7 @@ from typing import Any
 from monitor.core.records import Cause, Episode, EpisodeChange, Message, RetrainRequest, Window
 from monitor.core.wire import check_from_json, check_to_json, plain
 from monitor.errors import StoreConflict
-from monitor.ports import Outcome, StoredCheck, StoredReference
+from monitor.ports import Outcome, StoredCheck, StoredReference, state_token
 
 _Place = tuple[str, datetime, datetime]  # monitor, start and end of a window
 
@@ -45,6 +45,9 @@ class MemoryStore:
             revisions = self._revisions.get(_place(stored), {})
             if outcome.revision in revisions:
                 return False
+            monitor = stored.check.monitor or ""
+            if outcome.based_on not in (None, self.state(monitor)):
+                raise StoreConflict(f"{monitor} was decided on by another check meanwhile")
             if outcome.check.id in self._checks:
                 raise StoreConflict(f"check {outcome.check.id} is stored for another window")
             self._episodes = self._after(outcome.changes)
@@ -55,6 +58,12 @@ class MemoryStore:
             for message in outcome.messages:
                 self._outbox.setdefault(message.id, _plainly(message))
             return True
+
+    def state(self, monitor: str) -> str:
+        with self._lock:
+            newest = self.last_window(monitor)
+            open_ones = [(e.id, e.last_check) for e in self.open_episodes(monitor)]
+            return state_token(newest.start if newest else None, sorted(open_ones))
 
     def find_check(self, monitor: str, window: Window) -> StoredCheck | None:
         with self._lock:

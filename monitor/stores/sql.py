@@ -26,7 +26,7 @@ from monitor.core.records import (
 )
 from monitor.core.wire import check_from_json, check_to_json, plain
 from monitor.errors import StoreConflict, StoreUnavailable
-from monitor.ports import Outcome, StoredCheck, StoredReference
+from monitor.ports import Outcome, StoredCheck, StoredReference, state_token
 from monitor.stores._sql_engine import Database
 from monitor.stores._sql_tables import (
     OPEN,
@@ -66,9 +66,12 @@ class SqlStore:
         row = _check_row(outcome)
         document = row["document"]
         with self._database.writing() as db:
+            before = _state(db, row["monitor"])
             if not _add(db, checks, row):
                 _must_be_known(db, row, self._database.place)
                 return False
+            if outcome.based_on not in (None, before):
+                raise StoreConflict(f"{row['monitor']} was decided on by another check meanwhile")
             _add_all(db, findings, _finding_rows(row["id"], document))
             _add_all(db, expectation_results, _expectation_rows(row["id"], document))
             _put_episodes(db, outcome.changes)
@@ -77,6 +80,10 @@ class SqlStore:
             for message in outcome.messages:
                 _add(db, outbox, _row(message, outbox))
         return True
+
+    def state(self, monitor: str) -> str:
+        with self._database.reading() as db:
+            return _state(db, monitor)
 
     def find_check(self, monitor: str, window: Window) -> StoredCheck | None:
         exactly = (
@@ -262,6 +269,15 @@ def _must_be_known(db: sa.Connection, row: Row, place: str) -> None:
 def _add_all(db: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
     if rows:
         db.execute(sa.insert(table), rows)
+
+
+def _state(db: sa.Connection, monitor: str) -> str:
+    newest = sa.select(sa.func.max(checks.c.window_start)).where(checks.c.monitor == monitor)
+    mine = sa.select(episodes.c.id, episodes.c.last_check).where(
+        episodes.c.monitor == monitor, OPEN
+    )
+    open_ones = sorted(tuple(row) for row in db.execute(mine))
+    return state_token(db.execute(newest).scalar(), open_ones)
 
 
 def _put_episodes(db: sa.Connection, changes: Sequence[EpisodeChange]) -> None:

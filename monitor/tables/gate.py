@@ -152,5 +152,13 @@ class Gate:
             return
         values = table[self.column].filter(times.is_null()).drop_null()
         if len(values):
-            text = str(values[0].as_py())[:40]
+            text = _text(values[0])[:40]
             self.example = re.sub(r"[^\W\d_]", "a", re.sub(r"\d", "9", text))
+
+
+def _text(value: pa.Scalar) -> str:
+    """A value as text; a time beyond the calendar as the number it is stored as."""
+    try:
+        return str(value.as_py())
+    except (OverflowError, ValueError):
+        return str(value.cast(pa.int64()).as_py())

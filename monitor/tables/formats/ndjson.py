@@ -113,7 +113,7 @@ def _parse_lines(path: Path, block: bytes, lines_before: int) -> pa.Table:
 def _object(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
         value = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SourceUnreadable(f"{path}: line {number} is not JSON: {error}") from None
     if not isinstance(value, dict):
         raise SourceUnreadable(f"{path}: line {number} is not a JSON object with named columns")

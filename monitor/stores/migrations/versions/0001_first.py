@@ -105,6 +105,8 @@ def _create_episodes() -> None:
         sa.Column("worst", sa.Double),
         sa.Column("columns", sa.JSON, nullable=False),
         sa.Column("breaches", sa.Integer, nullable=False),
+        sa.Column("told", sa.Boolean, nullable=False),
+        sa.Column("worsened", sa.Boolean, nullable=False),
         sa.Column("resolved_by", sa.Text),
         sa.Column("resolved_at", _MOMENT),
         sa.Column("retrain_request", sa.Text),
