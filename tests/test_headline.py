@@ -218,7 +218,8 @@ def test_a_pass_counts_what_was_looked_at() -> None:
     report = ExpectationReport((failed("", True), failed("", True)))
     told = headline(PASSED, columns, [], report, SampleInfo(500, 12_000, "reservoir"))
     assert told == (
-        "Passed: 1 of 2 columns are as in training, 2 of 2 expectations met, 12\u202f000 rows"
+        "Passed: 1 of 2 columns are as in training, 1 undecided, 2 of 2 expectations met, "
+        "12\u202f000 rows"
     )
     assert headline(PASSED, [], [], None, SAMPLE) == "Passed: 1\u202f000 rows"
 

@@ -557,3 +557,25 @@ def test_the_receiver_rejects_what_is_not_genuine() -> None:
             stale.send(message, {})
     assert (receiver.received, receiver.acted_on) == ([], [])
     assert receiver.rejected == ["the signature does not fit"] * 2
+
+
+def test_a_redirect_does_not_carry_the_token_elsewhere(slack_server: SlackServer) -> None:
+    with SlackServer(TOKEN) as other:
+        away = {"Location": f"{other.api_url}chat.postMessage"}
+        slack_server.script.append(Answer(status=302, headers=away, body="moved"))
+        with pytest.raises(DeliveryDelayed, match=r"^Slack answered 302$"):
+            slack(slack_server).send(alert(), {})
+        assert other.calls == []
+
+
+def test_an_answer_that_does_not_end_is_cut_off(slack_server: SlackServer) -> None:
+    slack_server.script.append(Answer(body="x" * (3 << 20)))
+    with pytest.raises(DeliveryDelayed):
+        slack(slack_server).send(alert(), {})
+
+
+@pytest.mark.parametrize("body", ["[]", '"ok"', "\u00e9"])
+def test_answers_of_other_shapes_are_delayed(slack_server: SlackServer, body: str) -> None:
+    slack_server.script.append(Answer(body=body))
+    with pytest.raises(DeliveryDelayed):
+        slack(slack_server).send(alert(), {})

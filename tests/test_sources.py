@@ -865,3 +865,11 @@ def test_dirty_beers_stay_dirty() -> None:
     assert sample.info.rows == 2_410 and len(sample.columns) == 11
     assert sample.columns["ounces"].dtype == sample.columns["abv"].dtype == "string"
     assert sample.columns["ibu"].missing == 1_005 and sample.columns["state"].missing == 127
+
+
+def test_a_forgotten_separator_is_asked_about(tmp_path: Path) -> None:
+    path = tmp_path / "euro.csv"
+    path.write_text("a;b;c\n1;2;3\n")
+    with pytest.raises(AskedWrongly, match="has one column, named 'a;b;c'") as told:
+        make(SourceSettings(path=str(path)), tmp_path).read()
+    assert "';'" in told.value.hint

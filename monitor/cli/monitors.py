@@ -77,10 +77,12 @@ def check(
 def backfill(
     name: Names,
     start: Annotated[
-        str | None, typer.Option("--from", metavar="TIME", help="By default the first row.")
+        str | None,
+        typer.Option("--from", metavar="TIME", help="By default the first row."),
     ] = None,
     end: Annotated[
-        str | None, typer.Option("--to", metavar="TIME", help="By default the last row.")
+        str | None,
+        typer.Option("--to", metavar="TIME", help="Not included; by default the end."),
     ] = None,
     again: Again = False,
     tell: Annotated[

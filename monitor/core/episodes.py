@@ -220,7 +220,7 @@ def request_by_hand(
         monitor=monitor,
         check=latest.id if latest else None,
         episode=None,
-        reasons=(f"by hand: {reason}",),
+        reasons=(reason if reason.startswith("by hand") else f"by hand: {reason}",),
         reference_version=version,
         window=latest.window if latest else None,
         requested_at=moment,

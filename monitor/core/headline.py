@@ -136,6 +136,8 @@ def _passed(
     compared = [c for c in columns if c.compared]
     decided = sum(c.verdict is not Verdict.UNDECIDED for c in compared)
     parts = [f"{decided} of {len(compared)} columns are as in training"] if compared else []
+    if decided < len(compared):
+        parts.append(f"{len(compared) - decided} undecided")
     if expectations:
         held = expectations.evaluated - expectations.failed
         parts.append(f"{held} of {plural(expectations.evaluated, 'expectation')} met")

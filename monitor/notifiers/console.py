@@ -28,7 +28,8 @@ def block(message: Message) -> str:
     """The lines of one alert."""
     payload = message.payload
     change = message.kind.removeprefix("episode.")
-    first = f"{_MARKS.get(message.kind, '·')} {message.monitor}: {payload['cause']} {change}"
+    cause = payload["cause"].replace("_", " ")
+    first = f"{_MARKS.get(message.kind, '·')} {message.monitor}: {cause} {change}"
     causes = cause_lines(payload)
     width = max((len(name) for name, _ in causes), default=0)
     facts = [rows_text(payload), f"window {window_text(payload)}" if payload["window"] else ""]

@@ -74,12 +74,12 @@ class Slack:
         api_url: str = "https://slack.com/api/",
         timeout_s: int = 10,
     ) -> None:
-        from slack_sdk import WebClient
+        from monitor.notifiers._slack_client import BoundedClient
 
         # The client logs addresses, proxies and whole answers; the outbox keeps what is needed.
         silent = logging.getLogger("monitor.notifiers.slack.client")
         silent.setLevel(logging.CRITICAL + 1)
-        self._client = WebClient(
+        self._client = BoundedClient(
             token, base_url=api_url, timeout=timeout_s, retry_handlers=[], logger=silent
         )
         self._channel = channel
@@ -147,6 +147,8 @@ class Slack:
             raise DeliveryDelayed("Slack: no answer in time") from None
         except (OSError, http.client.HTTPException) as error:
             raise DeliveryDelayed(f"Slack: {_kind(error)}") from None
+        except (AttributeError, TypeError, ValueError):  # an answer of a shape Slack never sends
+            raise DeliveryDelayed("Slack: an answer that is not Slack's") from None
         except SlackClientError as error:
             raise DeliveryRefused(f"Slack: {type(error).__name__}; check `api_url`") from None
         return answer.data if isinstance(answer.data, dict) else {}

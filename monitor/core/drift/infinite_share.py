@@ -6,7 +6,7 @@ from monitor.core.proportions import evidence_of_shares
 from monitor.core.records import Kind
 
 SPEC = TestSpec(
-    title="infinite share",
+    title="change of the infinite share",
     kinds=(Kind.NUMBER,),
     effect="change of the share of rows that hold an infinite value",
     unit="share of rows, 0 to 1",

@@ -6,7 +6,7 @@ from monitor.core.proportions import evidence_of_shares
 from monitor.core.records import COMPARED_KINDS
 
 SPEC = TestSpec(
-    title="missing share",
+    title="change of the missing share",
     kinds=COMPARED_KINDS,
     effect="change of the share of rows without a value",
     unit="share of rows, 0 to 1",

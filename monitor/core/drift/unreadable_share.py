@@ -6,7 +6,7 @@ from monitor.core.proportions import evidence_of_shares
 from monitor.core.records import Kind
 
 SPEC = TestSpec(
-    title="unreadable share",
+    title="change of the unreadable share",
     kinds=(Kind.NUMBER,),
     effect="change of the share of rows whose value is no number",
     unit="share of rows, 0 to 1",

@@ -18,6 +18,7 @@ from monitor.tables.reading import Growing, open_text, refuse_repeated
 
 SUFFIXES = (".csv", ".csv.gz")
 
+_SEPARATORS = (";", "\t", "|", ",")
 _BLOCK_BYTES = 8 << 20
 _TAIL_BYTES = 1 << 16
 
@@ -87,7 +88,17 @@ class Csv:
         cells[0] = cells[0].removeprefix("\ufeff")
         names = [cell or f"Unnamed: {place}" for place, cell in enumerate(cells)]
         refuse_repeated(path, names)
+        self._refuse_one_long_name(path, names)
         return names
+
+    def _refuse_one_long_name(self, path: Path, names: list[str]) -> None:
+        """One column whose name holds another separator is a file read with the wrong one."""
+        other = next((mark for mark in _SEPARATORS if mark in names[0]), None)
+        if len(names) == 1 and other is not None:
+            raise AskedWrongly(
+                f"{path} has one column, named {names[0][:60]!r}",
+                hint=f"is its separator {other!r}? `--separator` or `csv: {{separator: ...}}` tell",
+            )
 
     def _open(
         self, stream: io.BufferedReader, names: list[str], wanted: list[str], ragged: "_Ragged"
