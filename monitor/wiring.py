@@ -241,16 +241,15 @@ class Service:
 
         Raises PathNotFound when there are no rows to tell where to begin or end.
         """
-        if start is None or end is None:
-            rows = self.history(settings)
-            if rows is None:
-                raise PathNotFound(
-                    f"monitor {settings.name} has no production rows: {settings.production.path}"
-                )
-            last = rows.end - timedelta(microseconds=1)
-            shape = settings.window, settings.timezone, settings.step
-            start = rows.start if start is None else start
-            end = window_at(last, *shape).end if end is None else end
+        rows, unseen = self.production(settings).span(), self.history(settings)
+        if rows is None or unseen is None:
+            raise PathNotFound(
+                f"monitor {settings.name} has no production rows: {settings.production.path}"
+            )
+        shape = settings.window, settings.timezone, settings.step
+        if end is None:
+            end = window_at(rows.end - timedelta(microseconds=1), *shape).end
+        start = unseen.start if start is None else max(start, rows.start)  # nothing came before
         if start >= end:
             raise AskedWrongly(
                 f"the range begins at {start.isoformat()}, which is not before its end, "

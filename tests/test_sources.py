@@ -873,3 +873,25 @@ def test_a_forgotten_separator_is_asked_about(tmp_path: Path) -> None:
     with pytest.raises(AskedWrongly, match="has one column, named 'a;b;c'") as told:
         make(SourceSettings(path=str(path)), tmp_path).read()
     assert "';'" in told.value.hint
+
+
+@pytest.mark.parametrize("beyond", [2**62, -(2**62)])
+def test_a_time_beyond_the_calendar_in_one_file_blinds_no_other(
+    tmp_path: Path, beyond: int
+) -> None:
+    good = pa.table({"t": pa.array([dt.datetime(2026, 3, 2, 5, tzinfo=dt.UTC)]), "x": [1.0]})
+    pq.write_table(good, tmp_path / "a.parquet")
+    times = pa.array([beyond], pa.int64()).cast(pa.timestamp("us", "UTC"))
+    pq.write_table(pa.table({"t": times, "x": [2.0]}), tmp_path / "b.parquet")
+    source = make(SourceSettings(path="*.parquet", time="t"), tmp_path)
+    day = Window(dt.datetime(2026, 3, 2, tzinfo=dt.UTC), dt.datetime(2026, 3, 3, tzinfo=dt.UTC))
+    sample = source.read(day)
+    assert sample.info.rows == 1
+    assert "time_unreadable" in {notice.kind for notice in sample.notices}
+
+
+def test_json_nested_beyond_measure_is_unreadable(tmp_path: Path) -> None:
+    path = tmp_path / "deep.ndjson"
+    path.write_text('{"a":' + "[" * 100_000 + "\n")
+    with pytest.raises(SourceUnreadable, match="line 1 is not JSON"):
+        make(SourceSettings(path=str(path)), tmp_path).read()

@@ -10,8 +10,8 @@ import typer
 from monitor.cli import picking
 from monitor.cli.comparing import tell
 from monitor.cli.options import DEFAULT_CONFIG, ConfigPath, ExitZero, JsonTo, Names, Verbose
-from monitor.cli.output import Output, check_place, write_file
-from monitor.errors import AskedWrongly
+from monitor.cli.output import Output, check_place, complain, write_file
+from monitor.errors import AskedWrongly, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -169,8 +169,17 @@ def open_configured(config: Path, *, leave_no_trace: bool = False) -> "Iterator[
 
 
 def _deliver(out: Output, service: "Service") -> None:
-    if not service.delivery().drain(DELIVER_S):
+    try:
+        done = service.delivery().drain(DELIVER_S)
+    except StoreUnavailable as error:  # the check stands, and so does its verdict
+        complain(f"alerts wait: {error}", error.hint)
+        return
+    if not done:
         out.say("alerts:  not all delivered yet; `monitor serve` or the next command tries again")
+    failed = len(service.store.list_messages(state="failed"))
+    if failed:
+        told = "one was" if failed == 1 else f"{failed} were"
+        complain(f"alerts: {told} refused for good; `monitor serve` shows why under Operations")
 
 
 def _tell_window(out: Output, stored: "StoredCheck", settings: "MonitorSettings") -> None:

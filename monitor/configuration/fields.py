@@ -10,15 +10,20 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 from monitor.core.windows import Span
 from monitor.errors import nearest
 
+_FIRST_YEAR, _LAST_YEAR = 1000, 9000  # room on both sides for windows and time zones
+
 
 def parse_time(text: str, zone: tzinfo) -> datetime:
     """An ISO 8601 time as aware UTC; without an offset it is local to `zone`. ValueError if not."""
     try:
         moment = datetime.fromisoformat(text)
         local = moment.replace(tzinfo=zone) if moment.tzinfo is None else moment
-        return local.astimezone(UTC)
+        told = local.astimezone(UTC)
     except OverflowError:
         raise ValueError(f"{text!r} is out of range") from None
+    if not _FIRST_YEAR <= told.year <= _LAST_YEAR:
+        raise ValueError(f"{text!r} is out of range")
+    return told
 
 
 def _zone(value: object) -> object:

@@ -39,7 +39,7 @@ class Plan:
     kinds: Mapping[str, Kind] = field(default_factory=dict)  # frozen or overridden
     importance: Mapping[str, float] = field(default_factory=dict)
     critical: frozenset[str] = frozenset()
-    names: bool = True  # False: no level is named in what is found, it is numbered
+    names: bool = True  # False: levels are numbered, and no value of a single row is told
 
     def wants(self, name: str) -> bool:
         """Whether a column is to be compared; one that is not is neither lost, new nor retyped."""
@@ -141,9 +141,22 @@ def _result(pair: Pair, plan: Plan, findings: tuple[Finding, ...]) -> ColumnResu
         p_tolerance=p_tolerance,
         strength=strength_of(findings),
         findings=findings,
-        statistics={k: (before[k], now[k]) for k in before} if pair.numeric else {},
+        statistics=_statistics(pair, before, now, plan),
         shape=draw_shape(pair, names=plan.names),
     )
+
+
+def _statistics(
+    pair: Pair,
+    before: Mapping[str, float | None],
+    now: Mapping[str, float | None],
+    plan: Plan,
+) -> dict[str, tuple[float | None, float | None]]:
+    """Both sides of each statistic; the extremes are values of single rows, shown as values are."""
+    if not pair.numeric:
+        return {}
+    shown = before if plan.names else [k for k in before if k not in ("min", "max")]
+    return {k: (before[k], now[k]) for k in shown}
 
 
 def _listed(reference: Column, current: Column, kind: Kind, why: str) -> ColumnResult:

@@ -88,7 +88,7 @@ def _suite_object(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise SuiteError(f"{path} cannot be read: {error}") from None
     try:
-        raw = json.loads(text, object_pairs_hook=_unrepeated)
+        raw = json.loads(text, object_pairs_hook=_unrepeated, parse_constant=_infinity)
     except json.JSONDecodeError as error:
         raise SuiteError(
             f"{path}:{error.lineno}: this is not JSON: {error.msg} (column {error.colno})"
@@ -98,6 +98,13 @@ def _suite_object(path: Path) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise SuiteError(f"{path}: a suite is a JSON object with a list of `expectations`")
     return _known_keys(raw, _SUITE_KEYS, str(path))
+
+
+def _infinity(constant: str) -> float:
+    """Infinity and -Infinity are bounds; NaN is none, and would hold for nothing."""
+    if constant == "NaN":
+        raise ValueError("NaN is no number a rule can be held to")
+    return float(constant)
 
 
 def _unrepeated(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
