@@ -74,10 +74,14 @@ def compare_columns(
     return judge_columns(alone, plan.rule)
 
 
+_FROZEN = {Kind.TIME: "it tells a time", Kind.ID: "it identifies rows"}
+
+
 def kind_of(column: Column, plan: Plan) -> tuple[Kind, str]:
     """The kind of a reference column and why: as frozen or configured, else decided now."""
     if column.name in plan.kinds:
-        return plan.kinds[column.name], "as configured"
+        kind = plan.kinds[column.name]
+        return kind, _FROZEN.get(kind, "as frozen or configured")
     decision = decide_kind(column)
     return decision.kind, decision.reason
 
