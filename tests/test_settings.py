@@ -479,3 +479,20 @@ def test_data_sets_are_where_the_environment_says(
     assert datasets_folder() is None
     monkeypatch.delenv("MONITOR_DATASETS")
     assert datasets_folder() is None
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a0: &a0 [1]\n" + "".join(
+            f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 11)
+        ), "says more than"),
+        ("a: " + "[" * 3000 + "]" * 3000 + "\n", "nested too deep"),
+    ],
+    ids=["aliases of aliases", "nested"],
+)  # fmt: skip
+def test_a_configuration_without_end_is_refused(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "monitor.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=told):
+        load_settings(path)

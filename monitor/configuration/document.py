@@ -15,6 +15,7 @@ Keys = tuple[str, ...]
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}\n]*))?\}")
 _MARK = 0xF0000  # private characters: no YAML syntax, and nobody writes them
 _MASKABLE = 0x10000
+MOST_VALUES = 50_000  # far beyond a thousand monitors
 _TAG = "tag:yaml.org,2002:"
 _SCALARS: Mapping[str, Callable[[str], object]] = {
     f"{_TAG}null": lambda text: None,
@@ -117,6 +118,8 @@ def read_document(path: Path, environment: Mapping[str, str]) -> Document:
         document.values = _Walk(document, loader, environment).value(root, ())
     except yaml.YAMLError as error:
         raise _not_yaml(path, error) from None
+    except RecursionError:
+        raise ConfigError(f"{path}: keys are nested too deep to be a configuration") from None
     return document
 
 
@@ -141,9 +144,13 @@ class _Walk:
         self._loader = loader
         self._environment = environment
         self._open: list[yaml.Node] = []  # the nodes around the one at hand
+        self._left = MOST_VALUES
 
     def value(self, node: yaml.Node, where: Keys) -> Any:
         self._document.lines.setdefault(where, node.start_mark.line + 1)
+        self._left -= 1
+        if self._left < 0:  # aliases of aliases: a small text that says without end
+            raise ConfigError(f"{self._document.name}: says more than {MOST_VALUES} things")
         if any(node is around for around in self._open):
             self._note(where, "refers to itself")
             return None
