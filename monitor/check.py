@@ -11,13 +11,13 @@ What cannot be looked at is a finding with the verdict `undecided`, never silenc
 nothing has happened: a process may die anywhere before it, and the window is still due.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from monitor.core.records import Window
-from monitor.ports import Outcome
+from monitor.ports import Outcome, Sample
 from monitor.references import Reference
 from monitor.steps.deciding import consequences, decide, is_newest
-from monitor.steps.kit import Timings, Tools, Watch
+from monitor.steps.kit import Look, Timings, Tools, Watch
 from monitor.steps.looking import compare_rows, sample_window, validate_rows
 from monitor.steps.telling import announce, explore, write_report
 
@@ -42,13 +42,32 @@ def run_check(
     look = validate_rows(watch, sample, look, tools.validator, timings)
     # 3. compare
     look = compare_rows(watch, reference, sample, look, timings)
+    seen = Seen(reference, sample, look, timings)
+    return conclude(watch, window, seen, tools, revision=revision, keep=keep)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What steps 1 to 3 leave to the others."""
+
+    reference: Reference | None
+    sample: Sample | None
+    look: Look
+    timings: Timings
+
+
+def conclude(
+    watch: Watch, window: Window, seen: Seen, tools: Tools, *, revision: int = 0, keep: bool = True
+) -> Outcome:
+    """Steps 4 to 6, of whatever was seen; also of a window that could not be looked at."""
+    reference, timings = seen.reference, seen.timings
     # 4. decide
     state = tools.store.state(watch.name)
-    check = decide(watch, reference, window, look, timings, revision)
+    check = decide(watch, reference, window, seen.look, timings, revision)
     changes, request = consequences(watch, check, tools)
     told = announce(watch, check, changes, request, tools)
     # 5. report
-    explorer, check = explore(watch, reference, sample, changes, check, tools)
+    explorer, check = explore(watch, reference, seen.sample, changes, check, tools)
     check = replace(check, timings_s=timings, made_at=tools.clock())
     report = write_report(watch, check, told, explorer, tools, timings)
     # 6. remember

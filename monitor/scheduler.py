@@ -108,6 +108,7 @@ class Scheduler:
     A window whose run raised is tried again at the next wake-up, and the ones after it wait;
     after PATIENCE tries they wait no longer, and it is listed in the status once it is passed.
     AskedWrongly (the configuration or reference must change first) is not counted as a try.
+    `give_up(name, window, reason)` then records that nobody could look.
     """
 
     def __init__(
@@ -117,8 +118,10 @@ class Scheduler:
         run: Callable[[str, Window, bool], Any],
         clock: Clock,
         *,
+        give_up: Callable[[str, Window, str], Any] | None = None,
         threads: int = 1,
     ) -> None:
+        self._give_up = give_up
         self._monitors = monitors
         self._store = store
         self._run = run
@@ -272,20 +275,34 @@ class Scheduler:
             return False
         except Exception as error:
             at.error = _told(error)
-            return self._failed(at, window, told, error)
+            return self._failed(name, window, told, error)
         at.error = ""
         at.failed_tries.pop(window, None)
         self._note_skipped(name, at, window)
         return True
 
-    def _failed(self, at: _Round, window: Window, told: str, error: Exception) -> bool:
+    def _failed(self, name: str, window: Window, told: str, error: Exception) -> bool:
+        at = self._rounds[name]
         tries = at.failed_tries[window] = at.failed_tries.get(window, 0) + 1
         if isinstance(error, MonitorError):
             log.warning("failed %s try=%d error=%r", told, tries, at.error)
         else:
             trace = getattr(error, "told", "") or traceback.format_exc()
             log.error("failed %s try=%d error=%r\n%s", told, tries, at.error, trace.rstrip())
-        return tries >= PATIENCE
+        if tries < PATIENCE:
+            return False
+        self._record_failure(name, window, at)
+        return True
+
+    def _record_failure(self, name: str, window: Window, at: _Round) -> None:
+        """Patience is over: that nobody could look is a check too, and people are told."""
+        if self._give_up is None:
+            return
+        try:
+            self._give_up(name, window, at.error)
+            at.failed_tries.pop(window, None)
+        except Exception as error:
+            log.error("not recorded monitor=%s error=%r", name, _told(error))
 
     def _note_skipped(self, name: str, at: _Round, window: Window) -> None:
         """A window that failed and is older than one that is stored will not come up again."""

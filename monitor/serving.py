@@ -67,7 +67,9 @@ def _scheduler(service: Service, config: Path, shape: Shape) -> Iterator[Schedul
     """The scheduler, and the worker process its checks run in."""
     worker = Worker(open_runner, str(config.resolve()), shape.log_level)
     monitors = service.settings.monitors
-    scheduler = Scheduler(monitors, service.store, worker.run, service.clock)
+    scheduler = Scheduler(
+        monitors, service.store, worker.run, service.clock, give_up=service.give_up
+    )
     if shape.scheduler:
         scheduler.start()
     try:

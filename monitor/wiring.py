@@ -5,6 +5,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -13,9 +14,9 @@ from typing import Any
 
 from monitor import catalogue
 from monitor.briefing import brief, known_kinds
-from monitor.check import run_check
+from monitor.check import Seen, conclude, run_check
 from monitor.core import episodes, messages
-from monitor.core.records import RetrainRequest, Window
+from monitor.core.records import Finding, RetrainRequest, SampleInfo, Verdict, Window
 from monitor.core.windows import window_at, windows_from
 from monitor.delivery import Delivery, Patience
 from monitor.errors import AskedWrongly, PathNotFound, StoreConflict
@@ -39,7 +40,7 @@ from monitor.settings import (
     SourceSettings,
     load_settings,
 )
-from monitor.steps.kit import HISTORY, Tools
+from monitor.steps.kit import HISTORY, Look, Timings, Tools
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 CONFLICTS = 10  # times a check is run again because another one changed its episodes meanwhile
@@ -168,6 +169,22 @@ class Service:
             watch = replace(watch, channels=(), retrain=None)
         tools = self._tools(settings, dry_run=dry_run)
         return run_check(watch, reference, window, tools, revision=revision, keep=not dry_run)
+
+    def give_up(self, name: str, window: Window, reason: str) -> None:
+        """Record that a window could not be looked at, after tries that failed: never silence."""
+        settings = self.settings.monitor(name)
+        watch = brief(settings, None, suite=None, channels=tuple(self._alert_channels()))
+        failed = Finding(
+            test="check",
+            verdict=Verdict.UNDECIDED,
+            reason=f"the window could not be checked: {reason}",
+        )
+        look = Look(SampleInfo(0, 0, "none"), dataset=(failed,))
+        seen = Seen(None, None, look, Timings())
+        for _ in range(CONFLICTS):
+            with suppress(StoreConflict):
+                conclude(watch, window, seen, self._tools(settings, dry_run=False))
+                return
 
     def _tools(self, settings: MonitorSettings, *, dry_run: bool) -> Tools:
         from monitor.explorers.evidently import EvidentlyExplorer

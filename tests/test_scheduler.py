@@ -493,3 +493,32 @@ def test_the_status_can_be_told_without_one(house: House) -> None:
     assert status.next_wake is None
     assert status.timezone == ZoneInfo("Asia/Kathmandu")
     assert (status.last, status.lag) == (day(7), 1)
+
+
+def test_when_patience_is_over_that_nobody_could_look_is_recorded() -> None:
+    tries: list[Window] = []
+    given_up: list[tuple[str, Window, str]] = []
+
+    def dies(name: str, window: Window, again: bool) -> None:
+        tries.append(window)
+        raise WorkerDied("the worker process was ended by SIGKILL")
+
+    made = Scheduler(
+        {"loans": monitor()},
+        MemoryStore(),
+        dies,
+        lambda: NOW,
+        give_up=lambda *told: given_up.append(told),
+    )
+    made.start()
+    try:
+        for count in range(1, PATIENCE + 1):
+            wait_until(lambda count=count: len(tries) >= count)  # type: ignore[misc]
+            assert len(given_up) == 0 or count == PATIENCE
+            made.wake("loans")
+        wait_until(lambda: given_up)
+    finally:
+        made.stop(5.0)
+    name, window, reason = given_up[0]
+    assert (name, window) == ("loans", tries[0])
+    assert "SIGKILL" in reason

@@ -197,6 +197,18 @@ def test_what_was_decided_on_an_older_state_is_decided_again(
     assert [s.check.window for s in store.list_checks("orders")] == [day(6), day(3), day(2)]
 
 
+def test_a_window_nobody_could_look_at_is_told(service: Service, people: Receiver) -> None:
+    service.give_up("orders", day(1), "the worker process was ended by SIGKILL")
+    service.delivery().drain(5.0)
+    stored = service.store.find_check("orders", day(1))
+    assert stored is not None and stored.check.verdict is Verdict.UNDECIDED
+    assert "SIGKILL" in stored.check.headline
+    [told] = people.acted_on
+    assert (told["event"], told["cause"]) == ("episode.opened", "no_look")
+    assert play(service, range(2, 3)) == [Verdict.DRIFTED]
+    assert [e.cause for e in service.store.open_episodes("orders")] == [Cause.DRIFT]
+
+
 def test_a_dry_run_leaves_no_trace(service: Service, folder: Path, people: Receiver) -> None:
     before = sorted(p for p in folder.rglob("*"))
     stored = service.check("orders", day(3), dry_run=True)
