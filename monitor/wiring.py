@@ -5,7 +5,6 @@ import logging
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -140,18 +139,8 @@ class Service:
         return stored
 
     def _run_and_save(self, name: str, window: Window, revision: int, *, tell: bool) -> None:
-        """Run and store; when another process stored this window first, its check is the check.
-
-        Two windows of one monitor checked at once may both open the same episode: the store
-        refuses the second, which is then run again and finds the episode open.
-        """
-        for _ in range(CONFLICTS):
-            try:
-                self._run(name, window, revision, tell=tell)
-                return
-            except StoreConflict as error:
-                conflict = error
-        raise conflict
+        """Run and store; when another process stored this window first, its check is the check."""
+        _until_it_stands(lambda: self._run(name, window, revision, tell=tell))
 
     def _run(
         self, name: str, window: Window, revision: int, *, dry_run: bool = False, tell: bool = True
@@ -171,9 +160,15 @@ class Service:
         return run_check(watch, reference, window, tools, revision=revision, keep=not dry_run)
 
     def give_up(self, name: str, window: Window, reason: str) -> None:
-        """Record that a window could not be looked at, after tries that failed: never silence."""
+        """Record that a window could not be looked at, after tries that failed: never silence.
+
+        What another process saw of it meanwhile stands. Nothing seen asks for no new model.
+        """
+        if self.store.find_check(name, window) is not None:
+            return
         settings = self.settings.monitor(name)
         watch = brief(settings, None, suite=None, channels=tuple(self._alert_channels()))
+        watch = replace(watch, retrain=None)
         failed = Finding(
             test="check",
             verdict=Verdict.UNDECIDED,
@@ -181,10 +176,8 @@ class Service:
         )
         look = Look(SampleInfo(0, 0, "none"), dataset=(failed,))
         seen = Seen(None, None, look, Timings())
-        for _ in range(CONFLICTS):
-            with suppress(StoreConflict):
-                conclude(watch, window, seen, self._tools(settings, dry_run=False))
-                return
+        tools = self._tools(settings, dry_run=False)
+        _until_it_stands(lambda: conclude(watch, window, seen, tools))
 
     def _tools(self, settings: MonitorSettings, *, dry_run: bool) -> Tools:
         from monitor.explorers.evidently import EvidentlyExplorer
@@ -365,6 +358,21 @@ class Service:
 
     def close(self) -> None:
         self.store.close()
+
+
+def _until_it_stands(attempt: Callable[[], object]) -> None:
+    """Decide again while other checks change the monitor's state under it.
+
+    Two windows of one monitor checked at once may both open the same episode: the store refuses
+    the second, which then finds the episode open. StoreConflict when that never ends.
+    """
+    for left in reversed(range(CONFLICTS)):
+        try:
+            attempt()
+            return
+        except StoreConflict:
+            if not left:
+                raise
 
 
 def open_service(path: Path, *, leave_no_trace: bool = False) -> Service:

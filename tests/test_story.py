@@ -207,6 +207,9 @@ def test_a_window_nobody_could_look_at_is_told(service: Service, people: Receive
     assert (told["event"], told["cause"]) == ("episode.opened", "no_look")
     assert play(service, range(2, 3)) == [Verdict.DRIFTED]
     assert [e.cause for e in service.store.open_episodes("orders")] == [Cause.DRIFT]
+    seen = service.store.find_check("orders", day(2))
+    service.give_up("orders", day(2), "too late: somebody looked")
+    assert service.store.find_check("orders", day(2)) == seen
 
 
 def test_a_dry_run_leaves_no_trace(service: Service, folder: Path, people: Receiver) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime
 
@@ -41,7 +41,7 @@ def machine_routes(
         return {"checks": [_listed(check) for check in found]}
 
     @routes.get("/api/v1/checks/{check_id:path}")
-    def get_check(request: Request, check_id: str) -> JSONResponse:
+    def get_check(check_id: str) -> JSONResponse:
         """The whole check; its form is what `monitor schema check` prints."""
         return JSONResponse(check_to_json(views.check(check_id).check))
 
