@@ -108,13 +108,20 @@ def compare(reference: Any, current: Any, **question: Any) -> Result:
     exist, nothing in common). A file that cannot be read is a result with verdict `undecided`.
     """
     asked = checked(Question, question)
-    plan = briefing.make_plan(asked, kinds=_kinds(asked), names=asked.show_values != "never")
+    plan = briefing.make_plan(
+        asked,
+        kinds=_kinds(asked),
+        roles=briefing.roles_of(asked.prediction, asked.probability, asked.label),
+        names=asked.show_values != "never",
+    )
     watch = Watch(
         name="",
         plan=plan,
         suite=str(asked.suite) if asked.suite else None,
         label=asked.label,
         show_values=asked.show_values,
+        dataset_tests=asked.dataset_tests,
+        segments=asked.segments,
         setup=_setup(plan, reference, current, asked),
     )
     check = _check(watch, reference, current, asked)

@@ -62,6 +62,11 @@ def brief(
         explorer="never" if settings.show_values == "never" else settings.explorer,
         channels=channels,
         retrain=_retrain_policy(settings),
+        compare_with=settings.drift.compare_with,
+        calibrate=settings.drift.calibrate,
+        checks_per_alarm=_checks_per_alarm(settings),
+        dataset_tests=settings.drift.dataset_tests,
+        segments=settings.drift.segments,
         setup=setup_of(
             plan,
             window=str(settings.window),
@@ -70,6 +75,12 @@ def brief(
             expectations=settings.expectations,
         ),
     )
+
+
+def _checks_per_alarm(settings: MonitorSettings) -> float | None:
+    budget = settings.drift.false_alarms
+    step = settings.step or settings.window
+    return None if budget is None else budget.checks_per_alarm(step.duration)
 
 
 def check_monitor(settings: MonitorSettings) -> None:
@@ -84,12 +95,20 @@ def plan_of(settings: MonitorSettings, reference: Reference | None) -> Plan:
         kinds={**(reference.kinds if reference else {}), **known_kinds(settings)},
         importance={name: c.importance for name, c in settings.columns.items()},
         critical=frozenset(name for name, c in settings.columns.items() if c.critical),
+        roles=roles_of(settings.model.prediction, settings.model.probability, settings.model.label),
         names=settings.show_values != "never",
     )
 
 
+def roles_of(prediction: str | None, probability: str | None, label: str | None) -> dict[str, str]:
+    """What the columns of a model are, by name."""
+    named = {"prediction": prediction, "probability": probability, "label": label}
+    return {column: role for role, column in named.items() if column is not None}
+
+
 def make_plan(drift: DriftSettings, **more: Any) -> Plan:
     """A plan from the rules of comparison; `more` are further fields of `Plan`."""
+    drift = _with_our_names(drift)
     each = drift.threshold if isinstance(drift.threshold, Mapping) else {}
     tests = drift_tests((*drift.tests, *drift.tolerance, *drift.must_see, *each))
     rule = Rule(
@@ -107,6 +126,29 @@ def make_plan(drift: DriftSettings, **more: Any) -> Plan:
         exclude=drift.exclude,
         **more,
     )
+
+
+def _with_our_names(drift: DriftSettings) -> DriftSettings:
+    """The same rules with each test called what it is called here."""
+    threshold = drift.threshold
+    return drift.model_copy(
+        update={
+            "tests": tuple(dict.fromkeys(our_name(name) for name in drift.tests)),
+            "tolerance": {our_name(name): v for name, v in drift.tolerance.items()},
+            "must_see": {our_name(name): v for name, v in drift.must_see.items()},
+            "threshold": {our_name(name): v for name, v in threshold.items()}
+            if isinstance(threshold, Mapping)
+            else threshold,
+        }
+    )
+
+
+def our_name(name: str) -> str:
+    """What a test is called here, given what it is called here or elsewhere; case is ignored."""
+    plain = name.strip().lower().replace("-", "_").replace(" ", "_")
+    known = drift_tests()
+    others = {alias: ours for ours, test in known.items() for alias in test.SPEC.aliases}
+    return plain if plain in known else others.get(plain, name)
 
 
 def _thresholds(drift: DriftSettings, tests: Mapping[str, DriftTest]) -> Mapping[str, float] | None:

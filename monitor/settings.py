@@ -24,6 +24,7 @@ from pydantic import (
 
 from monitor.configuration.document import Document, Keys, Mistake, read_document
 from monitor.configuration.fields import (
+    BudgetText,
     MomentText,
     MonitorName,
     Positive,
@@ -48,6 +49,7 @@ class _Settings(BaseModel):
     )
 
 
+CompareWith = Literal["reference", "previous", "same_hour_last_week", "same_period_last_year"]
 ShowValues = Literal["never", "levels", "all"]
 Model = TypeVar("Model", bound=_Settings)
 
@@ -145,6 +147,8 @@ class DriftSettings(_Settings):
     tests: tuple[str, ...] = ()  # empty: the defaults of each kind
     columns: tuple[str, ...] = ()  # empty: all
     exclude: tuple[str, ...] = ()
+    dataset_tests: tuple[str, ...] | None = None  # of all columns together; None: the defaults
+    segments: tuple[str, ...] = ()  # columns by whose values the rows are compared once more
     tolerance: Mapping[str, Annotated[float, Field(ge=0)]] = {}
     must_see: Mapping[str, Positive] = {}
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.01
@@ -156,6 +160,15 @@ class DriftSettings(_Settings):
         if self.p_value is not None and self.threshold is not None:
             raise ValueError("`p_value` and `threshold` are two different rules: choose one")
         return self
+
+
+class WatchedDriftSettings(DriftSettings):
+    """How the windows of a monitor are compared: what only a series of windows can have."""
+
+    compare_with: CompareWith = "reference"
+    calibrate: bool = True  # by how much windows of the reference vary
+    false_alarms: BudgetText | None = None  # an alarm budget instead of alpha
+    importance: str | None = None  # a file of weights by column, or domain_classifier
 
 
 class ModelSettings(_Settings):
@@ -242,7 +255,7 @@ class MonitorSettings(_Settings):
     columns: Mapping[str, ColumnSettings] = {}
     show_values: ShowValues = "levels"
     explorer: Literal["never", "on_open", "on_breach", "always"] = "on_open"
-    drift: DriftSettings = DriftSettings()
+    drift: WatchedDriftSettings = WatchedDriftSettings()
     model: ModelSettings = ModelSettings()
     retrain: RetrainSettings | None = None
 

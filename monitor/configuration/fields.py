@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
+from monitor.core.budget import Budget
 from monitor.core.windows import Span
 from monitor.errors import nearest
 
@@ -44,6 +45,10 @@ def _wait(value: object) -> object:
     return Span(0, "s") if str(value) in ("0", "0s") else _span(value)
 
 
+def _budget(value: object) -> object:
+    return value if isinstance(value, Budget) else Budget.parse(str(value))
+
+
 def _moment(value: object) -> object:
     try:
         parse_time(str(value), UTC)
@@ -66,6 +71,7 @@ def monitor_name(value: str) -> str:
 
 SpanText = Annotated[Span, BeforeValidator(_span), PlainSerializer(str)]
 WaitText = Annotated[Span, BeforeValidator(_wait), PlainSerializer(str)]  # 0 is allowed
+BudgetText = Annotated[Budget, BeforeValidator(_budget), PlainSerializer(str)]
 MomentText = Annotated[str, BeforeValidator(_moment)]
 MonitorName = Annotated[str, AfterValidator(monitor_name)]
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone), PlainSerializer(str)]

@@ -26,6 +26,7 @@ class Pair:
     kind: Kind
     reference: Summary
     current: Summary
+    design_effect: float = 1.0  # rows that are alike count for this many times fewer; at least 1
 
     @property
     def numeric(self) -> bool:
@@ -35,6 +36,12 @@ class Pair:
     def sizes(self) -> tuple[int, int]:
         """Comparable values (reference, current)."""
         return self.reference.present, self.current.present
+
+    @property
+    def effective(self) -> tuple[float, float]:
+        """Independent values that would vary as much (reference, current): what a law counts."""
+        n, m = self.sizes
+        return n / self.design_effect, m / self.design_effect
 
     @cached_property
     def fine_cells(self) -> tuple[Counts, Counts]:

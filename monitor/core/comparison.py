@@ -26,6 +26,9 @@ from monitor.core.shape import draw_shape
 from monitor.core.summary import Summaries, in_one_precision, summarize
 from monitor.core.verdict import column_p, judge_columns, strength_of
 
+OUTPUTS = ("prediction", "probability")
+MODEL_OUTPUT = 2.0  # importance of what the model says, when nothing is configured
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -39,11 +42,16 @@ class Plan:
     kinds: Mapping[str, Kind] = field(default_factory=dict)  # frozen or overridden
     importance: Mapping[str, float] = field(default_factory=dict)
     critical: frozenset[str] = frozenset()
+    roles: Mapping[str, str] = field(default_factory=dict)  # prediction, probability, label
     names: bool = True  # False: levels are numbered, and no value of a single row is told
 
     def wants(self, name: str) -> bool:
         """Whether a column is to be compared; one that is not is neither lost, new nor retyped."""
         return (not self.only or name in self.only) and name not in self.exclude
+
+    def importance_of(self, name: str) -> float:
+        """As configured; what the model says counts for more than one of its inputs."""
+        return self.importance.get(name, MODEL_OUTPUT if self.roles.get(name) in OUTPUTS else 1.0)
 
     def tests_for(self, kind: Kind) -> dict[str, DriftTest]:
         """The tests that look at a column of this kind: the chosen ones and every guard."""
@@ -137,8 +145,10 @@ def _result(pair: Pair, plan: Plan, findings: tuple[Finding, ...]) -> ColumnResu
         kind=pair.kind,
         verdict=Verdict.UNDECIDED,
         reason="no test applies to this column",
-        importance=plan.importance.get(pair.name, 1.0),
+        importance=plan.importance_of(pair.name),
         critical=pair.name in plan.critical,
+        role=plan.roles.get(pair.name),
+        design_effect=pair.design_effect,
         missing_reference=_share(pair.reference.missing, pair.reference.rows),
         missing_current=_share(pair.current.missing, pair.current.rows),
         p_value=p_value,
@@ -182,8 +192,9 @@ def _undecided(reference: Column, plan: Plan, reason: str) -> ColumnResult:
         kind=plan.kinds.get(reference.name, Kind.CATEGORY),
         verdict=Verdict.UNDECIDED,
         reason=reason,
-        importance=plan.importance.get(reference.name, 1.0),
+        importance=plan.importance_of(reference.name),
         critical=reference.name in plan.critical,
+        role=plan.roles.get(reference.name),
     )
 
 

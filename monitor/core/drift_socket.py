@@ -28,6 +28,8 @@ class TestSpec:
     default: bool = True  # used when no tests are named
     guard: bool = False  # always used: what the chosen tests cannot see
     decides: bool = True  # False: reports only, unless it is the only test named
+    aliases: tuple[str, ...] = ()  # what other tools call it; accepted wherever its name is
+    conservative: str = ""  # where its p_value is larger than nominal, and why; "" when it is not
 
 
 @dataclass(frozen=True, slots=True)

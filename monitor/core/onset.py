@@ -25,10 +25,10 @@ AGREEING_SHARE = 0.1  # moments within this share of the window are one moment
 def onset(pair: Pair, column: Column, times: Floats) -> datetime | None:
     """When a column moved inside the window; None when no moment stands out.
 
-    `times` are the epoch seconds of the window's rows, shape (rows,), in the order of the column's
-    values; a column with missing values has lost that order and gets None.
+    `times` are the epoch seconds of the window's rows, shape (rows,), in the order of its rows.
     """
-    if column.missing or column.rows != times.size or times.size < MIN_ROWS:
+    times = times if column.present is None else times[column.present]
+    if times.size != column.rows - column.missing or times.size < MIN_ROWS:
         return None
     scores = _scores(pair, column)
     if scores is None:

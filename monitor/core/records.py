@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 
 class Kind(StrEnum):
@@ -66,7 +67,8 @@ class Column:
     """The values of one column of a sample, as arrays.
 
     Numbers and times live in `numbers`, everything else in `codes` into `levels`; missing values
-    (null, NaN) are counted and left out, so both arrays have shape (rows - missing,).
+    (null, NaN) are counted and left out, so both arrays have shape (rows - missing,). `present`
+    tells which rows they belong to.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Column:
     codes: Codes | None = None  # indices into levels
     levels: tuple[str, ...] = ()
     problem: str = ""  # why this column could not be read; empty when it could
+    present: Flags | None = None  # shape (rows,): which rows hold a value; None when all do
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +150,9 @@ class ColumnResult:
     compared: bool = True  # False for time and id columns, listed with the reason
     findings: tuple[Finding, ...] = ()
     onset: datetime | None = None  # when it moved inside the window, where a moment stands out
+    role: str | None = None  # prediction, probability or label, for the columns of the model
+    # How much more than independent rows windows like this one vary; 1 when they do not
+    design_effect: float = 1.0
     # mean, sd, median, min, max of numbers (and of text lengths): name -> (reference, current)
     statistics: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     shape: Shape | None = None
@@ -164,7 +170,8 @@ class DatasetResult:
     p_value: float | None  # ACAT of the classical p-values, for information
     drifted_columns: int
     columns: int  # compared columns
-    findings: tuple[Finding, ...] = ()  # freshness, volume, schema
+    # freshness, volume, schema; whole-dataset drift; the evidence that accumulated
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +225,19 @@ class ReferenceInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Slice:
+    """Part of the rows, by the values of one or two columns, compared on its own."""
+
+    where: str  # country = 'US' and amount > 100
+    rows_reference: int
+    rows_current: int
+    verdict: Verdict
+    reason: str
+    p_value: float | None = None  # after the control of how many slices were looked at
+    columns: tuple[str, ...] = ()  # that drifted in it
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """One look at one window of one monitor (or, without a monitor, at two files)."""
 
@@ -237,6 +257,8 @@ class Check:
     made_at: datetime | None = None
     # How to reproduce it: tests, tolerances, alpha, versions, command; plain JSON
     setup: Mapping[str, Any] = field(default_factory=dict)
+    segments: tuple[Slice, ...] = ()  # by the configured columns
+    slices: tuple[Slice, ...] = ()  # found to explain the drift
 
     def causes(self) -> tuple[ColumnResult, ...]:
         """Drifted columns, the most telling first: importance x largest effect / tolerance."""

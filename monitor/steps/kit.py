@@ -33,6 +33,11 @@ class Watch:
     explorer: str = "on_open"
     channels: tuple[str, ...] = ()
     retrain: episodes.RetrainPolicy | None = None
+    compare_with: str = "reference"  # or an earlier window of production
+    calibrate: bool = True
+    checks_per_alarm: float | None = None  # the budget: checks between two false alarms
+    dataset_tests: tuple[str, ...] | None = None  # None: the defaults
+    segments: tuple[str, ...] = ()
     setup: Mapping[str, Any] = field(default_factory=dict)  # for the foot of the report
 
 

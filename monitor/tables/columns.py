@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from monitor.core.records import Column, Floats, Notice, SampleInfo
+from monitor.core.records import Column, Flags, Floats, Notice, SampleInfo
 from monitor.ports import Sample
 
 _PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
@@ -71,8 +71,7 @@ def _unwrapped(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _number(name: str, values: pa.ChunkedArray) -> Column:
-    numbers, missing = _present(_floats(values))
-    return Column(name, _number_family(values.type), len(values), missing, numbers=numbers)
+    return _of_floats(name, _number_family(values.type), _floats(values))
 
 
 def _number_family(kind: pa.DataType) -> str:
@@ -83,15 +82,13 @@ def _number_family(kind: pa.DataType) -> str:
 def _time(name: str, values: pa.ChunkedArray) -> Column:
     kind = values.type
     if pa.types.is_date32(kind):
-        numbers, missing = _present(_floats(values.cast(pa.int32())))
-        return Column(name, "time", len(values), missing, numbers=numbers * _SECONDS_PER_DAY)
+        return _of_floats(name, "time", _floats(values.cast(pa.int32())) * _SECONDS_PER_DAY)
     if pa.types.is_date64(kind):
         raw, per_second = values.cast(pa.int64()), _PER_SECOND["ms"]
     else:
         stored = pa.int32() if pa.types.is_time32(kind) else pa.int64()
         raw, per_second = values.cast(stored), _PER_SECOND[kind.unit]
-    numbers, missing = _present(_floats(raw))
-    return Column(name, "time", len(values), missing, numbers=numbers / per_second)
+    return _of_floats(name, "time", _floats(raw) / per_second)
 
 
 def _boolean(name: str, values: pa.ChunkedArray) -> Column:
@@ -103,6 +100,7 @@ def _boolean(name: str, values: pa.ChunkedArray) -> Column:
         len(values) - len(present),
         codes=present.astype(np.int64),
         levels=("false", "true"),
+        present=_valid(values),
     )
 
 
@@ -112,19 +110,22 @@ def _text(name: str, values: pa.ChunkedArray) -> Column:
     rows = len(coded)
     if rows == 0:
         return Column(name, "string", 0, 0, codes=np.empty(0, np.int64))
-    indices = pa.chunked_array([chunk.indices for chunk in coded.chunks]).drop_null()
-    codes = indices.to_numpy().astype(np.int64)
+    indices = pa.chunked_array([chunk.indices for chunk in coded.chunks])
+    present = _valid(indices)
+    codes = indices.drop_null().to_numpy().astype(np.int64)
     distinct = coded.chunk(0).dictionary.dictionary_encode()
     renamed = distinct.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     if not np.array_equal(renamed, np.arange(len(renamed))):
         codes = renamed[codes]
+        present = _narrowed(present, codes >= 0)
         codes = codes[codes >= 0]
     occurring = np.bincount(codes, minlength=len(distinct.dictionary)) > 0
     levels = distinct.dictionary
     if not occurring.all():
         codes = (np.cumsum(occurring) - 1)[codes]
         levels = levels.filter(pa.array(occurring))
-    return Column(name, "string", rows, rows - len(codes), codes=codes, levels=_words(levels))
+    missing, words = rows - len(codes), _words(levels)
+    return Column(name, "string", rows, missing, codes=codes, levels=words, present=present)
 
 
 def _nothing(name: str, values: pa.ChunkedArray) -> Column:
@@ -171,11 +172,29 @@ def _floats(values: pa.ChunkedArray) -> Floats:
     return numbers
 
 
-def _present(numbers: Floats) -> tuple[Floats, int]:
-    """The numbers that are there, and how many are not."""
+def _of_floats(name: str, family: str, numbers: Floats) -> Column:
+    """A column of the numbers that are there; NaN is missing."""
     gone = np.isnan(numbers)
     missing = int(np.count_nonzero(gone))
-    return (numbers[~gone] if missing else numbers), missing
+    if not missing:
+        return Column(name, family, numbers.size, 0, numbers=numbers)
+    return Column(name, family, numbers.size, missing, numbers=numbers[~gone], present=~gone)
+
+
+def _valid(values: pa.ChunkedArray) -> Flags | None:
+    """Shape (rows,): which values are not null; None when all are."""
+    return values.is_valid().to_numpy() if values.null_count else None
+
+
+def _narrowed(present: Flags | None, kept: Flags) -> Flags | None:
+    """`present` with only those of its values that are `kept`, shape (present values,)."""
+    if kept.all():
+        return present
+    if present is None:
+        return kept
+    narrowed = present.copy()
+    narrowed[present] = kept
+    return narrowed
 
 
 def _as_dictionary(values: pa.ChunkedArray) -> pa.ChunkedArray:
