@@ -167,6 +167,18 @@ def test_a_threshold_is_one_number_or_one_a_test(tmp_path: Path, written: str, r
     assert settings.monitor("loans").drift.threshold == read
 
 
+@pytest.mark.parametrize(
+    ("written", "checks"), [("1 per 90d", 90), ("2 per 1w", 3.5), ("3 per 1mo", 10)]
+)
+def test_a_budget_of_alarms_is_a_number_of_checks(
+    tmp_path: Path, written: str, checks: float
+) -> None:
+    drift = load(tmp_path, monitor(f"drift: {{false_alarms: {written}}}")).monitor("loans").drift
+    assert drift.false_alarms is not None
+    assert str(drift.false_alarms) == written
+    assert drift.false_alarms.checks_per_alarm(timedelta(days=1)) == checks
+
+
 def test_an_unknown_monitor_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match="no monitor named 'loan'; there are: loans") as caught:
         load(tmp_path, MINIMAL).monitor("loan")
@@ -292,6 +304,15 @@ REFUSED = [
     (
         "drift: {threshold: 0.1, p_value: 0.05}",
         "4: monitors.loans.drift: `p_value` and `threshold` are two different rules: choose one",
+    ),
+    (
+        "drift: {false_alarms: 1}",
+        "4: monitors.loans.drift.false_alarms: '1' is no budget of alarms; write `1 per 90d`",
+    ),
+    (
+        "drift: {compare_with: yesterday}",
+        "4: monitors.loans.drift.compare_with: should be 'reference', 'previous', "
+        "'same_hour_last_week' or 'same_period_last_year'",
     ),
     ("volume: {min_rows: many}", "4: monitors.loans.volume.min_rows: should be a whole number"),
     ("volume: {min_rows: 1.5}", "4: monitors.loans.volume.min_rows: should be a whole number"),

@@ -171,6 +171,8 @@ def test_rows_are_present_or_missing_however_they_are_chunked(
     assert values is not None
     assert made.rows == len(raw) and made.missing == raw.count(None)
     assert len(values) == made.rows - made.missing
+    there = made.present if made.present is not None else np.ones(made.rows, bool)
+    assert there.tolist() == [value is not None for value in raw]
 
 
 def test_one_bad_column_leaves_its_neighbours_alone() -> None:
