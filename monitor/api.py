@@ -161,6 +161,7 @@ def _setup(plan: Plan, reference: Any, current: Any, asked: Question) -> dict[st
         reference=_told(reference),
         current=_told(current),
         sample={"rows": asked.sample, "seed": asked.seed},
+        segments=list(asked.segments),
         expectations=str(asked.suite) if asked.suite else None,
         roles=asked.roles,
     )
@@ -231,6 +232,7 @@ def _check_names(before: Sample, now: Sample, asked: Question) -> None:
     """Every column that was named exists; there is something in common."""
     known = list({**before.columns, **now.columns})
     named = {"columns": asked.columns, "exclude": asked.exclude, "kinds": tuple(asked.kinds)}
+    named |= {"segments": asked.segments}
     named |= {role: (column,) for role, column in asked.roles.items()}
     for option, names in named.items():
         for name in names:

@@ -11,6 +11,8 @@ from monitor import catalogue
 from monitor.core import episodes
 from monitor.core.comparison import Plan
 from monitor.core.drift_socket import DriftTest, Rule
+from monitor.core.earlier import overlaps_itself, versus
+from monitor.core.phases import Cadence
 from monitor.core.records import Kind, Verdict
 from monitor.errors import AskedWrongly
 from monitor.references import Reference, require_columns
@@ -64,6 +66,7 @@ def brief(
         retrain=_retrain_policy(settings),
         compare_with=settings.drift.compare_with,
         calibrate=settings.drift.calibrate,
+        cadence=cadence_of(settings),
         checks_per_alarm=_checks_per_alarm(settings),
         dataset_tests=settings.drift.dataset_tests,
         segments=settings.drift.segments,
@@ -72,9 +75,22 @@ def brief(
             window=str(settings.window),
             timezone=str(settings.timezone),
             sample={"rows": settings.sample.rows, "seed": settings.sample.seed},
+            segments=list(settings.drift.segments),
             expectations=settings.expectations,
+            **_told_comparison(settings),
         ),
     )
+
+
+def cadence_of(settings: MonitorSettings) -> Cadence:
+    """How a monitor cuts time into windows."""
+    return Cadence(settings.window, settings.timezone, settings.step)
+
+
+def _told_comparison(settings: MonitorSettings) -> dict[str, str]:
+    """What a report says a window is compared with, when that is not the training data."""
+    asked = settings.drift.compare_with
+    return {} if asked == "reference" else {"compared_with": versus(asked, cadence_of(settings))}
 
 
 def _checks_per_alarm(settings: MonitorSettings) -> float | None:
@@ -86,6 +102,13 @@ def _checks_per_alarm(settings: MonitorSettings) -> float | None:
 def check_monitor(settings: MonitorSettings) -> None:
     """Raise what can be known to be wrong with a monitor before any data is read."""
     plan_of(settings, None)
+    asked = settings.drift.compare_with
+    if overlaps_itself(asked, cadence_of(settings)):
+        raise AskedWrongly(
+            f"drift.compare_with is {asked}, and a window of {settings.window} has not ended by "
+            "then",
+            hint="compare with `previous`, or choose a shorter window",
+        )
 
 
 def plan_of(settings: MonitorSettings, reference: Reference | None) -> Plan:
@@ -202,7 +225,8 @@ def _named_columns(settings: MonitorSettings) -> dict[str, str]:
     """Every column that configuration speaks of, and where; all must exist in the reference."""
     model, retrain = settings.model, settings.retrain
     named = dict.fromkeys(settings.columns, "columns")
-    named |= dict.fromkeys((*settings.drift.columns, *settings.drift.exclude), "drift")
+    drift = settings.drift
+    named |= dict.fromkeys((*drift.columns, *drift.exclude, *drift.segments), "drift")
     roles = (model.prediction, model.probability, model.label, model.id)
     named |= {name: "model" for name in roles if name}
     for condition in retrain.when.any if retrain else ():

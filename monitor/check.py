@@ -2,7 +2,7 @@
 
 1. sample    the rows of the window, read once
 2. validate  them against the expectation suite, when there is one
-3. compare   them with the reference, when there is one
+3. compare   them with the reference or an earlier window, when there is one
 4. decide    findings → verdict and headline; episodes; whether to ask for a new model
 5. report    one page, and a page for digging when an episode opens
 6. remember  the check and all its consequences in one transaction; the outbox alerts
@@ -16,7 +16,9 @@ from dataclasses import dataclass, replace
 from monitor.core.records import Window
 from monitor.ports import Outcome, Sample
 from monitor.references import Reference
+from monitor.steps.budgeting import within_budget
 from monitor.steps.deciding import consequences, decide, is_newest
+from monitor.steps.holding import hold_against
 from monitor.steps.kit import Look, Timings, Tools, Watch
 from monitor.steps.looking import compare_rows, sample_window, validate_rows
 from monitor.steps.telling import announce, explore, write_report
@@ -41,8 +43,10 @@ def run_check(
     # 2. validate
     look = validate_rows(watch, sample, look, tools.validator, timings)
     # 3. compare
-    look = compare_rows(watch, reference, sample, look, timings)
-    seen = Seen(reference, sample, look, timings)
+    seen_so_far = sample, look
+    held, look = hold_against(watch, reference, window, seen_so_far, tools.source, timings)
+    look = compare_rows(watch, held.reference, sample, look, timings, held.measure)
+    seen = Seen(held.reference, sample, look, timings)
     return conclude(watch, window, seen, tools, revision=revision, keep=keep)
 
 
@@ -63,7 +67,8 @@ def conclude(
     reference, timings = seen.reference, seen.timings
     # 4. decide
     state = tools.store.state(watch.name)
-    check = decide(watch, reference, window, seen.look, timings, revision)
+    look = within_budget(watch, reference, window, seen.look, tools.store)
+    check = decide(watch, reference, window, look, timings, revision)
     changes, request = consequences(watch, check, tools)
     told = announce(watch, check, changes, request, tools)
     # 5. report

@@ -1,10 +1,12 @@
 """The frozen picture of the training data: built once, versioned, never replaced in silence."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
+from monitor.core.calibration import Calibration
 from monitor.core.kinds import decide_kind
-from monitor.core.records import Kind, ReferenceInfo, Window
+from monitor.core.phases import Cadence, past_windows, windows_of
+from monitor.core.records import Floats, Kind, ReferenceInfo, Window
 from monitor.core.summary import Summaries
 from monitor.errors import AskedWrongly, ReferenceChanged, nearest
 from monitor.ports import Clock, Sample, Snapshots, Source, Store, StoredReference
@@ -17,6 +19,7 @@ class Reference:
     stored: StoredReference
     sample: Sample
     summaries: Summaries = field(default_factory=Summaries)
+    calibrations: dict[Cadence, Calibration] = field(default_factory=dict)
 
     @property
     def info(self) -> ReferenceInfo:
@@ -25,6 +28,16 @@ class Reference:
     @property
     def kinds(self) -> dict[str, Kind]:
         return {name: Kind(kind) for name, kind in self.stored.kinds.items()}
+
+    def calibration(self, cadence: Cadence) -> Calibration | None:
+        """How much windows of the reference vary; None when its rows tell no time."""
+        times = self.sample.times
+        if times is None:
+            return None
+        if cadence not in self.calibrations:
+            past = past_windows(times, windows_of(times, cadence), cadence)
+            self.calibrations[cadence] = Calibration(past)
+        return self.calibrations[cadence]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +50,7 @@ class ReferenceMaker:
     window: Window | None  # the range of production; None for a file
     kinds: Mapping[str, Kind]  # as configured; these win over what the values say
     snapshots: Snapshots
+    times: Callable[[Sample], Floats | None]  # of the rows, by the time column of production
 
     def build(self, store: Store, clock: Clock) -> Reference:
         """Read the rows, decide the kinds, freeze both as the current version."""
@@ -71,7 +85,7 @@ class ReferenceMaker:
             )
         if kept is not None and kept.stored == stored:
             return kept
-        return Reference(stored, source.read())
+        return Reference(stored, self._with_times(source.read()))
 
     def _read(self) -> Sample:
         sample = self.source.read(self.window)
@@ -80,7 +94,11 @@ class ReferenceMaker:
                 f"the reference of {self.monitor} has no rows: {self.location}",
                 hint="a reference needs the rows the model was trained on",
             )
-        return sample
+        return self._with_times(sample)
+
+    def _with_times(self, sample: Sample) -> Sample:
+        """A snapshot, or a file of which no time column is configured, may tell times as well."""
+        return sample if sample.times is not None else replace(sample, times=self.times(sample))
 
     def _picture(self, sample: Sample, version: str, path: str, clock: Clock) -> StoredReference:
         decided = {name: decide_kind(column).kind for name, column in sample.columns.items()}

@@ -170,6 +170,17 @@ class WatchedDriftSettings(DriftSettings):
     false_alarms: BudgetText | None = None  # an alarm budget instead of alpha
     importance: str | None = None  # a file of weights by column, or domain_classifier
 
+    @model_validator(mode="after")
+    def _one_way_to_alarm(self) -> "WatchedDriftSettings":
+        """What adds up is evidence of more than the tolerance; classical rules have none."""
+        classical = "p_value" if self.p_value is not None else "threshold"
+        if self.false_alarms is not None and getattr(self, classical) is not None:
+            raise ValueError(
+                f"`{classical}` is a rule for one window and `false_alarms` one for all of them: "
+                "choose one"
+            )
+        return self
+
 
 class ModelSettings(_Settings):
     """Which columns the model writes, and which one tells later what was true."""

@@ -10,12 +10,13 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from monitor import catalogue
 from monitor.briefing import brief, known_kinds
 from monitor.check import Seen, conclude, run_check
 from monitor.core import episodes, messages
-from monitor.core.records import Finding, RetrainRequest, SampleInfo, Verdict, Window
+from monitor.core.records import Finding, Floats, RetrainRequest, SampleInfo, Verdict, Window
 from monitor.core.windows import window_at, windows_from
 from monitor.delivery import Delivery, Patience
 from monitor.errors import AskedWrongly, PathNotFound, StoreConflict
@@ -39,7 +40,7 @@ from monitor.settings import (
     SourceSettings,
     load_settings,
 )
-from monitor.steps.kit import HISTORY, Look, Timings, Tools
+from monitor.steps.kit import HISTORY, Look, Timings, Tools, Watch
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 CONFLICTS = 10  # times a check is run again because another one changed its episodes meanwhile
@@ -63,6 +64,15 @@ def sample_of(frame: Any, limit: int | None, seed: int) -> Sample:
 
     table, info = thin(from_frame(frame), limit, seed)
     return to_sample(table, info)
+
+
+def times_of(sample: Sample, time: str | None, zone: ZoneInfo) -> Floats | None:
+    """Epoch seconds of the rows by a time column, shape (rows,); None when they tell none."""
+    from monitor.tables.times import epoch_seconds
+
+    if time is None or time not in sample.table.column_names:
+        return None
+    return epoch_seconds(sample.table[time], zone)
 
 
 def content_version(sample: Sample) -> str:
@@ -146,6 +156,19 @@ class Service:
         self, name: str, window: Window, revision: int, *, dry_run: bool = False, tell: bool = True
     ) -> Outcome:
         settings = self.settings.monitor(name)
+        watch, reference = self.briefed(settings, dry_run=dry_run)
+        if not tell:
+            watch = replace(watch, channels=(), retrain=None)
+        tools = self._tools(settings, dry_run=dry_run)
+        return run_check(watch, reference, window, tools, revision=revision, keep=not dry_run)
+
+    def briefed(
+        self, settings: MonitorSettings, *, dry_run: bool
+    ) -> tuple[Watch, Reference | None]:
+        """A monitor as its checks see it, and what they hold it against.
+
+        A reference that nobody built yet is built, or with `dry_run` only read.
+        """
         reference = self._reference(settings, dry_run=dry_run)
         suite = settings.expectations
         watch = brief(
@@ -154,10 +177,7 @@ class Service:
             suite=self.settings.path(suite) if suite else None,
             channels=tuple(self._alert_channels()),
         )
-        if not tell:
-            watch = replace(watch, channels=(), retrain=None)
-        tools = self._tools(settings, dry_run=dry_run)
-        return run_check(watch, reference, window, tools, revision=revision, keep=not dry_run)
+        return watch, reference
 
     def give_up(self, name: str, window: Window, reason: str) -> None:
         """Record that a window could not be looked at, after tries that failed: never silence.
@@ -211,6 +231,7 @@ class Service:
             window = settings.reference.window(settings.timezone)
         else:
             made_of = settings.reference
+        time, zone = settings.production.time, settings.production.timezone
         return ReferenceMaker(
             monitor=settings.name,
             source=open_source(made_of, self.settings.root),
@@ -221,6 +242,7 @@ class Service:
                 self.settings.root,
                 lambda path: open_source(SourceSettings(path=path), self.settings.root),
             ),
+            times=lambda sample: times_of(sample, time, zone),
         )
 
     def _reference(self, settings: MonitorSettings, *, dry_run: bool) -> Reference | None:

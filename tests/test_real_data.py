@@ -89,3 +89,41 @@ def test_bike_sharing_grew_in_2012(service: Service) -> None:
     drifted = [c for c in checks if c.verdict is Verdict.DRIFTED]
     assert starts(drifted) == [f"2012-{month:02d}-01" for month in range(3, 12)]
     assert {c.name for check in drifted for c in check.causes()} == {"registered", "cnt"}
+
+
+@pytest.fixture(scope="module")
+def bikes_by_year(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Check]]:
+    """Each month of 2012 against the same month of 2011, without any reference."""
+    folder: Path = tmp_path_factory.mktemp("bikes")
+    (folder / "monitor.yaml").write_text(
+        "store: memory://\nmonitors:\n  bikes:\n    window: 1mo\n    explorer: never\n"
+        f"    production: {{path: {datasets_folder()}/bike-sharing/hour.csv, time: dteday}}\n"
+        "    drift:\n      compare_with: same_period_last_year\n"
+        "      columns: [registered, cnt, temp]\n"
+    )
+    made = Service(load_settings(folder / "monitor.yaml"))
+    yield play(made, "bikes")
+    made.close()
+
+
+def months(checks: list[Check], column: str) -> list[int]:
+    """Of 2012, in which a column drifted."""
+    drifted = [c for c in checks if column in {cause.name for cause in c.causes()}]
+    return [c.window.start.month for c in drifted if c.window]
+
+
+def test_the_first_year_has_no_year_before(bikes_by_year: list[Check]) -> None:
+    assert {c.verdict for c in bikes_by_year[:12]} == {Verdict.UNDECIDED}
+    assert "the feed begins later" in bikes_by_year[0].headline
+
+
+@pytest.mark.parametrize("column", ["registered", "cnt"])
+def test_rentals_grew_from_one_year_to_the_next(bikes_by_year: list[Check], column: str) -> None:
+    assert months(bikes_by_year[12:], column) == list(range(1, 12))
+
+
+def test_the_weather_of_like_months_is_alike_but_in_a_warm_spring(
+    bikes_by_year: list[Check],
+) -> None:
+    """2012 had a warm winter and spring and a cold November."""
+    assert months(bikes_by_year[12:], "temp") == [1, 2, 3, 5, 11]

@@ -122,7 +122,7 @@ def compare(  # noqa: PLR0913, PLR0917 - typer takes every flag as an argument
 def tell(out: Output, check: "Check") -> None:
     """A check in a few lines: the sentence, what fired, what could not be judged."""
     out.say(check.headline)
-    rows = [*_of_columns(check), *_of_expectations(check), *_of_dataset(check)]
+    rows = [*_of_columns(check), *_of_places(check), *_of_expectations(check), *_of_dataset(check)]
     out.table([*rows, *_of_notices(check)])
 
 
@@ -133,6 +133,23 @@ def _of_columns(check: "Check") -> list[Row]:
     if any(c.compared for c in check.columns):
         return rows
     return [("  skipped", c.name, c.reason) for c in ranked]
+
+
+def _of_places(check: "Check") -> list[Row]:
+    """Where in the rows: what explains a drift, and the segments that tell more than the whole."""
+    from monitor.core.verdict import beyond_whole
+
+    hidden = beyond_whole(check.columns, check.segments)
+    rows = [("  where", s.where, s.reason) for s in check.slices]
+    rows += [("  drifted", s.where, s.reason) for s in hidden]
+    states = [str(s.verdict) for s in check.segments]
+    for state, many, told in (
+        ("drifted", states.count("drifted") - len(hidden), "drifted as the whole did"),
+        ("undecided", states.count("undecided"), "could not be decided"),
+    ):
+        if many:
+            rows.append((f"  {state}", "segments", f"{many} of {len(states)} {told}"))
+    return rows
 
 
 def _of_expectations(check: "Check") -> list[Row]:

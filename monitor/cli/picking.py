@@ -35,15 +35,18 @@ def windows_of(
     service: "Service", settings: "MonitorSettings", start: str | None, end: str | None
 ) -> "list[Window]":
     """Every complete window of a range, oldest first; by default from the first row to the last."""
-    first = _time(start, settings) if start is not None else None
-    last = _time(end, settings) if end is not None else None
-    return service.windows(settings, first, last)
+    return service.windows(settings, moment_of(start, settings), moment_of(end, settings))
 
 
 def told(window: "Window", settings: "MonitorSettings") -> str:
     """When a window begins in the monitor's time zone: `2026-03-01`, or `2026-03-01 10:00`."""
     start = window.start.astimezone(settings.timezone)
     return f"{start:%Y-%m-%d}" if settings.window.unit not in "smh" else f"{start:%Y-%m-%d %H:%M}"
+
+
+def moment_of(text: str | None, settings: "MonitorSettings") -> datetime | None:
+    """A time as asked for, in the monitor's time zone when it names none; None stays None."""
+    return None if text is None else _time(text, settings)
 
 
 def _time(text: str, settings: "MonitorSettings") -> datetime:

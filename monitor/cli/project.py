@@ -91,10 +91,11 @@ def explain(
 ) -> int:
     """Say what a test or rule asks, what it is blind to, and how it decides; or list them all."""
     out = Output(json_to, verbose)
-    from monitor.briefing import drift_tests
+    from monitor.briefing import drift_tests, our_name
     from monitor.core.drift_socket import RULES
 
     tests = drift_tests()
+    test = our_name(test) if test is not None else None
     if test is None:
         rows = [(n, _role(t), t.SPEC.asks) for n, t in sorted(tests.items())]
         out.table([*rows, *((name, "rule", _gist(text)) for name, text in RULES.items())])
@@ -207,17 +208,18 @@ def _explain(out: Output, name: str, test: "DriftTest") -> None:
     out.say(f"{name} ({_role(test)}; {', '.join(spec.kinds)}; {decides})\n")
     out.prose(inspect.getdoc(test) or "")
     out.say()
-    out.table(
-        [
-            ("asks", spec.asks),
-            ("blind to", spec.blind_to),
-            ("null law", spec.null_law),
-            ("effect", f"{spec.effect} ({spec.unit})"),
-            ("tolerance", f"{spec.tolerance:g}"),
-            ("must see", f"{spec.must_see:g}"),
-            ("source", spec.source),
-        ]
-    )
+    rows = [
+        ("asks", spec.asks),
+        ("blind to", spec.blind_to),
+        ("null law", spec.null_law),
+        ("conservative", spec.conservative),
+        ("effect", f"{spec.effect} ({spec.unit})"),
+        ("tolerance", f"{spec.tolerance:g}: effects up to this do not matter"),
+        ("must see", f"{spec.must_see:g}: too few rows to see this leave a column undecided"),
+        ("also called", ", ".join(spec.aliases)),
+        ("source", spec.source),
+    ]
+    out.table([(name, text) for name, text in rows if text])
     out.document(_declared(name, test))
 
 

@@ -4,6 +4,8 @@ With n reference and m window rows, f = 1/n + 1/m and B cells, an estimated dive
 discrete distributions obeys Ê / f ~ χ²(B−1) without drift and ≈ χ'²(B−1, λ = E/f) at true effect
 E (Yurdakul 2018; Yurdakul & Naranjo 2020). Away from zero the variance of Ê can exceed that of the
 non-central law; f is then inflated to match it, which keeps the error rate at the boundary E = δ.
+Where cells expect few rows, `fixed_margins` has a better null law. Rows that are alike count for
+fewer: n and m are those that would vary as much (`Pair.effective`).
 """
 
 import math
@@ -14,6 +16,7 @@ import numpy as np
 
 from monitor.core.cells import Counts, Pair
 from monitor.core.drift_socket import Bounds, Evidence
+from monitor.core.fixed_margins import Score, dense, sum_p
 from monitor.core.records import Floats
 
 POWER = 0.8
@@ -23,47 +26,105 @@ MOST_ROWS = 10**9  # a window no one has
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """An estimated divergence of two sets of shares, with what its sampling law needs."""
+    """An estimated divergence of two sets of shares, in units of PSI, with the law of its size."""
 
     effect: float
-    statistic: float
-    variance: float  # by the delta method
-    p_value: float | None = None  # when the test has a better law than χ²(B−1)
-    law: str = ""
+    statistic: float  # as it is known elsewhere
+    variance: float  # of the effect, by the delta method, for independent rows
+    widening: float = 1.0  # how much wider still, where few rows stand in a cell
 
 
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How a test tells what follows the law in units of PSI: one strictly increasing map.
+
+    `told` and `meant` undo each other; `most` is the largest value there is, as it is told.
+    """
+
+    told: Callable[[float], float]
+    meant: Callable[[float], float]
+    most: float = math.inf
+
+    def tell(self, value: float) -> float:
+        return min(self.most, self.told(value))
+
+
+def root_scale(unit: float) -> Scale:
+    """Distances d from 0 to 1 whose square times `unit` is in units of PSI."""
+    return Scale(lambda value: math.sqrt(value / unit), lambda told: unit * told**2, 1.0)
+
+
+AS_IT_IS = Scale(lambda value: value, lambda told: told)
 Estimator = Callable[[Counts, Counts], Divergence]
+NullLaw = Callable[[Counts, Counts, float], tuple[float, str] | None]
 
 
-def evidence_of(pair: Pair, bounds: Bounds, estimate: Estimator) -> Evidence:
-    """Evidence of a cell-based test on one column; `estimate` sees the merged counts (B,)."""
+def evidence_of(
+    pair: Pair,
+    bounds: Bounds,
+    estimate: Estimator,
+    null: NullLaw,
+    scale: Scale = AS_IT_IS,
+) -> Evidence:
+    """Evidence of a cell-based test on one column; `estimate` sees the merged counts (B,).
+
+    `null` knows a better p-value than χ²(B−1) and its name, or None; it is given the merged counts
+    and the design effect. `bounds` and all of the evidence are on the told `scale`.
+    """
+    meant, design = _meant(bounds, scale), pair.design_effect
+
+    def needed() -> int | None:
+        return rows_to_see(pair.sizes[0], max(1, pair.most_cells - 1), meant, design)
+
+    nothing = nothing_to_compare(pair, needed)
+    if nothing:
+        return nothing
+    reference, current = pair.cells
+    found = estimate(reference, current)
+    f = sum(1 / rows for rows in pair.effective)
+    degrees = max(reference.size - 1, 1)
+    inflated = f * _inflation(found, f, design)
+    better = null(reference, current, design) if reference.size > 1 else (1.0, "")
+    p_value, law = better or (_upper(found.effect / f, degrees), "")
+    low, high = _interval(found.effect, degrees, inflated)
+    smallest = effect_seen(f, degrees, meant)
+    return Evidence(
+        statistic=found.statistic,
+        effect=scale.tell(found.effect),
+        low=scale.tell(low),
+        high=scale.tell(high),
+        p_value=p_value,
+        p_tolerance=_upper(found.effect / inflated, degrees, meant.tolerance / inflated),
+        threshold=scale.tell(_threshold(inflated, degrees, meant)),
+        minimum_detectable=scale.tell(smallest),
+        rows_needed=needed() if smallest > meant.must_see else None,
+        law=law,
+    )
+
+
+def nothing_to_compare(pair: Pair, needed: Callable[[], int | None]) -> Evidence | None:
+    """Why no cell-based test can say anything of this pair; None when it can."""
     n, m = pair.sizes
     if not n or not m:
         return Evidence(missing_input=f"no values in the {'window' if n else 'reference'}")
-    reference, current = pair.cells
-    most = pair.most_cells - 1
-    if reference.size == 1 and most:
-        needed = rows_to_see(n, most, bounds)
-        return Evidence(missing_input=f"no cell is filled enough by {m} rows", rows_needed=needed)
-    degrees = max(reference.size - 1, 1)
-    found = estimate(reference, current)
-    f = 1 / n + 1 / m
-    inflated = f * _inflation(found, f)
-    p_value = _upper(found.effect / f, degrees) if found.p_value is None else found.p_value
-    low, high = _interval(found.effect, degrees, inflated)
-    smallest = effect_seen(f, degrees, bounds)
-    return Evidence(
-        statistic=found.statistic,
-        effect=found.effect,
-        low=low,
-        high=high,
-        p_value=p_value if reference.size > 1 else 1.0,
-        p_tolerance=_upper(found.effect / inflated, degrees, bounds.tolerance / inflated),
-        threshold=_threshold(inflated, degrees, bounds),
-        minimum_detectable=smallest,
-        rows_needed=rows_to_see(n, max(most, 1), bounds) if smallest > bounds.must_see else None,
-        law=found.law,
-    )
+    if pair.cells[0].size > 1 or pair.most_cells == 1:
+        return None
+    return Evidence(missing_input=f"no cell is filled enough by {m} rows", rows_needed=needed())
+
+
+def additive(score: Score) -> NullLaw:
+    """The null law of a sum of `score` over cells, where χ² is too short for it."""
+
+    def null(reference: Counts, current: Counts, design_effect: float) -> tuple[float, str] | None:
+        if dense(reference, current, design_effect):
+            return None
+        return sum_p(score, reference, current, design_effect), ""
+
+    return null
+
+
+def _meant(bounds: Bounds, scale: Scale) -> Bounds:
+    return Bounds(bounds.alpha, scale.meant(bounds.tolerance), scale.meant(bounds.must_see))
 
 
 def delta_variance(p: Floats, q: Floats, slope_p: Floats, slope_q: Floats, n: int, m: int) -> float:
@@ -78,11 +139,20 @@ def delta_variance(p: Floats, q: Floats, slope_p: Floats, slope_q: Floats, n: in
     return max(0.0, spread(p, slope_p) / n + spread(q, slope_q) / m)
 
 
-def _inflation(found: Divergence, f: float) -> float:
+def _inflation(found: Divergence, f: float, design_effect: float) -> float:
     """How much wider the estimate varies than the non-central law says; at least 1."""
     if found.effect <= 0:
-        return 1.0
-    return max(1.0, found.variance / (4 * found.effect * f))
+        return found.widening
+    return found.widening * max(1.0, found.variance * design_effect / (4 * found.effect * f))
+
+
+def widened_by_few(reference: Counts, current: Counts, rows: float) -> float:
+    """1 + rows / (1 + the fewest rows in a cell of either side).
+
+    A distance that grows like a root leaps where a cell is nearly empty, and the delta method looks
+    at its slope alone. `rows` is chosen by simulation of effects at their tolerance, see the tests.
+    """
+    return 1 + rows / (1 + float(min(reference.min(), current.min())))
 
 
 def _upper(x: float, degrees: int, noncentrality: float = 0.0) -> float:
@@ -133,11 +203,13 @@ def effect_seen(f: float, degrees: int, bounds: Bounds) -> float:
     return _noncentrality(_threshold(f, degrees, bounds) / f, degrees, 1 - POWER) * f
 
 
-def rows_to_see(n: int, degrees: int, bounds: Bounds) -> int | None:
+def rows_to_see(n: int, degrees: int, bounds: Bounds, design_effect: float = 1.0) -> int | None:
     """The fewest window rows that see an effect of must_see; None when no window would do."""
-    return smallest_window(
-        lambda rows: effect_seen(1 / n + 1 / rows, degrees, bounds) > bounds.must_see
-    )
+
+    def blind(rows: int) -> bool:
+        return effect_seen((1 / n + 1 / rows) * design_effect, degrees, bounds) > bounds.must_see
+
+    return smallest_window(blind)
 
 
 def smallest_window(blind: Callable[[int], bool]) -> int | None:

@@ -9,6 +9,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from monitor.core.calibration import Measure, Yardstick
 from monitor.core.cells import Pair
 from monitor.core.drift_socket import DriftTest, Rule, find
 from monitor.core.kinds import decide_kind
@@ -23,10 +24,11 @@ from monitor.core.records import (
     Verdict,
 )
 from monitor.core.shape import draw_shape
-from monitor.core.summary import Summaries, in_one_precision, summarize
+from monitor.core.summary import Summaries, Summary, in_one_precision, summarize
 from monitor.core.verdict import column_p, judge_columns, strength_of
 
 OUTPUTS = ("prediction", "probability")
+TOLD_DESIGN_EFFECT = 1.5  # a smaller one makes no difference worth a sentence
 MODEL_OUTPUT = 2.0  # importance of what the model says, when nothing is configured
 
 
@@ -69,17 +71,19 @@ def compare_columns(
     plan: Plan,
     summaries: Summaries | None = None,
     times: Floats | None = None,
+    measure: Measure | None = None,
 ) -> tuple[ColumnResult, ...]:
     """One result per common column, in the reference's order, judged together.
 
     `summaries` are those of the reference, kept from one window to the next; `times` are the epoch
     seconds of the window's rows, shape (rows,), by which a drifted column tells when it moved.
+    `measure` knows how much such windows vary; without it rows count as independent.
     """
-    window = _Window(current, times)
+    window = _Window(current, times, measure)
     kept = Summaries() if summaries is None else summaries
     common = [name for name in reference if name in current and plan.wants(name)]
     alone = [_compare_safely(reference[name], window, plan, kept) for name in common]
-    return judge_columns(alone, plan.rule)
+    return tuple(_with_yardstick(column) for column in judge_columns(alone, plan.rule))
 
 
 _FROZEN = {Kind.TIME: "it tells a time", Kind.ID: "it identifies rows"}
@@ -100,6 +104,11 @@ class _Window:
 
     columns: Mapping[str, Column]
     times: Floats | None
+    measure: Measure | None
+
+    def yardstick(self, column: Column, kind: Kind, summary: Summary) -> Yardstick:
+        """What a column of the reference is to the window: all of it, unless measured."""
+        return self.measure(column, kind, summary) if self.measure else Yardstick(summary)
 
 
 def _compare_safely(
@@ -123,8 +132,15 @@ def _compare(reference: Column, window: _Window, plan: Plan, summaries: Summarie
         return _undecided(reference, plan, problem)
     before = summaries.of(reference, kind)
     now = summarize(current, kind, before)
-    pair = Pair(reference.name, kind, *in_one_precision(before, now))
-    result = _result(pair, plan, _findings(pair, plan))
+    yardstick = window.yardstick(reference, kind, before)
+    pair = Pair(
+        reference.name,
+        kind,
+        *in_one_precision(yardstick.summary, now),
+        yardstick.design_effect(yardstick.summary.present, now.present),
+    )
+    found = _result(pair, plan, _findings(pair, plan))
+    result = replace(found, compared_with=yardstick.compared_with)
     moved = any(f.verdict is Verdict.DRIFTED and not f.guard for f in result.findings)
     if window.times is None or not moved:
         return result
@@ -158,6 +174,19 @@ def _result(pair: Pair, plan: Plan, findings: tuple[Finding, ...]) -> ColumnResu
         statistics=_statistics(pair, before, now, plan),
         shape=draw_shape(pair, names=plan.names),
     )
+
+
+def _with_yardstick(column: ColumnResult) -> ColumnResult:
+    """The reason tells what the column was compared with, and what its rows counted for."""
+    told = [column.reason]
+    if column.compared_with:
+        told.append(f"compared with {column.compared_with}")
+    if column.design_effect >= TOLD_DESIGN_EFFECT:
+        told.append(
+            f"rows count for {column.design_effect:.1f} times fewer: windows of the reference "
+            "vary that much more than independent rows"
+        )
+    return replace(column, reason="; ".join(told)) if len(told) > 1 else column
 
 
 def _statistics(

@@ -75,6 +75,8 @@ class Evidence:
     rows_needed: int | None = None
     law: str = ""  # which null law was used, when there is a choice
     named: str = ""  # levels worth naming, left out where values may not be shown
+    what: str = ""  # what changed, in words that stand in a sentence; names columns, no values
+    by_column: Mapping[str, float] = field(default_factory=dict)  # share of each, whole dataset
     missing_input: str = ""  # why nothing could be measured
 
 
@@ -88,7 +90,33 @@ RULES: Mapping[str, str] = {
     "With many rows every small change fires; with many columns chance alone does.",
     "threshold": "Classical: drifted when the statistic of a chosen test is above this number, "
     "however few rows stand behind it.",
+    "false_alarms": "An alarm budget over time, like 1 per 90d, in place of alpha for opening "
+    "drift episodes. Every check adds to the evidence each column has gathered, M = max(M before, "
+    "1) times 1/2 p_tolerance^(-1/2); the alarm is raised when the mean of M over the columns, "
+    "weighted by importance, reaches the number of checks that shall pass between two false "
+    "alarms, which they then do on average at least (an e-detector: Shin, Ramdas & Rinaldo, arXiv "
+    "2203.03532). A large drift is seen at once; a small one that lasts adds up, though no single "
+    "window proves it; what one window alone shows is watch. The alarm ends when the evidence is "
+    "down to the square root of that number, and evidence begins again from 1, as it does with a "
+    "new reference or another tolerance. Broken data and windows with too few rows leave it as it "
+    "is. A column marked critical still answers for itself, at the level alpha and outside the "
+    "budget.",
 }
+
+
+class Declared(Protocol):
+    """The part of a declaration by which a finding is decided and worded."""
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def tolerance(self) -> float: ...
+    @property
+    def must_see(self) -> float: ...
+    @property
+    def guard(self) -> bool: ...
+    @property
+    def decides(self) -> bool: ...
 
 
 class DriftTest(Protocol):
@@ -105,14 +133,27 @@ def find(
 ) -> Finding | None:
     """Run one test on one column and apply the rule; without `names` the reason names no level."""
     spec = test.SPEC
-    bounds = Bounds(
-        rule.alpha, rule.tolerance.get(name, spec.tolerance), rule.must_see.get(name, spec.must_see)
-    )
-    evidence = test.measure(pair, bounds)
+    evidence = test.measure(pair, bounds_of(name, spec, rule))
     if evidence is None:
         return None
     if not names:
         evidence = replace(evidence, named="")
+    sizes = (pair.reference.rows, pair.current.rows) if spec.guard else pair.sizes
+    return finding_of(name, spec, evidence, rule, sizes)
+
+
+def bounds_of(name: str, spec: Declared, rule: Rule) -> Bounds:
+    """The two numbers of a test: as configured, else as it declares them."""
+    return Bounds(
+        rule.alpha, rule.tolerance.get(name, spec.tolerance), rule.must_see.get(name, spec.must_see)
+    )
+
+
+def finding_of(
+    name: str, spec: Declared, evidence: Evidence, rule: Rule, sizes: tuple[int, int]
+) -> Finding:
+    """What a test measured on (reference, current) rows, decided by the rule and put into words."""
+    bounds = bounds_of(name, spec, rule)
     limit = rule.limit(name)
     classical = not spec.guard and (rule.p_value is not None or limit is not None)
     verdict = _classical(evidence, rule, limit) if classical else _by_tolerance(evidence, bounds)
@@ -121,7 +162,6 @@ def find(
         if classical
         else _tolerance_reason(spec, evidence, bounds, verdict)
     )
-    n, m = (pair.reference.rows, pair.current.rows) if spec.guard else pair.sizes
     return Finding(
         test=name,
         verdict=verdict,
@@ -135,11 +175,12 @@ def find(
         threshold=limit if classical else evidence.threshold,
         tolerance=bounds.tolerance,
         minimum_detectable=evidence.minimum_detectable,
-        rows_reference=n,
-        rows_current=m,
+        rows_reference=sizes[0],
+        rows_current=sizes[1],
         rows_needed=evidence.rows_needed,
         decides=_decides(spec, rule, classical),
         guard=spec.guard,
+        what=evidence.what,
     )
 
 
@@ -156,7 +197,7 @@ def _by_tolerance(evidence: Evidence, bounds: Bounds) -> Verdict:
     return Verdict.WATCH if changed else Verdict.PASSED
 
 
-def _decides(spec: TestSpec, rule: Rule, classical: bool) -> bool:
+def _decides(spec: Declared, rule: Rule, classical: bool) -> bool:
     """Under a classical rule every test it speaks of, and no other; else as the test declares."""
     return classical if rule.classical and not spec.guard else spec.decides
 
@@ -172,7 +213,7 @@ def _classical(evidence: Evidence, rule: Rule, limit: float | None) -> Verdict:
 
 
 def _classical_reason(
-    spec: TestSpec, evidence: Evidence, rule: Rule, limit: float | None, verdict: Verdict
+    spec: Declared, evidence: Evidence, rule: Rule, limit: float | None, verdict: Verdict
 ) -> str:
     if evidence.missing_input:
         return evidence.missing_input
@@ -184,16 +225,16 @@ def _classical_reason(
     return f"{spec.title} {_say(evidence.statistic)} is {relation} the threshold {limit or 0:g}"
 
 
-def _tolerance_reason(spec: TestSpec, evidence: Evidence, bounds: Bounds, verdict: Verdict) -> str:
+def _tolerance_reason(spec: Declared, evidence: Evidence, bounds: Bounds, verdict: Verdict) -> str:
     """One sentence on why the finding says what it says."""
     if evidence.missing_input:
         return evidence.missing_input
     words = _REASONS[verdict](spec, evidence, bounds)
     law = f" ({evidence.law})" if evidence.law else ""
-    return f"{words}{law}{'; ' + evidence.named if evidence.named else ''}"
+    return "; ".join(part for part in (f"{words}{law}", evidence.named, evidence.what) if part)
 
 
-def _drifted_words(spec: TestSpec, evidence: Evidence, bounds: Bounds) -> str:
+def _drifted_words(spec: Declared, evidence: Evidence, bounds: Bounds) -> str:
     limit = (
         "" if evidence.threshold is None else f", above the {_say(evidence.threshold)} that proves"
     )
@@ -201,7 +242,7 @@ def _drifted_words(spec: TestSpec, evidence: Evidence, bounds: Bounds) -> str:
     return f"{spec.title} {_say(evidence.effect)}{proves}"
 
 
-def _undecided_words(spec: TestSpec, evidence: Evidence, bounds: Bounds) -> str:
+def _undecided_words(spec: Declared, evidence: Evidence, bounds: Bounds) -> str:
     needed = (
         f"{count(evidence.rows_needed)} rows would do"
         if evidence.rows_needed
@@ -213,7 +254,7 @@ def _undecided_words(spec: TestSpec, evidence: Evidence, bounds: Bounds) -> str:
     )
 
 
-def _watch_words(spec: TestSpec, evidence: Evidence, bounds: Bounds) -> str:
+def _watch_words(spec: Declared, evidence: Evidence, bounds: Bounds) -> str:
     above = evidence.effect is not None and evidence.effect > bounds.tolerance
     what = (
         "above the tolerance but not proven to be"
@@ -224,7 +265,7 @@ def _watch_words(spec: TestSpec, evidence: Evidence, bounds: Bounds) -> str:
     return f"{spec.title} {_say(evidence.effect)}: {what}"
 
 
-def _passed_words(spec: TestSpec, evidence: Evidence, bounds: Bounds) -> str:
+def _passed_words(spec: Declared, evidence: Evidence, bounds: Bounds) -> str:
     above = evidence.effect is not None and evidence.effect > bounds.tolerance
     what = (
         "not distinguishable from chance" if above else f"within the tolerated {bounds.tolerance:g}"
@@ -232,7 +273,7 @@ def _passed_words(spec: TestSpec, evidence: Evidence, bounds: Bounds) -> str:
     return f"{spec.title} {_say(evidence.effect)}, {what}"
 
 
-_REASONS: Mapping[Verdict, Callable[[TestSpec, Evidence, Bounds], str]] = {
+_REASONS: Mapping[Verdict, Callable[[Declared, Evidence, Bounds], str]] = {
     Verdict.DRIFTED: _drifted_words,
     Verdict.UNDECIDED: _undecided_words,
     Verdict.WATCH: _watch_words,

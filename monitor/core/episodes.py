@@ -76,9 +76,13 @@ def _seen_gone(check: Check) -> tuple[Cause, ...]:
 
 
 def breaching_names(check: Check, cause: Cause) -> tuple[str, ...]:
-    """What breaches: drifted columns, failed critical expectations, broken promises of the feed."""
+    """What breaches: drifted columns, failed critical expectations, broken promises of the feed.
+
+    A column that drifted only in a segment drifted, too.
+    """
     if cause is Cause.DRIFT:
-        return tuple(c.name for c in check.causes())
+        partly = [name for s in check.segments for name in s.columns]
+        return tuple(dict.fromkeys([*(c.name for c in check.causes()), *partly]))
     if cause is Cause.NO_LOOK:
         return ()
     results = check.expectations.results if check.expectations else ()

@@ -11,8 +11,11 @@ from monitor.core.records import (
     Kind,
     SampleInfo,
     Severity,
+    Slice,
     Verdict,
 )
+from monitor.core.spending import accumulated, is_enough_alone, is_full, so_far
+from monitor.core.verdict import beyond_whole, deciding
 from monitor.core.words import plural
 
 CAUSES = 3
@@ -28,22 +31,60 @@ def headline(
     *,
     names: bool = True,
     moved_at: str = "",
+    versus: str = "in training",
 ) -> str:
     """One sentence; `names` False keeps level names out of it.
 
-    `moved_at` is the one moment at which the drifted columns moved, where there is one.
+    `versus` says what the columns were compared with: "the day before". `moved_at` is the one
+    moment at which the drifted columns moved, where there is one.
     """
     if verdict is Verdict.VIOLATED:
         return _violated(dataset, expectations)
     if verdict is Verdict.DRIFTED:
-        return _drifted(columns, names) + (f"; they moved at about {moved_at}" if moved_at else "")
+        told = _lasting(columns, dataset, names, versus)
+        if not told:
+            told = _drifted(columns, names, versus) + _together(columns, dataset)
+        return told + (f"; they moved at about {moved_at}" if moved_at else "")
     if verdict is Verdict.UNDECIDED:
         return _undecided(columns, dataset, expectations, sample)
-    return _passed(columns, expectations, sample)
+    return _passed(columns, expectations, sample, versus)
 
 
-def change_in_words(column: ColumnResult, *, names: bool = True) -> str:
-    """What changed in one column, in units where it has them.
+def only_where(columns: Sequence[ColumnResult], slices: Sequence[Slice]) -> str:
+    """The end of the sentence of a drift whose main cause is explained by a slice; "" else."""
+    main = max((c for c in columns if c.verdict is Verdict.DRIFTED), key=_weight, default=None)
+    found = next((s for s in slices if main is not None and main.name in s.columns), None)
+    if found is None:
+        return ""
+    if found.mix:
+        return f"; `{found.columns[0]}` moved with the share of rows with {found.where}"
+    return f"; only where {found.where}"
+
+
+def in_segments(columns: Sequence[ColumnResult], segments: Sequence[Slice]) -> str:
+    """The sentence of a check whose only drift is in segments."""
+    first, *others = beyond_whole(columns, segments)
+    more = f"; {plural(len(others), 'other segment')} drifted, too" if others else ""
+    return f"Drifted: where {first.where}, {first.reason}{more}; the whole is within its tolerance"
+
+
+def also_in_segments(columns: Sequence[ColumnResult], segments: Sequence[Slice]) -> str:
+    """The end of the sentence of a drift when segments tell more than the whole; "" else."""
+    hidden = beyond_whole(columns, segments)
+    if not hidden:
+        return ""
+    more = f", and {plural(len(hidden) - 1, 'other segment')}" if len(hidden) > 1 else ""
+    return f"; also where {hidden[0].where}: {hidden[0].reason}{more}"
+
+
+def _weight(column: ColumnResult) -> float:
+    return column.weight
+
+
+def change_in_words(
+    column: ColumnResult, *, names: bool = True, versus: str = "in training"
+) -> str:
+    """What changed in one column, in units where it has them; `versus` is how it was before.
 
     >>> from monitor.core.records import Kind, Verdict
     >>> age = ColumnResult("age", Kind.NUMBER, Verdict.DRIFTED, "", statistics={
@@ -52,11 +93,11 @@ def change_in_words(column: ColumnResult, *, names: bool = True) -> str:
     'is 25 % higher than in training (mean 40 → 50)'
     """
     return (
-        _missing_change(column)
+        _missing_change(column, versus)
         or _unusable_change(column)
-        or _new_levels(column, names)
-        or _mean_change(column)
-        or _level_change(column, names)
+        or _new_levels(column, names, versus)
+        or _mean_change(column, versus)
+        or _level_change(column, names, versus)
         or "changed its distribution"
     )
 
@@ -78,12 +119,13 @@ def _failure(result: ExpectationResult) -> str:
     return f"`{result.column}`: {result.reason}" if result.column else result.reason
 
 
-def _drifted(columns: Sequence[ColumnResult], names: bool) -> str:
+def _drifted(columns: Sequence[ColumnResult], names: bool, versus: str) -> str:
     drifted = sorted(
         (c for c in columns if c.verdict is Verdict.DRIFTED),
         key=lambda c: -c.weight,
     )
-    first = f"Drifted: `{drifted[0].name}` {change_in_words(drifted[0], names=names)}"
+    change = change_in_words(drifted[0], names=names, versus=versus)
+    first = f"Drifted: `{drifted[0].name}` {change}"
     compared = sum(c.compared for c in columns)
     if len(drifted) == 1:
         return f"{first}; no other of {compared} columns drifted" if compared > 1 else first
@@ -91,6 +133,46 @@ def _drifted(columns: Sequence[ColumnResult], names: bool) -> str:
     rest = len(drifted) - CAUSES
     more = f" and {rest} more" if rest > 0 else ""
     return f"{first}; {len(drifted)} of {compared} columns drifted, next {others}{more}"
+
+
+def _lasting(
+    columns: Sequence[ColumnResult], dataset: Sequence[Finding], names: bool, versus: str
+) -> str:
+    """The sentence of a drift that many checks prove together and none alone; "" for any other."""
+    drifted = [c for c in columns if c.verdict is Verdict.DRIFTED]
+    proven = any(f.verdict is Verdict.DRIFTED for c in drifted for f in deciding(c.findings))
+    gathered, main = accumulated(dataset), _gatherer(drifted)
+    if proven or gathered is None or main is None:
+        return ""
+    if not is_full(gathered):
+        return (
+            f"Drifted: nothing is proven in this window alone, but the evidence of {_checks(main)} "
+            f"still stands ({so_far(gathered)}), most of it in `{main.name}`"
+        )
+    change = change_in_words(main, names=names, versus=versus)
+    return f"Drifted: small but lasting: `{main.name}` {change}{_together(columns, dataset)}"
+
+
+def _together(columns: Sequence[ColumnResult], dataset: Sequence[Finding]) -> str:
+    """The end of the sentence of a drift that took more than this window to prove; "" else."""
+    gathered, main = accumulated(dataset), _gatherer(columns)
+    if gathered is None or main is None or is_enough_alone(gathered):
+        return ""
+    return f"; evidence of {_checks(main)} together"
+
+
+def _gatherer(columns: Sequence[ColumnResult]) -> ColumnResult | None:
+    """The drifted column with the most evidence of many checks; None without any."""
+    gathered = [c for c in columns if c.verdict is Verdict.DRIFTED and c.accrued is not None]
+    return max(gathered, key=_gathered, default=None)
+
+
+def _gathered(column: ColumnResult) -> float:
+    return column.importance * (column.accrued.evidence if column.accrued else 0.0)
+
+
+def _checks(column: ColumnResult) -> str:
+    return plural(column.accrued.checks if column.accrued else 0, "check")
 
 
 def _undecided(
@@ -131,11 +213,14 @@ def _rows_needed(column: ColumnResult) -> int:
 
 
 def _passed(
-    columns: Sequence[ColumnResult], expectations: ExpectationReport | None, sample: SampleInfo
+    columns: Sequence[ColumnResult],
+    expectations: ExpectationReport | None,
+    sample: SampleInfo,
+    versus: str,
 ) -> str:
     compared = [c for c in columns if c.compared]
     decided = sum(c.verdict is not Verdict.UNDECIDED for c in compared)
-    parts = [f"{decided} of {len(compared)} columns are as in training"] if compared else []
+    parts = [f"{decided} of {len(compared)} columns are as {versus}"] if compared else []
     if decided < len(compared):
         parts.append(f"{len(compared) - decided} undecided")
     if expectations:
@@ -151,11 +236,11 @@ def _guard(column: ColumnResult, test: str) -> Finding | None:
     return next(found, None)
 
 
-def _missing_change(column: ColumnResult) -> str:
+def _missing_change(column: ColumnResult, versus: str) -> str:
     if _guard(column, "missing_share") is None:
         return ""
     before, now = share(column.missing_reference), share(column.missing_current)
-    return f"is missing in {now} of rows, {before} in training"
+    return f"is missing in {now} of rows, {before} {versus}"
 
 
 def _unusable_change(column: ColumnResult) -> str:
@@ -165,7 +250,7 @@ def _unusable_change(column: ColumnResult) -> str:
     return ""
 
 
-def _new_levels(column: ColumnResult, names: bool) -> str:
+def _new_levels(column: ColumnResult, names: bool, versus: str) -> str:
     finding = _guard(column, "unseen_share")
     levels = column.shape.new_levels if column.shape else ()
     if finding is None or len(levels) < 2:  # one new level is told with its share
@@ -173,38 +258,37 @@ def _new_levels(column: ColumnResult, names: bool) -> str:
     named = ", ".join(f"`{level[:40]}`" for level in levels[:CAUSES])
     more = ", ..." if len(levels) > CAUSES else ""
     told = f" ({named}{more})" if names else ""
-    return f"has levels unknown in training in {share(finding.effect)} of rows{told}"
+    return f"has levels unknown {versus} in {share(finding.effect)} of rows{told}"
 
 
-def _mean_change(column: ColumnResult) -> str:
+def _mean_change(column: ColumnResult, versus: str) -> str:
     before, now = column.statistics.get("mean", (None, None))
     sd, sd_now = column.statistics.get("sd", (None, None))
     if before is None or now is None:
         return ""
     what = "length" if column.kind is Kind.TEXT else "mean"
     if abs(now - before) <= 0.1 * (sd or 0.0):
-        return _spread_change(sd or 0.0, sd_now or 0.0) or "changed its shape"
+        return _spread_change(sd or 0.0, sd_now or 0.0, versus) or "changed its shape"
     figures = f"({what} {pair(before, now)})"
     direction = "higher" if now > before else "lower"
     relative = abs(now - before) / abs(before) if before else 0.0
     if not 0.005 <= relative < 10:
-        return f"is {direction} than in training {figures}"
-    return f"is {share(relative)} {direction} than in training {figures}"
+        return f"is {direction} than {versus} {figures}"
+    return f"is {share(relative)} {direction} than {versus} {figures}"
 
 
-def _spread_change(sd: float, sd_now: float) -> str:
+def _spread_change(sd: float, sd_now: float, versus: str) -> str:
     if abs(sd_now - sd) <= 0.1 * sd:
         return ""
-    return (
-        f"is spread {'wider' if sd_now > sd else 'closer'} than in training (sd {pair(sd, sd_now)})"
-    )
+    how = "wider" if sd_now > sd else "closer"
+    return f"is spread {how} than {versus} (sd {pair(sd, sd_now)})"
 
 
-def _level_change(column: ColumnResult, names: bool) -> str:
+def _level_change(column: ColumnResult, names: bool, versus: str) -> str:
     shape = column.shape
     if shape is None or not shape.levels:
         return ""
     moves = [c - r for r, c in zip(shape.reference, shape.current, strict=True)]
     at = max(range(len(moves)), key=lambda i: abs(moves[i]))
     level = f"`{shape.levels[at][:40]}`" if names else "one level"
-    return f"has {level} at {share(shape.current[at])}, {share(shape.reference[at])} in training"
+    return f"has {level} at {share(shape.current[at])}, {share(shape.reference[at])} {versus}"

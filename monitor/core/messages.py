@@ -22,6 +22,7 @@ from monitor.core.records import (
     Verdict,
     Window,
 )
+from monitor.core.verdict import beyond_whole
 
 SCHEMA = 1
 CAUSES_TOLD = 3
@@ -156,7 +157,9 @@ def _causes(check: Check, cause: Cause, show_values: str) -> list[dict[str, str]
         if finding.verdict is verdict
     ]
     if cause is Cause.DRIFT:
-        return [_told(c.name, _numbers(c, show_values)) for c in check.causes()] + whole
+        columns = [_told(c.name, _numbers(c, check, show_values)) for c in check.causes()]
+        segments = beyond_whole(check.columns, check.segments)
+        return columns + [_told(s.where, s.reason) for s in segments] + whole
     if cause is Cause.QUALITY:
         return whole
     unread = (
@@ -181,12 +184,12 @@ def _told(name: str, text: str) -> dict[str, str]:
     return {"name": _line(name, _NAME_CHARS), "text": _line(text, _TEXT_CHARS)}
 
 
-def _numbers(column: ColumnResult, show_values: str) -> str:
-    """The strongest finding, and what moved: "PSI 1.81 (tolerance 0.1), mean 30.1 k → 48.6 k"."""
+def _numbers(column: ColumnResult, check: Check, show_values: str) -> str:
+    """The strongest finding, what moved, and where: "PSI 1.81 (tolerance 0.1), mean 30 → 48"."""
     fired = [f for f in column.findings if f.verdict is Verdict.DRIFTED]
     fired.sort(key=lambda f: (not f.decides, -(f.effect or 0.0) / (f.tolerance or 1.0)))
     parts = [_strength(fired[0])] if fired else []
-    parts += [_moved(column), _missing(column)]
+    parts += [_moved(column), _missing(column), _where(column, check)]
     if column.shape and show_values != "never":
         parts += [
             _levels("new", column.shape.new_levels),
@@ -222,6 +225,14 @@ def _missing(column: ColumnResult) -> str:
     if before is None or after is None or abs(after - before) < 0.01:
         return ""
     return f"missing {share(before)} → {share(after)}"
+
+
+def _where(column: ColumnResult, check: Check) -> str:
+    found = next((s for s in check.slices if column.name in s.columns), None)
+    if found is None:
+        return ""
+    how = "with the share of rows with" if found.mix else "only where"
+    return f"{how} {found.where}"
 
 
 def _levels(what: str, levels: tuple[str, ...]) -> str:

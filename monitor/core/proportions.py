@@ -22,12 +22,18 @@ BISECTIONS = 16
 
 
 def evidence_of_shares(
-    hits_reference: int, n: int, hits_current: int, m: int, bounds: Bounds
+    hits_reference: int,
+    n: int,
+    hits_current: int,
+    m: int,
+    bounds: Bounds,
+    design_effect: float = 1.0,
 ) -> Evidence:
     """Evidence on the change of a share: effect = |current − reference|, in share of rows.
 
     `hits` of `n` reference and `m` window rows. p_value by Fisher's exact test when a count is
-    small, else by the pooled score test; p_tolerance as `tolerance_p`.
+    small, else by the pooled score test; p_tolerance as `tolerance_p`. Every law counts each
+    `design_effect` rows as one.
 
     >>> e = evidence_of_shares(0, 1000, 500, 1000, Bounds(0.01, 0.05, 0.3))
     >>> e.effect, e.p_tolerance < 1e-9
@@ -36,19 +42,36 @@ def evidence_of_shares(
     if not n or not m:
         return Evidence(missing_input=f"no rows in the {'window' if n else 'reference'}")
     before, now = hits_reference / n, hits_current / m
+    x, y = (effective_count(hits, design_effect) for hits in (hits_reference, hits_current))
+    n, m = (effective_rows(rows, design_effect) for rows in (n, m))
     low, high = change_interval(before, n, now, m)
     smallest = _effect_seen(before, n, m, bounds)
+    blind = smallest > bounds.must_see
     return Evidence(
         statistic=abs(now - before),
         effect=abs(now - before),
         low=max(0.0, low, -high),
         high=max(-low, high),
-        p_value=change_p(hits_reference, n, hits_current, m),
+        p_value=change_p(x, n, y, m),
         p_tolerance=tolerance_p(before, n, now, m, bounds.tolerance),
         threshold=tolerance_limit(before, n, m, bounds, upward=now >= before),
         minimum_detectable=smallest,
-        rows_needed=_rows_to_see(before, n, bounds) if smallest > bounds.must_see else None,
+        rows_needed=_rows_to_see(before, n, bounds, design_effect) if blind else None,
     )
+
+
+def effective_count(count: int, design_effect: float) -> int:
+    """How many independent rows vary as `count` rows do; whole, as the exact laws need them.
+
+    >>> effective_count(1000, 1.0), effective_count(1000, 2.5)
+    (1000, 400)
+    """
+    return round(count / design_effect)
+
+
+def effective_rows(rows: int, design_effect: float) -> int:
+    """The same of all rows of a side: where there are any, they are at least one."""
+    return max(1, effective_count(rows, design_effect))
 
 
 def change_p(hits_reference: int, n: int, hits_current: int, m: int) -> float:
@@ -121,14 +144,16 @@ def _restricted(now: float, m: int, before: float, n: int, gap: float) -> tuple[
     return share, share - gap
 
 
-def change_interval(before: float, n: int, now: float, m: int) -> tuple[float, float]:
-    """95 % interval of the change `now − before`.
+def change_interval(
+    before: float, n: int, now: float, m: int, z: float = Z_COVERAGE
+) -> tuple[float, float]:
+    """Interval of the change `now − before`, by default of 95 %; `z` standard deviations wide.
 
     >>> low, high = change_interval(0.0, 1000, 0.0, 100)
     >>> round(low, 3), round(high, 3)
     (-0.004, 0.037)
     """
-    (before_low, before_high), (now_low, now_high) = _wilson(before, n), _wilson(now, m)
+    (before_low, before_high), (now_low, now_high) = _wilson(before, n, z), _wilson(now, m, z)
     change = now - before
     return (
         change - math.hypot(now - now_low, before_high - before),
@@ -136,10 +161,10 @@ def change_interval(before: float, n: int, now: float, m: int) -> tuple[float, f
     )
 
 
-def _wilson(share: float, rows: int) -> tuple[float, float]:
-    z2 = Z_COVERAGE**2
+def _wilson(share: float, rows: int, z: float) -> tuple[float, float]:
+    z2 = z**2
     centre = share + z2 / (2 * rows)
-    half = Z_COVERAGE * math.sqrt(share * (1 - share) / rows + z2 / (4 * rows**2))
+    half = z * math.sqrt(share * (1 - share) / rows + z2 / (4 * rows**2))
     return max(0.0, (centre - half) / (1 + z2 / rows)), min(1.0, (centre + half) / (1 + z2 / rows))
 
 
@@ -169,9 +194,17 @@ def _effect_seen(before: float, n: int, m: int, bounds: Bounds) -> float:
     return min(1.0, limit + Z_POWER * math.sqrt(now * (1 - now) / m + before * (1 - before) / n))
 
 
-def _rows_to_see(before: float, n: int, bounds: Bounds) -> int | None:
-    """The fewest window rows that see a change of must_see; None when no window would do."""
-    return smallest_window(lambda rows: _effect_seen(before, n, rows, bounds) > bounds.must_see)
+def _rows_to_see(before: float, n: int, bounds: Bounds, design_effect: float) -> int | None:
+    """The fewest window rows that see a change of must_see; None when no window would do.
+
+    `n` counts independent reference rows, the answer rows as they come.
+    """
+
+    def blind(rows: int) -> bool:
+        independent = effective_rows(rows, design_effect)
+        return _effect_seen(before, n, independent, bounds) > bounds.must_see
+
+    return smallest_window(blind)
 
 
 def _fisher(hits: int, drawn: int, marked: int, total: int) -> float:

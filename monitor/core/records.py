@@ -114,6 +114,12 @@ class Finding:
     error_bound: float = 0.0
     decides: bool = True  # False: reports only, another finding decides
     guard: bool = False  # always run: looks at what the chosen tests cannot see
+    what: str = ""  # what changed in the whole dataset, in words that stand in a sentence
+
+    @property
+    def of_drift(self) -> bool:
+        """Whether it is a test of drift, which has a tolerance; others tell of feed and source."""
+        return self.tolerance is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +136,14 @@ class Shape:
     levels: tuple[str, ...] = ()
     new_levels: tuple[str, ...] = ()
     lost_levels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Accrued:
+    """The evidence of drift that one column has gathered over checks, up to this one."""
+
+    evidence: float  # times as likely as without drift; 1 is none
+    checks: int  # since it last was none
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +170,8 @@ class ColumnResult:
     # mean, sd, median, min, max of numbers (and of text lengths): name -> (reference, current)
     statistics: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     shape: Shape | None = None
+    compared_with: str = ""  # "Mondays of the reference (12 of them)"; "" is all there is
+    accrued: Accrued | None = None  # None without an alarm budget
 
     @property
     def weight(self) -> float:
@@ -235,6 +251,7 @@ class Slice:
     reason: str
     p_value: float | None = None  # after the control of how many slices were looked at
     columns: tuple[str, ...] = ()  # that drifted in it
+    mix: bool = False  # its share of the rows moved, not what is in it
 
 
 @dataclass(frozen=True, slots=True)

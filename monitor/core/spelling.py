@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from monitor.core.records import Column, Floats
+from monitor.core.records import Codes, Column, Floats
 
 LARGEST_WHOLE = 2.0**53  # above, float64 cannot tell neighbouring integers apart
 TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
@@ -62,6 +62,19 @@ def level_counts(column: Column) -> dict[str, int]:
     else:
         return {}
     return _added_up(zip(names, sizes.tolist(), strict=True))
+
+
+def levels_by_value(column: Column) -> tuple[list[str], Codes]:
+    """Levels, of which two may be spelt alike, and the place of each value's level among them.
+
+    The places have shape (present,); a column without values has no levels.
+    """
+    if column.numbers is not None:
+        values, places = np.unique(column.numbers, return_inverse=True)
+        return _names(values), places
+    if column.codes is None:
+        return [], np.empty(0, dtype=np.int64)
+    return [plain(level) for level in column.levels], column.codes
 
 
 def _names(values: Floats) -> list[str]:

@@ -128,11 +128,23 @@ def in_one_precision(one: Summary, other: Summary) -> tuple[Summary, Summary]:
     return (one, other.rounded) if one.is_single else (one.rounded, other)
 
 
+def measured(column: Column, kind: Kind) -> Floats:
+    """The values of a number or text column in the order of its rows, shape (rows - missing,).
+
+    Letters of text; NaN for what is no number in a number column.
+    """
+    if kind is Kind.TEXT:
+        return _lengths(column)
+    if column.numbers is not None:
+        return column.numbers
+    return _by_level(column, [spelling.number_in(level) for level in column.levels])
+
+
 def _as_numbers(column: Column) -> tuple[Floats, int]:
     """Values as float64 and how many were no numbers."""
+    values = measured(column, Kind.NUMBER)
     if column.numbers is not None:
-        return column.numbers, 0
-    values = _by_level(column, [spelling.number_in(level) for level in column.levels])
+        return values, 0
     readable = ~np.isnan(values)
     return values[readable], int(values.size - readable.sum())
 

@@ -15,6 +15,7 @@ from monitor.core.records import (
     ExpectationReport,
     Finding,
     Severity,
+    Slice,
     Verdict,
 )
 
@@ -52,8 +53,7 @@ def judge_columns(columns: Sequence[ColumnResult], rule: Rule) -> tuple[ColumnRe
 def _judge(column: ColumnResult, rule: Rule, rejected: bool) -> ColumnResult:
     if not column.findings:  # it could not be compared: the reason is there already
         return column
-    alone = column.p_tolerance is not None and column.p_tolerance <= rule.alpha
-    own = column.critical and alone
+    own = answers_for_itself(column, rule)
     decisive = deciding(column.findings)
     fired = [f for f in decisive if f.verdict is Verdict.DRIFTED]
     drifted = bool(fired) if rule.classical else rejected or own
@@ -63,12 +63,23 @@ def _judge(column: ColumnResult, rule: Rule, rejected: bool) -> ColumnResult:
     return _quiet(column, proven_alone=bool(fired))
 
 
-def _quiet(column: ColumnResult, *, proven_alone: bool) -> ColumnResult:
-    """The verdict of a column that did not drift; guards alone cannot make it decidable."""
+def answers_for_itself(column: ColumnResult, rule: Rule) -> bool:
+    """Whether a critical column drifted, whatever the others say."""
+    alone = column.p_tolerance is not None and column.p_tolerance <= rule.alpha
+    return column.critical and alone
+
+
+def main_findings(column: ColumnResult) -> list[Finding]:
+    """The deciding findings that can make a column decidable: guards alone cannot."""
     decisive = deciding(column.findings)
-    main = [f for f in decisive if not f.guard]
     if column.missing_reference == column.missing_current == 1.0:
-        main = decisive  # nothing but missing values on both sides: their share is all there is
+        return decisive  # nothing but missing values on both sides: their share is all there is
+    return [f for f in decisive if not f.guard]
+
+
+def _quiet(column: ColumnResult, *, proven_alone: bool) -> ColumnResult:
+    """The verdict of a column that did not drift."""
+    main = main_findings(column)
     if all(f.verdict is Verdict.UNDECIDED for f in main):
         reason = main[0].reason if main else "no test applies to this column"
         return replace(column, verdict=Verdict.UNDECIDED, reason=reason)
@@ -78,7 +89,7 @@ def _quiet(column: ColumnResult, *, proven_alone: bool) -> ColumnResult:
     watched = [f for f in column.findings if f.verdict in (Verdict.WATCH, Verdict.DRIFTED)]
     if watched:
         return replace(column, verdict=Verdict.WATCH, reason=watched[0].reason)
-    strongest = max(decisive, key=_ratio)
+    strongest = max(deciding(column.findings), key=_ratio)
     return replace(column, verdict=Verdict.PASSED, reason=strongest.reason)
 
 
@@ -93,14 +104,24 @@ def _ratio(finding: Finding) -> float:
 
 def _rejected(columns: Sequence[ColumnResult], alpha: float) -> set[str]:
     """Weighted Benjamini–Hochberg (Genovese, Roeder & Wasserman 2006) on p_tolerance."""
-    tested = [c for c in columns if c.p_tolerance is not None]
-    if not tested:
-        return set()
-    mean = sum(c.importance for c in tested) / len(tested)
-    ranked = sorted((c.p_tolerance or 0.0) * mean / c.importance for c in tested)
+    weighted = _weighted_p(columns)
+    ranked = sorted(weighted.values())
     passing = [p for k, p in enumerate(ranked, start=1) if p <= alpha * k / len(ranked)]
     cut = passing[-1] if passing else -1.0
-    return {c.name for c in tested if (c.p_tolerance or 0.0) * mean / c.importance <= cut}
+    return {name for name, p in weighted.items() if p <= cut}
+
+
+def _weighted_p(columns: Sequence[ColumnResult]) -> dict[str, float]:
+    """p_tolerance over importance (mean 1), of the columns that have one."""
+    known = [(c, c.p_tolerance) for c in columns if c.p_tolerance is not None]
+    mean = sum(c.importance for c, _ in known) / max(1, len(known))
+    return {c.name: p * mean / c.importance for c, p in known}
+
+
+def dataset_p_tolerance(columns: Sequence[ColumnResult]) -> float:
+    """The smallest level at which some column would be rejected; 1 when none can be judged."""
+    ranked = sorted(_weighted_p(columns).values())
+    return min([1.0, *(p * len(ranked) / k for k, p in enumerate(ranked, start=1))])
 
 
 def dataset_p(columns: Sequence[ColumnResult]) -> float | None:
@@ -128,18 +149,33 @@ def judge_check(
     *,
     rows: int,
     expected_to_compare: bool,
+    segments: Sequence[Slice] = (),
 ) -> Verdict:
-    """The verdict of a check, worst first: violated, drifted, undecided, passed."""
-    if _violated(dataset, expectations):
+    """The verdict of a check, worst first: violated, drifted, undecided, passed.
+
+    `segments` are those the user named; one that drifted counts as a column does.
+    """
+    if is_violated(dataset, expectations):
         return Verdict.VIOLATED
-    if any(c.verdict is Verdict.DRIFTED for c in columns):
+    if Verdict.DRIFTED in {c.verdict for c in columns} | {s.verdict for s in segments}:
         return Verdict.DRIFTED
     if rows == 0 or _blind(columns, dataset, expectations, expected_to_compare):
         return Verdict.UNDECIDED
     return Verdict.PASSED
 
 
-def _violated(dataset: Sequence[Finding], expectations: ExpectationReport | None) -> bool:
+def beyond_whole(columns: Sequence[ColumnResult], segments: Sequence[Slice]) -> list[Slice]:
+    """Segments in which a column drifted that did not drift in the whole, the most certain first.
+
+    The others say once more what the columns say already.
+    """
+    whole = {c.name for c in columns if c.verdict is Verdict.DRIFTED}
+    hidden = [s for s in segments if s.verdict is Verdict.DRIFTED and not whole >= {*s.columns}]
+    return sorted(hidden, key=lambda s: 1.0 if s.p_value is None else s.p_value)
+
+
+def is_violated(dataset: Sequence[Finding], expectations: ExpectationReport | None) -> bool:
+    """Whether an expectation or a promise of the feed is broken."""
     failed = expectations is not None and any(
         r.success is False and r.severity is Severity.CRITICAL for r in expectations.results
     )

@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from monitor.core import numerals
 from monitor.core.records import ColumnResult, ExpectationResult, Finding, Kind, Verdict
+from monitor.core.spending import ACCUMULATED
 from monitor.reports import bars, picture, words
 
 
@@ -134,6 +135,8 @@ def measure(finding: Finding, value: float | None) -> str:
     """A figure of a finding in the unit of its test."""
     if finding.test.endswith(("_share", "_levels")):
         return numerals.share(value)
+    if finding.test == ACCUMULATED:
+        return numerals.number(value, 2)
     unit = {"freshness": " h", "volume": " rows"}.get(finding.test, "")
     return numerals.number(value) + unit
 

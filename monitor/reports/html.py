@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from monitor.core import numerals
 from monitor.core.records import Check, Verdict
-from monitor.reports import bars, evidence, picture, story, words
+from monitor.reports import bars, evidence, picture, places, story, words
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -47,7 +47,7 @@ def draw(
     `setup["timezone"]` names the zone that times are told in, UTC when absent.
     """
     named = show_values != "never"
-    page = _template().render(
+    page = template("page.html.j2").render(
         check=check,
         story=story.told(check, history, zone=_zone(check.setup), named=named),
         explorer=_link(explorer) if explorer else None,
@@ -57,6 +57,11 @@ def draw(
         pictured=len(check.columns) <= PICTURED,
         setup=json.dumps(dict(check.setup), indent=1, ensure_ascii=False, default=_plain),
     )
+    return printable(page)
+
+
+def printable(page: str) -> str:
+    """A page without what no page may hold, each replaced by a mark that something was there."""
     return _UNPRINTABLE.sub("�", page)
 
 
@@ -95,8 +100,8 @@ def _without_verdict(headline: str, verdict: Verdict) -> str:
 
 
 @cache
-def _template() -> "Template":
-    """The page, compiled once a process."""
+def template(name: str) -> "Template":
+    """A page of this folder, compiled once a process."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(
@@ -109,10 +114,10 @@ def _template() -> "Template":
     )  # fmt: skip
     environment.globals.update(
         style=Markup(_compact(_read("style.css"))),
-        words=words, evidence=evidence, bars=bars, picture=picture,
+        words=words, evidence=evidence, bars=bars, picture=picture, places=places,
         without_verdict=_without_verdict,
     )  # fmt: skip
-    return environment.from_string(re.sub(r"^[ \t]+", "", _read("page.html.j2"), flags=re.M))
+    return environment.from_string(re.sub(r"^[ \t]+", "", _read(name), flags=re.M))
 
 
 def _read(name: str) -> str:

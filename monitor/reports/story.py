@@ -17,6 +17,7 @@ from monitor.core.records import (
     Severity,
     Verdict,
 )
+from monitor.core.spending import ACCUMULATED, accumulated
 from monitor.reports import bars, evidence, picture, words
 
 MOST_PAST = 30
@@ -48,7 +49,10 @@ class Story:
     @property
     def sides(self) -> tuple[str, str]:
         """What the two sides are called: two bare files are no training and no window."""
-        return ("training", "window") if self.check.monitor else ("reference", "current")
+        if not self.check.monitor:
+            return "reference", "current"
+        before = str(self.check.setup.get("compared_with", "training"))
+        return before.removeprefix("the ").removeprefix("a "), "window"
 
     def causes(self) -> list[Cause]:
         """The main causes, broken expectations first, then the window, then the columns."""
@@ -104,6 +108,10 @@ class Story:
             return bars.sparkline(rows, line_at=limit)
         if value is None or limit is None:
             return Markup("")
+        if finding.test == ACCUMULATED:
+            past = [accumulated(check.dataset.findings) for check in self.past]
+            evidence_then = [f.statistic if f else None for f in past]
+            return bars.sparkline([*evidence_then, value], line_at=limit)
         if finding.test == "volume":
             return bars.range_line(value, limit, None, " rows")
         return bars.range_line(value, None, limit, " h" if finding.test == "freshness" else "")

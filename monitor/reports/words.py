@@ -13,6 +13,7 @@ _TESTS = {
     "psi": "PSI",
     "ks": "KS",
     "chi_squared": "chi-squared",
+    "accumulated": "accumulated evidence",
 }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from monitor.core import episodes, words
-from monitor.core.headline import headline
+from monitor.core.headline import also_in_segments, headline, in_segments, only_where
 from monitor.core.onset import shared_onset
 from monitor.core.records import (
     Check,
@@ -37,16 +37,9 @@ def decide(
         look.expectations,
         rows=look.sample.rows,
         expected_to_compare=reference is not None,
+        segments=look.segments,
     )
-    sentence = headline(
-        verdict,
-        look.columns,
-        look.dataset,
-        look.expectations,
-        look.sample,
-        names=watch.show_values != "never",
-        moved_at=_moved_at(watch, look.columns, window),
-    )
+    sentence = _sentence(watch, verdict, look, window)
     dataset = DatasetResult(
         p_value=dataset_p(look.columns),
         drifted_columns=sum(c.verdict is Verdict.DRIFTED for c in compared),
@@ -65,9 +58,32 @@ def decide(
         window=window,
         expectations=look.expectations,
         notices=look.notices,
+        segments=look.segments,
+        slices=look.slices,
         timings_s=timings,
         setup={**watch.setup, **_reproduce(watch.name, window)},
     )
+
+
+def _sentence(watch: Watch, verdict: Verdict, look: Look, window: Window | None) -> str:
+    """What happened, and where in the rows."""
+    whole = {c.verdict for c in look.columns} | {f.verdict for f in look.dataset}
+    if verdict is Verdict.DRIFTED and Verdict.DRIFTED not in whole:
+        return in_segments(look.columns, look.segments)
+    sentence = headline(
+        verdict,
+        look.columns,
+        look.dataset,
+        look.expectations,
+        look.sample,
+        names=watch.show_values != "never",
+        moved_at=_moved_at(watch, look.columns, window),
+        versus=watch.versus,
+    )
+    if verdict is not Verdict.DRIFTED:
+        return sentence
+    where = only_where(look.columns, look.slices)
+    return f"{sentence}{where}{also_in_segments(look.columns, look.segments)}"
 
 
 def _moved_at(watch: Watch, columns: Sequence[ColumnResult], window: Window | None) -> str:

@@ -7,9 +7,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, timedelta, tzinfo
 from typing import Any
 
-from monitor.core import episodes
+from monitor.core import earlier, episodes
 from monitor.core.comparison import Plan
-from monitor.core.records import ColumnResult, ExpectationReport, Finding, Notice, SampleInfo
+from monitor.core.phases import Cadence
+from monitor.core.records import (
+    ColumnResult,
+    ExpectationReport,
+    Finding,
+    Notice,
+    SampleInfo,
+    Slice,
+)
 from monitor.ports import Clock, Draw, Explorer, Reports, Source, Store, Validator
 
 HISTORY = 30  # past checks a report shows
@@ -35,10 +43,30 @@ class Watch:
     retrain: episodes.RetrainPolicy | None = None
     compare_with: str = "reference"  # or an earlier window of production
     calibrate: bool = True
+    cadence: Cadence | None = None  # None: the rows are no window of a series
     checks_per_alarm: float | None = None  # the budget: checks between two false alarms
     dataset_tests: tuple[str, ...] | None = None  # None: the defaults
     segments: tuple[str, ...] = ()
+    explain: bool = True  # search for the slices that explain a drift
     setup: Mapping[str, Any] = field(default_factory=dict)  # for the foot of the report
+
+    @property
+    def needed(self) -> list[str] | None:
+        """The columns to read: those configured, where no suite needs more; None is all."""
+        if self.suite is not None or not self.plan.only:
+            return None
+        return [*dict.fromkeys((*self.plan.only, *self.segments, *self._time))]
+
+    @property
+    def _time(self) -> tuple[str, ...]:
+        return (self.time,) if self.time else ()
+
+    @property
+    def versus(self) -> str:
+        """How one says what the columns were compared with."""
+        if self.compare_with == "reference" or self.cadence is None:
+            return "in training"
+        return earlier.versus(self.compare_with, self.cadence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +92,8 @@ class Look:
     expectations: ExpectationReport | None = None
     dataset: tuple[Finding, ...] = ()
     notices: tuple[Notice, ...] = ()
+    segments: tuple[Slice, ...] = ()
+    slices: tuple[Slice, ...] = ()
 
 
 class Timings(dict[str, float]):
@@ -76,4 +106,4 @@ class Timings(dict[str, float]):
     def step(self, name: str) -> Iterator[None]:
         began = time.perf_counter()
         yield
-        self[name] = round(time.perf_counter() - began, 4)
+        self[name] = round(self[name] + time.perf_counter() - began, 4)

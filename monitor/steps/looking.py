@@ -5,8 +5,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from monitor.core import feed
+from monitor.core.calibration import Measure
 from monitor.core.comparison import compare_columns
 from monitor.core.records import ColumnResult, Finding, Notice, SampleInfo, Verdict, Window
+from monitor.core.segments import compare_segments, share_alpha
+from monitor.core.slice_search import search_slices
+from monitor.core.within import Sides, Within, of_some_rows
 from monitor.errors import AskedWrongly, CouldNotLook
 from monitor.ports import Sample, Source, Validator
 from monitor.references import Reference
@@ -22,7 +26,7 @@ def sample_window(
     with timings.step("sample"):
         try:
             sample = source.read(
-                window, columns=_needed(watch), limit=watch.sample_rows, seed=watch.seed
+                window, columns=watch.needed, limit=watch.sample_rows, seed=watch.seed
             )
         except CouldNotLook as error:
             unread = Finding(test="source", verdict=Verdict.UNDECIDED, reason=str(error))
@@ -33,13 +37,6 @@ def sample_window(
     if watch.min_rows is not None:
         findings.append(feed.volume(sample.info.rows_in_window, watch.min_rows))
     return sample, Look(sample.info, dataset=tuple(findings), notices=sample.notices)
-
-
-def _needed(watch: Watch) -> list[str] | None:
-    """Only what is compared, where configuration names it and no suite needs more; None is all."""
-    if watch.suite is not None or not watch.plan.only:
-        return None
-    return [*watch.plan.only, *([watch.time] if watch.time else [])]
 
 
 def validate_rows(
@@ -58,12 +55,13 @@ def compare_rows(
     sample: Sample | None,
     look: Look,
     timings: Timings,
+    measure: Measure | None = None,
 ) -> Look:
     """3. compare: an empty window has nothing to compare, nor has one without a reference."""
     if sample is None or not sample.info.rows or reference is None:
         return look
     with timings.step("compare"):
-        return _compare(watch, reference, sample, look)
+        return _compare(watch, reference, sample, look, measure)
 
 
 def _validate(watch: Watch, suite: str, sample: Sample, look: Look, validator: Validator) -> Look:
@@ -80,7 +78,9 @@ def _validate(watch: Watch, suite: str, sample: Sample, look: Look, validator: V
     return replace(look, expectations=report)
 
 
-def _compare(watch: Watch, reference: Reference, sample: Sample, look: Look) -> Look:
+def _compare(
+    watch: Watch, reference: Reference, sample: Sample, look: Look, measure: Measure | None
+) -> Look:
     late = {watch.label} if watch.label else set()
     wants = watch.plan.wants
     findings, notices = feed.schema(
@@ -88,22 +88,46 @@ def _compare(watch: Watch, reference: Reference, sample: Sample, look: Look) -> 
         {name: column for name, column in sample.columns.items() if wants(name)},
         late,
     )
+    plan = share_alpha(watch.plan) if watch.segments else watch.plan
     columns = compare_columns(
         reference.sample.columns,
         sample.columns,
-        watch.plan,
+        plan,
         reference.summaries,
         sample.times,
+        measure,
     )
+    partly = measure and of_some_rows(measure, reference.sample.columns, reference.summaries)
+    within = Within(plan, partly, watch.versus)
+    look = _locate(watch, within, (reference.sample.columns, sample.columns), columns, look)
     return replace(
         look,
         columns=columns,
         dataset=(*look.dataset, *findings),
-        notices=(*look.notices, *notices, *_watched(columns)),
+        notices=(*look.notices, *notices, *watched(columns)),
     )
 
 
-def _watched(columns: Sequence[ColumnResult]) -> list[Notice]:
+def _locate(
+    watch: Watch, within: Within, sides: Sides, columns: Sequence[ColumnResult], look: Look
+) -> Look:
+    """Where in the rows: the configured segments, and what explains the drift of columns.
+
+    An explanation that cannot be had is missed, and changes nothing else.
+    """
+    look = replace(look, segments=compare_segments(*sides, within, watch.segments))
+    if not watch.explain:
+        return look
+    try:
+        return replace(look, slices=search_slices(*sides, within, columns, seed=watch.seed))
+    except Exception as error:
+        log.exception("monitor=%s the slices of a drift could not be searched", watch.name)
+        missed = f"where in the rows could not be searched ({type(error).__name__})"
+        return replace(look, notices=(*look.notices, Notice("slices_not_searched", missed)))
+
+
+def watched(columns: Sequence[ColumnResult]) -> list[Notice]:
+    """A line for every column to watch."""
     return [
         Notice("column_watch", f"{c.name}: {c.reason}", c.name)
         for c in columns

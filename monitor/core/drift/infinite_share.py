@@ -25,4 +25,5 @@ def measure(pair: Pair, bounds: Bounds) -> Evidence | None:
     before, now = pair.reference.infinite, pair.current.infinite
     if not before and not now:
         return None
-    return evidence_of_shares(before, pair.reference.rows, now, pair.current.rows, bounds)
+    rows = pair.reference.rows, pair.current.rows
+    return evidence_of_shares(before, rows[0], now, rows[1], bounds, pair.design_effect)

@@ -1,7 +1,7 @@
 """Kolmogorov–Smirnov: the largest distance between the two distribution functions.
 
 D = max |F − G|, with D and p as `scipy.stats.ks_2samp` computes them: the exact law up to 10 000
-values a side, the asymptotic one beyond. Ties make p conservative. Whether D exceeds the tolerance
+values a side, the asymptotic one beyond and where rows are alike. Ties make p conservative. Whether D exceeds the tolerance
 is judged by the inequality of Dvoretzky, Kiefer & Wolfowitz with Massart's constant on both sides,
 which is proven for every sample size and hence conservative.
 Source: Hodges (1958) and Gnedenko & Korolyuk (1951) for the exact law, Massart (1990).
@@ -27,6 +27,8 @@ SPEC = TestSpec(
     blind_to="changes in the tails that move few rows; missing values",
     null_law="two-sample Kolmogorov–Smirnov, exact up to 10 000 values a side; ties conservative",
     source="Hodges (1958); Massart (1990)",
+    aliases=("kolmogorov_smirnov", "ks_2samp", "ks_test"),
+    conservative="where values are tied, D is smaller than the law of distinct values says",
 )
 EXACT_UP_TO = 10_000
 Z_POWER = 0.8416  # standard normal quantile of the power .8
@@ -40,10 +42,11 @@ def measure(pair: Pair, bounds: Bounds) -> Evidence | None:
     reference, current = pair.reference.values, pair.current.values
     assert reference is not None and current is not None
     d = ks_distance(reference, current)
-    p_value, law = _p_value(reference, current, d)
-    noise = _noise(n, m)
+    p_value, law = _p_value(reference, current, d, pair.design_effect)
+    rows = pair.effective
+    noise = _noise(*rows)
     margin = _margin(1 - COVERAGE) * noise
-    smallest = effect_seen(n, m, bounds)
+    smallest = effect_seen(*rows, bounds)
     return Evidence(
         statistic=d,
         effect=d,
@@ -53,7 +56,9 @@ def measure(pair: Pair, bounds: Bounds) -> Evidence | None:
         p_tolerance=_tolerance_p(d, bounds.tolerance, noise),
         threshold=min(1.0, bounds.tolerance + _margin(bounds.alpha) * noise),
         minimum_detectable=smallest,
-        rows_needed=rows_to_see(n, bounds) if smallest > bounds.must_see else None,
+        rows_needed=rows_to_see(rows[0], bounds, pair.design_effect)
+        if smallest > bounds.must_see
+        else None,
         law=law,
     )
 
@@ -77,12 +82,14 @@ def ks_distance(reference: Floats, current: Floats) -> float:
     return float(max(distances))
 
 
-def _p_value(reference: Floats, current: Floats, d: float) -> tuple[float, str]:
+def _p_value(
+    reference: Floats, current: Floats, d: float, design_effect: float
+) -> tuple[float, str]:
     from scipy import stats
 
     n, m = reference.size, current.size
-    if max(n, m) > EXACT_UP_TO:
-        effective = round(n * m / (n + m))
+    if max(n, m) > EXACT_UP_TO or design_effect > 1:
+        effective = max(1, round(n * m / (n + m) / design_effect))
         return float(np.clip(stats.kstwo.sf(d, effective), 0, 1)), "asymptotic law"
     if n == m:
         return _equal_sizes_p(n, round(d * n)), "exact law"
@@ -108,7 +115,7 @@ def _equal_sizes_p(n: int, steps: int) -> float:
     return min(1.0, 2 * total)
 
 
-def _noise(n: int, m: int) -> float:
+def _noise(n: float, m: float) -> float:
     return 1 / math.sqrt(n) + 1 / math.sqrt(m)
 
 
@@ -124,12 +131,17 @@ def _tolerance_p(d: float, tolerance: float, noise: float) -> float:
     return min(1.0, 4 * math.exp(-2 * ((d - tolerance) / noise) ** 2))
 
 
-def effect_seen(n: int, m: int, bounds: Bounds) -> float:
+def effect_seen(n: float, m: float, bounds: Bounds) -> float:
     """The true D whose estimate exceeds the threshold with probability .8, nearly normal."""
     spread = 0.5 * math.sqrt(1 / n + 1 / m)
     return bounds.tolerance + _margin(bounds.alpha) * _noise(n, m) + Z_POWER * spread
 
 
-def rows_to_see(n: int, bounds: Bounds) -> int | None:
-    """The fewest window rows that see an effect of must_see; None when no window would do."""
-    return smallest_window(lambda rows: effect_seen(n, rows, bounds) > bounds.must_see)
+def rows_to_see(n: float, bounds: Bounds, design_effect: float = 1.0) -> int | None:
+    """The fewest window rows that see an effect of must_see; None when no window would do.
+
+    `n` are independent reference rows, `design_effect` how many window rows count as one.
+    """
+    return smallest_window(
+        lambda rows: effect_seen(n, rows / design_effect, bounds) > bounds.must_see
+    )

@@ -31,9 +31,9 @@ def measure(pair: Pair, bounds: Bounds) -> Evidence | None:
     n, m = pair.sizes
     if not n or not m:
         return None
-    levels = len(pair.reference.counts)
+    levels, draws = len(pair.reference.counts), pair.effective[1]
     absent = {
-        level: levels * math.exp(m * math.log1p(-count / n)) if count < n else 0.0
+        level: levels * math.exp(draws * math.log1p(-count / n)) if count < n else 0.0
         for level, count in pair.reference.counts.items()
         if level not in pair.current.counts
     }

@@ -26,5 +26,10 @@ def measure(pair: Pair, bounds: Bounds) -> Evidence | None:
     if not reference.missing and not current.missing:
         return None
     return evidence_of_shares(
-        reference.missing, reference.rows, current.missing, current.rows, bounds
+        reference.missing,
+        reference.rows,
+        current.missing,
+        current.rows,
+        bounds,
+        pair.design_effect,
     )

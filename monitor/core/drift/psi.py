@@ -1,17 +1,18 @@
 """PSI, the population stability index: how far shares of cells moved, in both directions at once.
 
 PSI = Σ (p − q) · ln(p / q) over the cells of present values. Under no drift PSI / (1/n + 1/m)
-follows χ²(B−1), so its size is judged against what n and m rows can tell, never against a fixed
-0.1 or 0.2 alone. Missing values are no cell: they have a finding of their own.
+follows χ²(B−1) (where cells expect few rows, a gamma law of the right mean and variance), so its
+size is judged against what n and m rows can tell, never against a fixed 0.1 or 0.2 alone. Missing
+values are no cell: they have a finding of their own.
 Source: Yurdakul (2018); Yurdakul & Naranjo (2020); tolerance test after Potgieter et al. (2023).
 """
 
 import numpy as np
 
 from monitor.core.cells import Counts, Pair, shares
-from monitor.core.chi_family import Divergence, delta_variance, evidence_of
+from monitor.core.chi_family import Divergence, additive, delta_variance, evidence_of
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
-from monitor.core.records import COMPARED_KINDS
+from monitor.core.records import COMPARED_KINDS, Floats
 
 SPEC = TestSpec(
     title="PSI",
@@ -22,14 +23,16 @@ SPEC = TestSpec(
     must_see=0.5,
     asks="Did the shares of the ten reference-quantile cells (or of the levels) move?",
     blind_to="changes inside one cell; missing values",
-    null_law="PSI / (1/n + 1/m) ~ chi-square with cells − 1 degrees of freedom",
+    null_law="PSI / (1/n + 1/m) ~ chi-square with cells − 1 degrees of freedom; a gamma law of "
+    "the same mean and variance where cells expect fewer than 100 rows",
     source="Yurdakul & Naranjo (2020); Potgieter et al., arXiv 2307.11878",
+    aliases=("population_stability_index",),
 )
 
 
 def measure(pair: Pair, bounds: Bounds) -> Evidence | None:
     """Evidence from the merged cells of a pair."""
-    return evidence_of(pair, bounds, _estimate)
+    return evidence_of(pair, bounds, _estimate, additive(_score))
 
 
 def psi(reference: Counts, current: Counts) -> float:
@@ -55,3 +58,9 @@ def _estimate(reference: Counts, current: Counts) -> Divergence:
     )
     value = float(np.sum((p - q) * ratio))
     return Divergence(effect=value, statistic=value, variance=variance)
+
+
+def _score(reference: Floats, current: Floats, n: float, m: float) -> Floats:
+    """What one cell adds to PSI."""
+    p, q = reference / n, current / m
+    return (p - q) * np.log(p / q)

@@ -8,7 +8,13 @@ n · f₁ / (f₁ + 2 f₂) rows; as such a share it enters the tolerance test o
 
 from monitor.core.cells import Pair
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
-from monitor.core.proportions import change_interval, tolerance_limit, tolerance_p
+from monitor.core.proportions import (
+    change_interval,
+    effective_count,
+    effective_rows,
+    tolerance_limit,
+    tolerance_p,
+)
 from monitor.core.records import Kind
 
 SPEC = TestSpec(
@@ -35,18 +41,21 @@ def measure(pair: Pair, bounds: Bounds) -> Evidence | None:
         return None
     hits = sum(unseen.values())
     once, twice = (list(pair.reference.counts.values()).count(times) for times in (1, 2))
-    expected, rows = once / n, _rows_behind(n, once, twice)
+    design = pair.design_effect
+    expected, rows = once / n, effective_rows(_rows_behind(n, once, twice), design)
+    drawn = effective_rows(m, design)
     excess = hits / m - expected
-    low, high = change_interval(expected, rows, hits / m, m)
-    limit = tolerance_limit(expected, rows, m, bounds, upward=True)
-    chance = min(1.0, (once + 1) / (n + 1))  # f₁ itself is a sample: one more, to be fair
+    low, high = change_interval(expected, rows, hits / m, drawn)
+    limit = tolerance_limit(expected, rows, drawn, bounds, upward=True)
+    # f₁ itself is a sample: one more, to be fair
+    chance = min(1.0, (once + design) / (n + design))
     return Evidence(
         statistic=max(0.0, excess),
         effect=max(0.0, excess),
         low=max(0.0, low),
         high=max(0.0, high),
-        p_value=_at_least(hits, m, chance),
-        p_tolerance=tolerance_p(expected, rows, hits / m, m, bounds.tolerance)
+        p_value=_at_least(effective_count(hits, design), drawn, chance),
+        p_tolerance=tolerance_p(expected, rows, hits / m, drawn, bounds.tolerance)
         if excess > 0
         else 1.0,
         threshold=limit,

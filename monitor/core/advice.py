@@ -1,0 +1,114 @@
+"""Which rule to choose: the one that sees most and keeps the alarm budget on quiet history."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from monitor.core.budget import Budget
+from monitor.core.replay import DAYS, ColumnPast, Trial, length_days
+from monitor.core.sensitivity import Scene
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """The rule that would have kept the budget, and how far the history can tell."""
+
+    budget: Budget
+    windows: int  # that count as quiet
+    days: float
+    allowed: int  # episodes that the budget has room for in these days
+    choice: Trial | None  # over the quiet windows; None when no rule keeps the budget
+    kept_by: tuple[str, ...]  # keys of the rules that keep it
+    at_most: float | None  # episodes in 90 days that the history cannot rule out for the choice
+    quiet_until: datetime | None  # None: all of history was taken as quiet
+    current: Trial  # over the quiet windows
+    why: str  # one sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """Rules replayed over the history of one monitor; the first trial is the monitor's own rule."""
+
+    monitor: str
+    trials: tuple[Trial, ...]
+    columns: tuple[ColumnPast, ...]
+    advice: Advice
+    scene: Scene
+    unseen: tuple[tuple[datetime, str], ...]  # windows nobody could look at, and why
+    rows: int  # of a usual window
+    stored: bool  # whether stored checks were replayed, or history was read anew
+    absent: tuple[str, ...]  # what could not be replayed, and why
+
+    @property
+    def current(self) -> Trial:
+        return self.trials[0]
+
+    @property
+    def days(self) -> float:
+        return length_days(self.current.windows)
+
+
+def advise(trials: Sequence[Trial], budget: Budget, quiet_until: datetime | None) -> Advice:
+    """The most sensitive rule whose episodes on quiet windows stay within the budget.
+
+    The budget has room for the nearest whole number of episodes in the days there are. Only rules
+    whose error rate is known by their making are advised, beside the one that is there already: a
+    fixed limit that was quiet so far may have been lucky.
+    """
+    quiet = [trial.until(quiet_until) for trial in trials]
+    days = length_days(quiet[0].windows)
+    allowed = math.floor(budget.alarms * days / (budget.per.duration.total_seconds() / 86400) + 0.5)
+    kept = [t for t in quiet if t.rule.snippet and len(t.episodes) <= allowed]
+    advised = [t for t in kept if t.rule.proven or t.rule is trials[0].rule]
+    sighted = [t for t in advised if t.rule.smallest.shift is not None]
+    choice = min(sighted, key=lambda t: round(t.rule.smallest.shift or 0.0, 2), default=None)
+    if not quiet[0].windows:
+        choice = None
+    return Advice(
+        budget=budget,
+        windows=len(quiet[0].windows),
+        days=days,
+        allowed=allowed,
+        choice=choice,
+        kept_by=tuple(t.rule.key for t in kept),
+        at_most=_cannot_rule_out(choice, days),
+        quiet_until=quiet_until,
+        current=quiet[0],
+        why=_why(choice, quiet, allowed),
+    )
+
+
+def _cannot_rule_out(choice: Trial | None, days: float) -> float | None:
+    """The 95 % upper bound of the rate of episodes in 90 days (Garwood 1936); 3 / n for none."""
+    from scipy import special
+
+    if choice is None or not days:
+        return None
+    upper = float(special.gammaincinv(len(choice.episodes) + 1, CONFIDENCE))
+    return upper / days * DAYS
+
+
+def _why(choice: Trial | None, quiet: Sequence[Trial], allowed: int) -> str:
+    if not quiet[0].windows:
+        return "there is no quiet window to judge by"
+    room = f"the budget has room for {allowed} in this time"
+    if choice is None:
+        best = min([quiet[0], *(t for t in quiet if t.rule.proven)], key=lambda t: len(t.episodes))
+        loud = ", ".join(f"`{name}`" for name in list(best.columns)[:3]) or "the whole window"
+        return (
+            f"no rule with a known error rate keeps the budget: {room}, and the quietest, "
+            f"{best.rule.title}, alarms {_times(len(best.episodes))}, most of all in {loud}; "
+            "perhaps the data did drift"
+        )
+    alarms = f"alarms {_times(len(choice.episodes))}" if choice.episodes else "never alarms"
+    return (
+        "of the rules with a known error rate that keep the budget it sees the smallest drift; "
+        f"it {alarms}, {room}"
+    )
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

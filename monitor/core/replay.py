@@ -1,0 +1,180 @@
+"""What a rule would have said: measured windows and a rule in, alarms and their runs out.
+
+Rules are replayed on the same measured findings, so that they differ in nothing but the rule. A
+window nobody could look at has no alarm and ends no run of alarms.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from statistics import median
+
+from monitor.core.records import ColumnResult, Finding, Slice, Window
+from monitor.core.sensitivity import Smallest
+
+DAYS = 90  # alarms are told in this many days
+_DAY = timedelta(days=1)
+
+Names = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """One window as it was measured; `columns` as the monitor's own rule judged them."""
+
+    window: Window
+    rows: int = 0
+    columns: tuple[ColumnResult, ...] = ()
+    dataset: tuple[Finding, ...] = ()
+    segments: tuple[Slice, ...] = ()
+    unseen: str = ""  # why it could not be looked at; empty when it was
+    # p_tolerance of the columns at other tolerances than the configured ones, by a name for them
+    at: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @property
+    def compared(self) -> tuple[ColumnResult, ...]:
+        return tuple(c for c in self.columns if c.compared)
+
+
+Fires = Callable[[Sequence[Looked]], list[Names]]  # what alarms in each window that was looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A rule that can be replayed."""
+
+    key: str  # for machines
+    title: str  # for people
+    fires: Fires
+    smallest: Smallest
+    snippet: str = ""  # what to write in monitor.yaml; empty where there is no such rule
+    note: str = ""  # what its smallest drift means, when that needs saying
+    proven: bool = False  # alarms only where the data prove an effect: its error rate is known
+    variant: bool = False  # another tolerance of a rule that is there already
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A rule and what it would have said, window by window; None where nobody looked."""
+
+    rule: Candidate
+    windows: tuple[Window, ...]
+    alarms: tuple[Names | None, ...]
+
+    @property
+    def alarmed(self) -> list[Window]:
+        return [w for w, names in zip(self.windows, self.alarms, strict=True) if names]
+
+    @property
+    def episodes(self) -> list[Window]:
+        """The window that begins each run of alarms; what nobody looked at ends no run."""
+        begun, running = [], False
+        for window, names in zip(self.windows, self.alarms, strict=True):
+            if names and not running:
+                begun.append(window)
+            running = running if names is None else bool(names)
+        return begun
+
+    @property
+    def columns(self) -> dict[str, int]:
+        """How many alarms each column had a part in, the most first."""
+        counts: dict[str, int] = {}
+        for name in (name for names in self.alarms for name in names or ()):
+            counts[name] = counts.get(name, 0) + 1
+        return dict(sorted(counts.items(), key=lambda item: -item[1]))
+
+    @property
+    def per_90_days(self) -> float | None:
+        """Episodes in 90 days; None without windows."""
+        days = length_days(self.windows)
+        return len(self.episodes) / days * DAYS if days else None
+
+    def until(self, end: datetime | None) -> "Trial":
+        """The same over the windows that end by then."""
+        if end is None:
+            return self
+        both = zip(self.windows, self.alarms, strict=True)
+        kept = [(window, names) for window, names in both if window.end <= end]
+        return Trial(self.rule, tuple(w for w, _ in kept), tuple(n for _, n in kept))
+
+
+def length_days(windows: Sequence[Window]) -> float:
+    """Days from the start of the first window to the end of the last; 0 without windows."""
+    if not windows:
+        return 0.0
+    return (max(w.end for w in windows) - min(w.start for w in windows)) / _DAY
+
+
+def replayed(rule: Candidate, looked: Sequence[Looked]) -> Trial:
+    """What `rule` would have said over windows, oldest first."""
+    told = iter(rule.fires([look for look in looked if not look.unseen]))
+    alarms = tuple(None if look.unseen else next(told) for look in looked)
+    return Trial(rule, tuple(look.window for look in looked), alarms)
+
+
+# --- Columns ---
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnPast:
+    """One column over all windows; None where it was not measured."""
+
+    name: str
+    kind: str
+    strengths: tuple[float | None, ...]  # effect over tolerance
+    effects: tuple[float | None, ...]  # of `test`
+    test: str  # the test whose effects these are
+    alarms: Mapping[str, int]  # by the key of the rule
+    first: Window | None  # first alarm of the current rule
+
+
+def columns_of(looked: Sequence[Looked], trials: Sequence[Trial]) -> tuple[ColumnPast, ...]:
+    """Every compared column, the one with most alarms of the first rule first."""
+    kinds: dict[str, str] = {}
+    for column in (c for look in looked for c in look.compared):
+        kinds.setdefault(column.name, str(column.kind))
+    past = [_past(name, kind, looked, trials) for name, kind in kinds.items()]
+    current = trials[0].rule.key
+    return tuple(sorted(past, key=lambda p: (-p.alarms[current], -typical(p.strengths))))
+
+
+def _past(name: str, kind: str, looked: Sequence[Looked], trials: Sequence[Trial]) -> ColumnPast:
+    then = [next((c for c in look.compared if c.name == name), None) for look in looked]
+    test = next((f.test for c in then if c for f in c.findings if f.decides and not f.guard), "")
+    alarmed = {
+        t.rule.key: [w for w, n in zip(t.windows, t.alarms, strict=True) if name in (n or ())]
+        for t in trials
+    }
+    first = alarmed[trials[0].rule.key]
+    return ColumnPast(
+        name=name,
+        kind=kind,
+        strengths=tuple(c.strength if c and c.findings else None for c in then),
+        effects=tuple(_effect(c, test) for c in then),
+        test=test,
+        alarms={key: len(windows) for key, windows in alarmed.items()},
+        first=first[0] if first else None,
+    )
+
+
+def _effect(column: ColumnResult | None, test: str) -> float | None:
+    return next((f.effect for f in column.findings if f.test == test), None) if column else None
+
+
+def typical(values: Iterable[float | None]) -> float:
+    """The median of what was measured; 0 when nothing was.
+
+    >>> typical([None, 1.0, 5.0, 2.0]), typical([None])
+    (2.0, 0.0)
+    """
+    known = [value for value in values if value is not None]
+    return median(known) if known else 0.0
+
+
+def largest(values: Iterable[float | None]) -> float:
+    """The largest of what was measured; 0 when nothing was.
+
+    >>> largest([None, 1.0, 5.0]), largest([])
+    (5.0, 0.0)
+    """
+    return max((value for value in values if value is not None), default=0.0)

@@ -1,0 +1,74 @@
+"""Step 4, first half: within an alarm budget, what this window adds to the evidence before it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from monitor.core.records import Check, ColumnResult, Notice, Verdict, Window
+from monitor.core.spending import Before, can_judge, gathered_by, hold_back, spend, waiting
+from monitor.core.verdict import is_violated
+from monitor.ports import Store
+from monitor.references import Reference
+from monitor.steps.kit import HISTORY, Look, Watch
+from monitor.steps.looking import watched
+
+
+def within_budget(
+    watch: Watch, reference: Reference | None, window: Window, look: Look, store: Store
+) -> Look:
+    """4. decide, at first: columns, segments and findings as the alarm budget sees them.
+
+    Without a budget they stay as they are. What one window shows beside the evidence of the
+    columns is outside the budget, so it waits for the alarm. Broken data is no evidence of drift,
+    and a window that cannot judge adds none: both leave it as it was.
+    """
+    if watch.checks_per_alarm is None:
+        return look
+    rule, found = watch.plan.rule, None
+    if can_judge(look.columns) and not is_violated(look.dataset, look.expectations):
+        before = _before(watch, reference, window, store)
+        columns, found = spend(look.columns, before, watch.checks_per_alarm, rule)
+    else:
+        columns = hold_back(look.columns, rule)
+    look = replace(look, columns=columns, notices=_notices(look, columns))
+    if found is not None and found.verdict is Verdict.DRIFTED:
+        return replace(look, dataset=(*look.dataset, found))
+    return replace(
+        look,
+        dataset=(*(waiting(f, found) for f in look.dataset), *([found] if found else [])),
+        segments=tuple(waiting(s, found) for s in look.segments),
+    )
+
+
+def _before(watch: Watch, reference: Reference | None, window: Window, store: Store) -> Before:
+    """What the newest check before this window had gathered; nothing when it asked something else.
+
+    Checks that added nothing are passed over, as many as a report shows: what was gathered before
+    those is too old to count. A window that is checked late, or again, begins from the check
+    before it; checks of later windows stay as they are.
+    """
+    end = window.start
+    for _ in range(HISTORY):
+        stored = store.list_checks(watch.name, before=end, limit=1)
+        if not stored or stored[0].check.window is None:
+            break
+        check = stored[0].check
+        gathered = gathered_by(check)
+        if gathered is not None:
+            return gathered if _asked_the_same(check, watch, reference) else Before()
+        end = stored[0].check.window.start
+    return Before()
+
+
+def _asked_the_same(check: Check, watch: Watch, reference: Reference | None) -> bool:
+    """Evidence against another reference, or beyond another tolerance, says nothing here."""
+    if check.setup.get("rule") != watch.setup.get("rule"):
+        return False
+    if watch.compare_with != "reference" or reference is None or check.reference is None:
+        return True
+    return check.reference.version == reference.info.version
+
+
+def _notices(look: Look, columns: Sequence[ColumnResult]) -> tuple[Notice, ...]:
+    """The notices, with the columns to watch as they are now."""
+    others = (n for n in look.notices if n.kind != "column_watch")
+    return (*others, *watched(columns))

@@ -1,0 +1,492 @@
+"""A rule replayed over history: what it would have said, what it can see, which one to choose."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from projects import FIRST_DAY, day, rows, write_project
+
+from monitor import catalogue
+from monitor.backtest import Question, backtest, look_back
+from monitor.cli.main import run
+from monitor.core.advice import advise
+from monitor.core.alarms import by_budget, by_p_value, by_share, by_threshold, by_tolerance
+from monitor.core.backtest_words import advice_lines, backtest_to_json, headline
+from monitor.core.budget import Budget
+from monitor.core.cells import Pair
+from monitor.core.drift_socket import Bounds, DriftTest, Rule
+from monitor.core.records import ColumnResult, Finding, Kind, Verdict
+from monitor.core.replay import Candidate, Fires, Looked, Trial, replayed
+from monitor.core.sensitivity import (
+    Scene,
+    Smallest,
+    psi_of_shift,
+    seen_by_p_value,
+    seen_by_threshold,
+    seen_by_tolerance,
+    shift_of,
+)
+from monitor.core.summary import Summary
+from monitor.demo.project import install_project
+from monitor.reports.backtest import draw_backtest
+from monitor.settings import datasets_folder, load_settings
+from monitor.wiring import Service
+
+BUDGET = Budget.parse("1 per 90d")
+TESTS: dict[str, DriftTest] = {
+    name: catalogue.load("monitor.core.drift", name, "drift test") for name in ("psi", "ks")
+}
+
+
+# --- What a rule would have said ---
+
+
+def look(number: int, *columns: ColumnResult, unseen: str = "") -> Looked:
+    return Looked(day(number), 100, columns, unseen=unseen)
+
+
+def column(name: str, p_tolerance: float, **measured: float) -> ColumnResult:
+    """A number column with a PSI and a KS finding."""
+    findings = (
+        Finding("psi", Verdict.PASSED, "", measured.get("psi", 0.0), p_tolerance=p_tolerance),
+        Finding("ks", Verdict.PASSED, "", p_value=measured.get("p", 1.0), p_tolerance=1.0),
+    )
+    return ColumnResult(
+        name, Kind.NUMBER, Verdict.PASSED, "", findings=findings, p_tolerance=p_tolerance
+    )
+
+
+def rule(fires: Fires, *, shift: float = 0.5, snippet: str = "{alpha: 0.01}") -> Candidate:
+    return Candidate(
+        "current", "a rule", fires, Smallest({"psi": 0.2}, shift), snippet, proven=True
+    )
+
+
+def trial(pattern: str, **more: Any) -> Trial:
+    """A trial from one letter a day: x an alarm, . none, ? nobody looked."""
+    alarms = tuple({"x": ("a",), ".": (), "?": None}[letter] for letter in pattern)
+    windows = tuple(day(number) for number in range(len(pattern)))
+    return Trial(rule(lambda looked: [], **more), windows, alarms)
+
+
+def test_an_episode_is_a_run_of_alarms_that_an_unseen_window_does_not_end() -> None:
+    found = trial("..xx?x..x.")
+    assert [w.start for w in found.episodes] == [day(2).start, day(8).start]
+    assert len(found.alarmed) == 4
+    assert found.per_90_days == pytest.approx(2 / 10 * 90)
+    assert found.columns == {"a": 4}
+
+
+def test_a_trial_up_to_a_time_holds_the_windows_that_ended_by_then() -> None:
+    found = trial("..x.").until(day(2).start)
+    assert (len(found.windows), found.episodes) == (2, [])
+    assert trial("..x.").until(day(-3).start).per_90_days is None
+
+
+def test_what_nobody_looked_at_is_asked_of_no_rule() -> None:
+    looked = [look(0, column("a", 1.0, p=0.01)), look(1, unseen="no rows"), look(2)]
+    found = replayed(rule(by_p_value(0.05)), looked)
+    assert found.alarms == (("a",), None, ())
+
+
+def test_rules_differ_on_the_same_findings() -> None:
+    columns = [column("a", 0.02, psi=0.15, p=0.03), column("b", 1.0, psi=0.05, p=0.5)]
+    looked = [look(0, *columns)]
+    assert by_p_value(0.05)(looked) == [("a",)] and by_p_value(0.01)(looked) == [()]
+    assert by_threshold("psi", 0.1)(looked) == [("a",)] and by_threshold("psi", 0.2)(looked) == [()]
+    assert by_share(0.5, 0.05)(looked) == [("a",)] and by_share(0.6, 0.05)(looked) == [()]
+    assert by_tolerance({}, 0.01)(looked) == [()]  # two tests and two columns: 0.02 is 0.08
+    assert by_tolerance({}, 0.1)(looked) == [("a",)]
+
+
+def test_columns_together_need_less_evidence_each() -> None:
+    alone = look(0, column("a", 0.004), column("b", 1.0))
+    both = look(1, column("a", 0.004), column("b", 0.004))
+    assert by_tolerance({}, 0.01)([alone, both]) == [(), ("a", "b")]
+
+
+def test_evidence_adds_up_under_a_budget() -> None:
+    weak = [look(number, column("a", 5e-4)) for number in range(6)]
+    fired = by_budget({}, 90, Rule())(weak)
+    assert fired == [()] + [("a",)] * 5  # 16 is not enough, 16 · 16 is
+    assert by_budget({}, 90, Rule())([look(n, column("a", 1.0)) for n in range(50)]) == [()] * 50
+    assert by_tolerance({}, 1e-4)(weak) == [()] * 6  # which one window alone does not show
+
+
+# --- What a rule can see ---
+
+
+def simulated(test: str, shift: float, scene: Scene, many: int) -> Iterator[Any]:
+    """Evidence on windows of a normal column that moved by `shift` standard deviations."""
+    generator = np.random.default_rng(7)
+    n, m = int(scene.reference), int(scene.window)
+    for _ in range(many):
+        before = Summary(n, 0, np.sort(generator.normal(size=n)))
+        now = Summary(m, 0, np.sort(generator.normal(shift, 1, m)))
+        yield TESTS[test].measure(Pair("x", Kind.NUMBER, before, now), Bounds(0.01, 0.1, 0.5))
+
+
+SCENES = (Scene(5000, 200), Scene(5000, 1000), Scene(20_000, 5000))
+POWER_CASES: dict[str, tuple[str, Callable[[Scene], Smallest], Callable[[Any], bool]]] = {
+    "psi above 0.1": (
+        "psi", lambda s: seen_by_threshold({"psi": 0.1}, s), lambda e: e.effect > 0.1
+    ),
+    "psi above 0.25": (
+        "psi", lambda s: seen_by_threshold({"psi": 0.25}, s), lambda e: e.effect > 0.25
+    ),
+    "ks above 0.2": ("ks", lambda s: seen_by_threshold({"ks": 0.2}, s), lambda e: e.effect > 0.2),
+    "ks p 0.05": (
+        "ks", lambda s: seen_by_p_value({"ks": TESTS["ks"]}, 0.05, s), lambda e: e.p_value <= 0.05
+    ),
+    "psi p 0.01": (
+        "psi",
+        lambda s: seen_by_p_value({"psi": TESTS["psi"]}, 0.01, s),
+        lambda e: e.p_value <= 0.01,
+    ),
+    "tolerance": (
+        "psi",
+        lambda s: seen_by_tolerance({"psi": TESTS["psi"]}, {"psi": 0.1}, 0.01, s),
+        lambda e: e.p_tolerance <= 0.01,
+    ),
+    "tolerance, ten columns of two tests": (
+        "psi",
+        lambda s: seen_by_tolerance(
+            {"psi": TESTS["psi"]}, {"psi": 0.1}, 0.01, replace(s, columns=10, tests=2)
+        ),
+        lambda e: e.p_tolerance <= 0.01 / 20,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", POWER_CASES)
+@pytest.mark.parametrize("scene", SCENES, ids=lambda s: f"{s.window:.0f} rows")
+def test_the_smallest_drift_is_seen_in_four_windows_of_five(case: str, scene: Scene) -> None:
+    test, told, fires = POWER_CASES[case]
+    shift = told(scene).shift
+    assert shift is not None
+    seen = np.mean([fires(e) for e in simulated(test, shift, scene, 300)])
+    assert 0.72 <= seen <= 0.88, (shift, seen)  # 0.8 within four standard errors of 300
+
+
+def test_shifts_and_effects_go_both_ways() -> None:
+    for shift in (0.05, 0.3, 1.0, 3.0):
+        assert shift_of("psi", psi_of_shift(shift)) == pytest.approx(shift, abs=1e-6)
+    assert psi_of_shift(0.2) == pytest.approx(0.2**2, rel=0.06)  # shift² for a normal column
+    assert shift_of("psi", 1e9) is None
+
+
+def test_a_limit_below_the_noise_needs_no_drift() -> None:
+    seen = seen_by_threshold({"psi": 0.1}, Scene(500, 40))
+    assert seen.shift == pytest.approx(0.0, abs=1e-6)
+
+
+def test_the_most_sensitive_test_comes_first() -> None:
+    seen = seen_by_threshold({"ks": 0.4, "psi": 0.1}, Scene(5000, 1000))
+    assert list(seen.effects) == ["psi", "ks"]
+    assert seen.shift == shift_of("psi", seen.effects["psi"])
+
+
+# --- Which rule to choose ---
+
+
+def test_the_most_sensitive_rule_within_the_budget_is_advised() -> None:
+    current = trial("." * 90, shift=0.6)
+    keen = replace(trial("x" + "." * 89, shift=0.4), rule=rule(lambda k: [], shift=0.4))
+    loud = trial("x." * 45, shift=0.1)
+    advice = advise([current, keen, loud], BUDGET, None)
+    assert advice.choice is not None and advice.choice.rule is keen.rule
+    assert (advice.allowed, advice.windows) == (1, 90)
+    assert advice.at_most == pytest.approx(4.744, abs=1e-3)  # Garwood's bound for one event
+
+
+def test_a_lucky_fixed_limit_is_not_advised_but_may_be_kept() -> None:
+    fixed = replace(rule(lambda k: [], shift=0.1), proven=False)
+    quiet, own = replace(trial("." * 90), rule=fixed), trial("." * 90)
+    advice = advise([own, quiet], BUDGET, None)
+    assert advice.choice is own and len(advice.kept_by) == 2
+    kept = advise([quiet], BUDGET, None).choice
+    assert kept is not None and kept.rule is fixed
+
+
+def test_no_rule_within_the_budget_says_why() -> None:
+    advice = advise([trial("x." * 45)], BUDGET, None)
+    assert advice.choice is None and advice.at_most is None
+    assert advice.why.startswith("no rule with a known error rate keeps the budget")
+    assert "45 times" in advice.why and "`a`" in advice.why and "did drift" in advice.why
+
+
+def test_what_drifted_for_real_can_be_left_out() -> None:
+    drifted = trial("." * 90 + "x.x.x.x.x.")
+    assert advise([drifted], BUDGET, None).choice is None
+    advice = advise([drifted], BUDGET, day(90).start)
+    assert advice.choice is not None and advice.windows == 90
+    assert "--quiet-until" not in " ".join(advice_lines(advice, UTC))
+    told = " ".join(advice_lines(advise([drifted], BUDGET, None), UTC))
+    assert f"`--quiet-until {day(90).start:%Y-%m-%d}`" in told
+
+
+def test_without_quiet_windows_nothing_is_advised() -> None:
+    advice = advise([trial("....")], BUDGET, day(0).start)
+    assert (advice.choice, advice.why) == (None, "there is no quiet window to judge by")
+
+
+# --- The command ---
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two quiet and four drifted days that were never checked, as the current folder."""
+    write_project(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    """The JSON document of a backtest."""
+    capsys.readouterr()
+    assert run(["backtest", *arguments, "--json", "-"]) == 0
+    document: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return document
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    capsys.readouterr()
+    assert run(["backtest", *arguments]) == 64
+    said = capsys.readouterr()
+    assert said.out == "" and "Traceback" not in said.err
+    return said.err
+
+
+def test_it_tells_alarms_columns_and_what_to_choose(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = files(project)
+    assert run(["backtest", "orders"]) == 0
+    said = capsys.readouterr()
+    first, _, heads, own, *_ = said.out.splitlines()
+    assert first.startswith(
+        "Over 6 days the current rule would have raised the alarm once, in 4 of 6 checks, for "
+        "amount, first on Wed 4 Mar 2026; it sees a "
+    )
+    assert heads.split()[:3] == ["rule", "alarms", "runs"]
+    assert own.startswith("now: tolerance 0.1, alpha 0.01") and "2026-03-04" in own
+    assert "alarms by column: amount 4\n" in said.out
+    assert "\nadvice: " in said.out and "--quiet-until 2026-03-04" in said.out
+    assert (said.err, files(project)) == ("", before)  # nothing stored, written or sent
+
+
+def test_the_document_holds_everything(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    document = told(capsys, "orders")
+    own, *others = document["rules"]
+    assert (own["rule"], own["alarms"], len(own["episodes"])) == ("current", 4, 1)
+    keys = [r["rule"] for r in others]
+    assert {
+        "tolerance_0.05",
+        "tolerance_0.01_x0.5",
+        "budget",
+        "p_value_0.05",
+        "psi_0.1",
+        "half",
+    } <= {*keys}
+    assert "tolerance_0.01" not in keys  # that is the current one
+    assert document["columns"][0]["name"] == "amount"
+    assert document["columns"][0]["alarms"]["current"] == 4
+    assert len(document["columns"][0]["strengths"]) == document["windows"]["count"] == 6
+    assert document["headline"].startswith("Over 6 days")
+    assert not re.search(r"NaN|Infinity", json.dumps(document))
+
+
+def test_a_range_and_a_quiet_time(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    document = told(capsys, "orders", "--from", "2026-03-03", "--to", "2026-03-06")
+    assert document["windows"]["count"] == 3
+    document = told(capsys, "orders", "--quiet-until", "2026-03-04", "--budget", "2 per 30d")
+    advice = document["advice"]
+    assert (advice["windows"], advice["budget"], advice["episodes_allowed"]) == (2, "2 per 30d", 0)
+    assert advice["rule"] is not None
+
+
+def test_stored_checks_say_the_same_and_no_row_is_read(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw = told(capsys, "orders")
+    assert run(["backfill", "orders"]) == 0
+    for path in (project / "data").iterdir():
+        path.unlink()
+    stored = told(capsys, "orders", "--stored")
+    assert stored["stored"] and stored["not_replayed"]
+    shared = {r["rule"]: r["alarmed"] for r in stored["rules"]}
+    known = {r["rule"]: r["alarmed"] for r in raw["rules"]}
+    assert shared == {key: known[key] for key in shared} and len(shared) >= 8
+    assert told(capsys, "orders", "--stored", "--from", "2026-03-05")["windows"]["count"] == 3
+
+
+def test_other_tolerances_say_what_a_monitor_with_them_would_say(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = {r["rule"]: r for r in told(capsys, "orders")["rules"]}
+    config = project / "monitor.yaml"
+    text = config.read_text()
+    for factor in (0.5, 2.0, 3.0):
+        tolerance = round(0.1 * factor, 6)
+        drift = f"    drift: {{tolerance: {{psi: {tolerance}, ks: {tolerance}}}}}\n"
+        config.write_text(text + drift)
+        own = told(capsys, "orders")["rules"][0]
+        assert own["alarmed"] == found[f"tolerance_0.01_x{factor:g}"]["alarmed"]
+        assert own["smallest_drift"] == found[f"tolerance_0.01_x{factor:g}"]["smallest_drift"]
+
+
+@pytest.mark.parametrize(
+    ("drift", "title"),
+    [
+        ("{alpha: 0.01}", "tolerance 0.1, alpha 0.01"),
+        ("{p_value: 0.05}", "p at most 0.05"),
+        ("{threshold: {psi: 0.2}}", "above PSI 0.2"),
+        ("{false_alarms: 1 per 90d}", "alarm budget, 1 per 90d"),
+    ],
+)
+def test_the_current_rule_may_be_any(
+    project: Path, capsys: pytest.CaptureFixture[str], drift: str, title: str
+) -> None:
+    config = project / "monitor.yaml"
+    config.write_text(config.read_text() + f"    drift: {drift}\n")
+    own, *others = told(capsys, "orders")["rules"]
+    assert (own["title"], own["drift"]) == (title, drift)
+    assert {day(n).start.isoformat() for n in (2, 3, 4, 5)} <= {*own["alarmed"]}
+    assert run(["backfill", "orders", "--json", "-"]) == 0
+    checks = json.loads(capsys.readouterr().out)
+    drifted = [c["window"]["start"] for c in checks if c["verdict"] == "drifted"]
+    assert own["alarmed"] == drifted  # what it would have said is what it says
+    assert drift not in [r["drift"] for r in others]
+    assert own["smallest_drift"]["mean_shift_sd"] > 0
+
+
+def test_a_window_that_cannot_be_read_is_listed_and_no_alarm(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = told(capsys, "orders")
+    (project / "data" / "day1.parquet").unlink()
+    document = told(capsys, "orders")
+    assert [w["start"] for w in document["not_looked_at"]] == [day(1).start.isoformat()]
+    assert document["not_looked_at"][0]["reason"] == "no rows"
+    assert document["rules"][0]["alarmed"] == whole["rules"][0]["alarmed"]
+    assert run(["backtest", "orders"]) == 0
+    assert "not looked at: 2026-03-03 00:00, no rows" in capsys.readouterr().out
+
+
+def test_wrong_questions_are_told_and_end_with_64(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "did you mean 'orders'?" in refused(capsys, "order")
+    assert "--budget: 'often' is no budget of alarms" in refused(
+        capsys, "orders", "--budget", "often"
+    )
+    assert "'soon' is not a time" in refused(capsys, "orders", "--quiet-until", "soon")
+    assert "no check of orders is stored\n  hint: `monitor backfill orders`" in refused(
+        capsys, "orders", "--stored"
+    )
+    assert "no folder" in refused(capsys, "orders", "--html", "nosuch/page.html")
+    (project / "monitor.yaml").write_text(
+        "monitors:\n  quality: {production: {path: data/*.parquet, time: at}}\n"
+        "  empty: {reference: reference.parquet, production: {path: none/*.parquet, time: at}}\n"
+    )
+    assert "monitor quality has no reference" in refused(capsys, "quality")
+    assert "none/*.parquet" in refused(capsys, "empty")
+
+
+# --- The page ---
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("page")
+    write_project(folder)
+    table = rows(99, 800, FIRST_DAY, shift=0.0)
+    pq.write_table(table.append_column("<b>&", pa.array([1.5] * 800)), folder / "data/day0.parquet")
+    place, config = folder / "page.html", folder / "monitor.yaml"
+    arguments = ["backtest", "orders", "--budget", "1 per 90d", "--quiet-until", "2026-03-04"]
+    assert run([*arguments, "--html", str(place), "--config", str(config)]) == 0
+    return place.read_text()
+
+
+def test_the_page_needs_nothing_and_runs_nothing(page: str) -> None:
+    assert "<script" not in page and "default-src 'none'" in page
+    assert not re.search(r"""(src|href)=["'](?!#|data:)""", page)
+    assert "prefers-color-scheme: dark" in page and "width=device-width" in page
+
+
+def test_the_page_says_it_first_and_how_to_do_it_again(page: str) -> None:
+    [title] = re.findall(r"<h1>(.*?)</h1>", page, re.DOTALL)
+    assert title.startswith("Over 6 days the current rule would have raised the alarm once")
+    assert "<code>amount</code>" in title
+    assert (
+        "monitor backtest orders --budget &#39;1 per 90d&#39; --quiet-until 2026-03-04</code>"
+        in page
+    )
+
+
+def test_the_page_has_a_strip_for_every_rule_and_column(page: str) -> None:
+    rules, columns = page.count('class="rule"'), page.count('class="past"')
+    assert rules >= 12 and columns == 3
+    assert page.count('<svg class="heat"') == rules + columns
+    strip = re.search(
+        r'class="past">.*?<code>amount</code>.*?<svg class="heat"[^>]*>(.*?)</svg>', page, re.DOTALL
+    )
+    assert strip is not None
+    assert 'class="h4"' in strip[1]  # two standard deviations are many times the tolerance
+    assert re.findall(r'class="tick" d="M2 10\.7h4', strip[1])  # four alarms from the third day on
+
+
+def test_long_histories_show_the_worst_of_neighbouring_windows(project: Path) -> None:
+    looked = [look(n, column("a", 1e-9 if n == 1234 else 1.0)) for n in range(1500)]
+    with_service = Service(load_settings(project / "monitor.yaml"))
+    watch, _ = with_service.briefed(with_service.settings.monitor("orders"), dry_run=True)
+    done = backtest(watch, looked, Question(BUDGET, timedelta(days=1), stored=True))
+    with_service.close()
+    html = draw_backtest(done, zone=UTC, command="monitor backtest orders")
+    assert 'viewBox="0 0 375 12.5"' in html
+    assert 'class="h5" d="M308 0h1v10h-1z"' in html  # 1234 of 1500, four windows a cell
+    assert len(html) < 120_000
+
+
+# --- Real data ---
+
+ONSET = datetime(2019, 3, 31, tzinfo=UTC)
+
+
+@pytest.mark.skipif(
+    datasets_folder() is None,
+    reason="MONITOR_DATASETS names no folder of public data sets (docs/datasets.md)",
+)
+def test_car_loan_alarms_from_the_onset_while_classical_rules_cry_wolf(tmp_path: Path) -> None:
+    install_project(tmp_path, datasets=True)
+    settings = load_settings(tmp_path / "monitor.yaml")
+    service = Service(settings.model_copy(update={"store": "memory://"}))
+    daily = service.settings.monitor("car_loan")
+    daily = daily.model_copy(update={"window": daily.window.parse("1d")})
+    watch, reference = service.briefed(daily, dry_run=True)
+    source = service.production(daily)
+    looked = [look_back(watch, reference, window, source) for window in service.windows(daily)]
+    done = backtest(watch, looked, Question(BUDGET, timedelta(days=1), ONSET))
+    service.close()
+    trials = {t.rule.key: t for t in done.trials}
+    own, classical = trials["current"], trials["p_value_0.05"]
+    assert min(w.start for w in own.alarmed) == ONSET and len(own.episodes) == 1
+    assert {w.start for w in own.windows if w.start >= ONSET} == {w.start for w in own.alarmed}
+    assert len(classical.alarmed) > len(classical.windows) / 2
+    assert len(classical.until(ONSET).episodes) > 20
+    assert done.columns[0].name == "car_value"
+    assert done.advice.choice is not None and not done.advice.choice.episodes
+    assert "first on Sun 31 Mar 2019" in headline(done, UTC)
+    assert backtest_to_json(done, UTC)["advice"]["drift"]
