@@ -11,7 +11,7 @@ export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow check lint types imports docs format bench lock clean
+.PHONY: help install demo test test-slow check lint types imports docs format bench bench-trust lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) \
@@ -49,6 +49,9 @@ format: $(INSTALLED) ## let ruff reformat and mend what it can
 
 bench: $(INSTALLED) ## run the benchmarks
 	$(PY) -m benchmarks
+
+bench-trust: $(INSTALLED) ## measure false alarms and power, write docs/trust.md (an hour and a half)
+	$(PY) -m benchmarks.trust $(ARGS)
 
 # uv resolves for every platform at once, which pip cannot. It lives in an
 # environment of its own and writes no address of an index into the lock.

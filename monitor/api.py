@@ -120,7 +120,6 @@ def compare(reference: Any, current: Any, **question: Any) -> Result:
         suite=str(asked.suite) if asked.suite else None,
         label=asked.label,
         show_values=asked.show_values,
-        dataset_tests=asked.dataset_tests,
         segments=asked.segments,
         setup=_setup(plan, reference, current, asked),
     )

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from monitor import catalogue
+from monitor.configuration.weights import ENDINGS
 from monitor.core import episodes
 from monitor.core.comparison import Plan
+from monitor.core.dataset_socket import DatasetTest
 from monitor.core.drift_socket import DriftTest, Rule
 from monitor.core.earlier import overlaps_itself, versus
 from monitor.core.phases import Cadence
@@ -20,6 +22,8 @@ from monitor.settings import DriftSettings, MonitorSettings
 from monitor.steps.kit import Watch
 
 DRIFT_SOCKET = "monitor.core.drift"
+DATASET_SOCKET = "monitor.core.dataset_drift"
+RANKING = "domain_classifier"  # the dataset test that may rank the causes
 
 
 def drift_tests(named: Iterable[str] = ()) -> dict[str, DriftTest]:
@@ -37,17 +41,37 @@ def _drift_test(name: str) -> DriftTest:
     return test
 
 
+def dataset_tests(named: Iterable[str] = ()) -> dict[str, DatasetTest]:
+    """Every test of the whole dataset by name; UnknownName when one of `named` is none of them."""
+    known = {name: _dataset_test(name) for name in catalogue.names(DATASET_SOCKET)}
+    for name in named:
+        if name not in known:
+            catalogue.load(DATASET_SOCKET, name, "dataset test")
+    return known
+
+
+@cache
+def _dataset_test(name: str) -> DatasetTest:
+    test: DatasetTest = catalogue.load(DATASET_SOCKET, name, "dataset test")
+    return test
+
+
 def brief(
     settings: MonitorSettings,
     reference: Reference | None,
     *,
     suite: Path | None,
     channels: tuple[str, ...],
+    weights: Mapping[str, float] | None = None,
 ) -> Watch:
-    """A monitor's configuration as the story needs it; AskedWrongly where it makes no sense."""
+    """A monitor's configuration as the story needs it; AskedWrongly where it makes no sense.
+
+    `weights` are those of the file that `drift.importance` names.
+    """
     if reference is not None:
-        require_columns(reference, _named_columns(settings))
-    plan = plan_of(settings, reference)
+        named = {**dict.fromkeys(weights or (), "drift.importance"), **_named_columns(settings)}
+        require_columns(reference, named)
+    plan = plan_of(settings, reference, weights)
     return Watch(
         name=settings.name,
         plan=plan,
@@ -68,7 +92,6 @@ def brief(
         calibrate=settings.drift.calibrate,
         cadence=cadence_of(settings),
         checks_per_alarm=_checks_per_alarm(settings),
-        dataset_tests=settings.drift.dataset_tests,
         segments=settings.drift.segments,
         setup=setup_of(
             plan,
@@ -109,14 +132,51 @@ def check_monitor(settings: MonitorSettings) -> None:
             "then",
             hint="compare with `previous`, or choose a shorter window",
         )
+    if ranked_by(settings) and settings.drift.false_alarms is not None:
+        raise AskedWrongly(
+            f"{RANKING} learns the importance of columns from the window that is judged, and an "
+            "alarm budget weighs evidence by importance",
+            hint="give importance by column or from a file, or leave `false_alarms` out",
+        )
 
 
-def plan_of(settings: MonitorSettings, reference: Reference | None) -> Plan:
-    """What to compare of a monitor, by its configuration and its frozen kinds."""
+def ranked_by(settings: MonitorSettings) -> str:
+    """The dataset test that ranks the causes; "" where importance is configured by column."""
+    asked = settings.drift.importance
+    return RANKING if asked is not None and our_name(asked) == RANKING else ""
+
+
+def weights_file(settings: MonitorSettings) -> str | None:
+    """The configured path of a file of weights; AskedWrongly for what is neither file nor test."""
+    asked = settings.drift.importance
+    if asked is None or ranked_by(settings):
+        return None
+    if not asked.lower().endswith(ENDINGS):
+        raise AskedWrongly(
+            f"drift.importance is {asked!r}: neither a file of weights nor {RANKING}",
+            hint=f"the name of a file ends in {' or '.join(ENDINGS)}",
+        )
+    return asked
+
+
+def plan_of(
+    settings: MonitorSettings,
+    reference: Reference | None,
+    weights: Mapping[str, float] | None = None,
+) -> Plan:
+    """What to compare of a monitor, by its configuration and its frozen kinds.
+
+    An importance that is configured beside a column wins over `weights`.
+    """
+    given = {
+        name: c.importance for name, c in settings.columns.items()
+        if "importance" in c.model_fields_set
+    }  # fmt: skip
     return make_plan(
         settings.drift,
+        ranked_by=ranked_by(settings),
         kinds={**(reference.kinds if reference else {}), **known_kinds(settings)},
-        importance={name: c.importance for name, c in settings.columns.items()},
+        importance={**(weights or {}), **given},
         critical=frozenset(name for name, c in settings.columns.items() if c.critical),
         roles=roles_of(settings.model.prediction, settings.model.probability, settings.model.label),
         names=settings.show_values != "never",
@@ -129,15 +189,18 @@ def roles_of(prediction: str | None, probability: str | None, label: str | None)
     return {column: role for role, column in named.items() if column is not None}
 
 
-def make_plan(drift: DriftSettings, **more: Any) -> Plan:
+def make_plan(drift: DriftSettings, *, ranked_by: str = "", **more: Any) -> Plan:
     """A plan from the rules of comparison; `more` are further fields of `Plan`."""
     drift = _with_our_names(drift)
     each = drift.threshold if isinstance(drift.threshold, Mapping) else {}
-    tests = drift_tests((*drift.tests, *drift.tolerance, *drift.must_see, *each))
+    whole = dataset_tests(drift.dataset_tests or ())
+    _refuse_together(drift.tests, whole)
+    numbered = (*drift.tolerance, *drift.must_see, *each)
+    tests = drift_tests((*drift.tests, *(name for name in numbered if name not in whole)))
     rule = Rule(
         alpha=drift.alpha,
         tolerance=dict(drift.tolerance),
-        must_see=_must_see(drift, tests),
+        must_see=_must_see(drift, {**whole, **tests}),
         p_value=drift.p_value,
         threshold=_thresholds(drift, tests),
     )
@@ -147,8 +210,32 @@ def make_plan(drift: DriftSettings, **more: Any) -> Plan:
         rule=rule,
         only=drift.columns,
         exclude=drift.exclude,
+        dataset_tests={name: whole[name] for name in _dataset_names(drift, whole, ranked_by)},
+        ranked_by=ranked_by,
         **more,
     )
+
+
+def _refuse_together(tests: Iterable[str], whole: Mapping[str, DatasetTest]) -> None:
+    for name in tests:
+        if name in whole:
+            raise AskedWrongly(
+                f"{name} looks at all columns together, and `tests` at each alone",
+                hint=f"name {name} under `dataset_tests`",
+            )
+
+
+def _dataset_names(
+    drift: DriftSettings, whole: Mapping[str, DatasetTest], ranked_by: str
+) -> tuple[str, ...]:
+    """As named; by default those that declare it, but none beside a classical rule.
+
+    Such a rule means what it says, and it does not speak of tests that nobody named.
+    """
+    classical = drift.p_value is not None or drift.threshold is not None
+    defaults = [] if classical else [name for name, test in whole.items() if test.SPEC.default]
+    named = defaults if drift.dataset_tests is None else drift.dataset_tests
+    return tuple(dict.fromkeys([*named, *([ranked_by] if ranked_by else [])]))
 
 
 def _with_our_names(drift: DriftSettings) -> DriftSettings:
@@ -156,7 +243,8 @@ def _with_our_names(drift: DriftSettings) -> DriftSettings:
     threshold = drift.threshold
     return drift.model_copy(
         update={
-            "tests": tuple(dict.fromkeys(our_name(name) for name in drift.tests)),
+            "tests": _ours(drift.tests),
+            "dataset_tests": None if drift.dataset_tests is None else _ours(drift.dataset_tests),
             "tolerance": {our_name(name): v for name, v in drift.tolerance.items()},
             "must_see": {our_name(name): v for name, v in drift.must_see.items()},
             "threshold": {our_name(name): v for name, v in threshold.items()}
@@ -166,10 +254,14 @@ def _with_our_names(drift: DriftSettings) -> DriftSettings:
     )
 
 
+def _ours(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(our_name(name) for name in names))
+
+
 def our_name(name: str) -> str:
     """What a test is called here, given what it is called here or elsewhere; case is ignored."""
     plain = name.strip().lower().replace("-", "_").replace(" ", "_")
-    known = drift_tests()
+    known: dict[str, DriftTest | DatasetTest] = {**drift_tests(), **dataset_tests()}
     others = {alias: ours for ours, test in known.items() for alias in test.SPEC.aliases}
     return plain if plain in known else others.get(plain, name)
 
@@ -181,7 +273,7 @@ def _thresholds(drift: DriftSettings, tests: Mapping[str, DriftTest]) -> Mapping
     would say `passed` about something nobody looked at.
     """
     if isinstance(drift.threshold, Mapping):
-        if drift.tests and set(drift.tests) != set(drift.threshold):
+        if drift.tests and set(drift.tests) != set(drift.threshold) - set(dataset_tests()):
             raise AskedWrongly(
                 f"the tests are {', '.join(drift.tests)}, the thresholds are for "
                 f"{', '.join(drift.threshold)}",
@@ -194,7 +286,9 @@ def _thresholds(drift: DriftSettings, tests: Mapping[str, DriftTest]) -> Mapping
     return dict.fromkeys(drift.tests or defaults, drift.threshold)
 
 
-def _must_see(drift: DriftSettings, tests: Mapping[str, DriftTest]) -> dict[str, float]:
+def _must_see(
+    drift: DriftSettings, tests: Mapping[str, DriftTest | DatasetTest]
+) -> dict[str, float]:
     """As given; a tolerance that reaches a test's own must_see lifts it in proportion."""
     found = dict(drift.must_see)
     for name in {**drift.tolerance, **drift.must_see}:

@@ -13,8 +13,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from monitor import catalogue
-from monitor.briefing import brief, known_kinds
+from monitor.briefing import brief, known_kinds, weights_file
 from monitor.check import Seen, conclude, run_check
+from monitor.configuration.weights import read_weights
 from monitor.core import episodes, messages
 from monitor.core.records import Finding, Floats, RetrainRequest, SampleInfo, Verdict, Window
 from monitor.core.windows import window_at, windows_from
@@ -85,6 +86,12 @@ def content_version(sample: Sample) -> str:
                 digest.update(part.tobytes())
         digest.update("\x1f".join(column.levels).encode())
     return f"sha256:{digest.hexdigest()}"
+
+
+def weights_of(settings: MonitorSettings, whole: Settings) -> dict[str, float]:
+    """Importance by column from the file a monitor names; empty without one."""
+    path = weights_file(settings)
+    return {} if path is None else read_weights(whole.path(path))
 
 
 def draw() -> Draw:
@@ -176,6 +183,7 @@ class Service:
             reference,
             suite=self.settings.path(suite) if suite else None,
             channels=tuple(self._alert_channels()),
+            weights=weights_of(settings, self.settings),
         )
         return watch, reference
 

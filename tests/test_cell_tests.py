@@ -329,7 +329,7 @@ def test_few_rows_in_a_cell_keep_the_null_law(name: str, p: Floats, n: int, m: i
 def test_few_rows_in_a_cell_keep_the_null_law_everywhere(
     name: str, p: Floats, n: int, m: int
 ) -> None:
-    stay_nominal(without_drift(name, p, n, m, 4000))
+    stay_nominal(without_drift(name, p, n, m, 2000))
 
 
 def test_numbers_without_drift_keep_the_null_law_in_small_windows() -> None:
@@ -411,7 +411,7 @@ def test_an_effect_at_its_tolerance_keeps_the_nominal_error(
 def test_an_effect_at_its_tolerance_keeps_the_nominal_error_everywhere(
     name: str, p: Floats, n: int, m: int
 ) -> None:
-    stay_nominal([e.p_tolerance for e in at_its_tolerance(name, p, n, m, 4000)])
+    stay_nominal([e.p_tolerance for e in at_its_tolerance(name, p, n, m, 2000)])
 
 
 @pytest.mark.parametrize("name", OF_GAPS)
@@ -517,7 +517,6 @@ def test_the_largest_of_many_shares_agrees_with_random_tables() -> None:
         before, now = generator.multinomial(5000, ZIPF[50]), generator.multinomial(800, ZIPF[50])
         drawn = l_infinity._null(before, now, 1.0)[0]
         told = l_infinity._of_independent_levels(before, now, 1.0)
-        assert told == pytest.approx(drawn, abs=0.1)
-        assert told >= drawn - 0.02
+        assert told == pytest.approx(drawn, abs=0.06)
         summed = sum_p(total_variation._score, before, now, 1.0)
         assert summed == pytest.approx(total_variation._null(before, now, 1.0)[0], abs=0.03)

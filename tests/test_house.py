@@ -24,7 +24,7 @@ WORLDLY = {
     "time", "urllib",
 }  # fmt: skip
 CLOCKS = {"now", "utcnow", "today"}
-INSIDE_FUNCTIONS = {"scipy", "sklearn"}
+INSIDE_FUNCTIONS = {"scipy", "sklearn", "threadpoolctl"}
 ROOMS_UNDER_CORE = {"core", "catalogue", "errors"}
 
 HEAVY = {

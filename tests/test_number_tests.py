@@ -264,11 +264,6 @@ def test_without_change_p_is_uniform_closely(name: str, column: str, m: int) -> 
         assert hits >= stats.binom.ppf(0.0001, 1500, 0.5 * alpha)
 
 
-# How far a normal column moves, or by what factor it spreads, until the effect is the tolerance:
-# solved on two million quantiles.
-AT_TOLERANCE: dict[str, tuple[float, float | None]] = {}
-
-
 def boundary_hits(name: str, m: int, replicates: int) -> dict[float, int]:
     """Windows of a normal column shifted until the true effect is exactly the tolerance."""
     generator = np.random.default_rng(m)
@@ -310,3 +305,169 @@ SHIFTS: dict[str, Callable[[float], float]] = {
     "cramer_von_mises": by_quantiles("cramer_von_mises"),
     "anderson_darling": by_quantiles("anderson_darling"),
 }
+
+
+@every_test
+def test_at_its_tolerance_the_error_is_nominal(name: str) -> None:
+    for alpha, hits in boundary_hits(name, 60, 100).items():
+        assert at_most(hits, 100, 1.5 * alpha)
+
+
+@pytest.mark.slow
+@every_test
+@pytest.mark.parametrize("m", [50, 500])
+def test_at_its_tolerance_the_error_is_nominal_closely(name: str, m: int) -> None:
+    for alpha, hits in boundary_hits(name, m, 1500).items():
+        assert at_most(hits, 1500, 1.5 * alpha)
+
+
+@every_test
+def test_the_smallest_effect_said_to_be_seen_is_seen(name: str) -> None:
+    generator = np.random.default_rng(7)
+    told = evidence(name, pair(generator.normal(size=4000), generator.normal(size=150)))
+    by = SHIFTS[name](told.minimum_detectable or math.nan)
+    seen = sum(
+        finding(name, pair(generator.normal(size=4000), generator.normal(by, 1, 150))).verdict
+        is Verdict.DRIFTED
+        for _ in range(60)
+    )
+    assert seen >= 0.7 * 60
+
+
+def test_few_rows_of_a_skewed_column_prove_no_fall_of_the_mean() -> None:
+    """Where the tail is missed the mean and its error are low together: t alone errs sixfold."""
+    generator = np.random.default_rng(8)
+    sd = math.sqrt((math.e - 1) * math.e)
+    hits = 0
+    for _ in range(300):
+        before, now = generator.lognormal(size=4000), generator.lognormal(size=50) - 0.25 * sd
+        hits += (evidence("welch_t", pair(before, now)).p_tolerance or 0.0) <= 0.01
+    assert at_most(hits, 300, 0.015)
+
+
+def test_a_skewed_column_is_told_by_permutations() -> None:
+    generator = np.random.default_rng(9)
+    both = pair(generator.lognormal(size=4000), generator.lognormal(size=50))
+    assert "permutations" in evidence("welch_t", both).law
+
+
+# --- What every finding says ---
+
+
+@every_test
+@pytest.mark.parametrize("size", [0.0, 0.3, 0.5, 0.7, 1.0])
+def test_p_tolerance_and_threshold_agree(name: str, size: float) -> None:
+    """An effect above its threshold has a p_tolerance below alpha."""
+    generator = np.random.default_rng(10)
+    found = evidence(name, pair(generator.normal(size=3000), generator.normal(size, 1, 200)))
+    assert found.effect is not None
+    assert found.threshold is not None
+    assert found.p_tolerance is not None
+    assert (found.effect > found.threshold) == (found.p_tolerance <= 0.01)
+    assert (found.low or 0.0) <= found.effect <= (found.high or 0.0)
+
+
+@every_test
+def test_the_interval_covers_the_truth(name: str) -> None:
+    generator = np.random.default_rng(11)
+    effect = 2 * TESTS[name].SPEC.tolerance
+    by = SHIFTS[name](effect)
+    covered = 0
+    for _ in range(60):
+        found = evidence(name, pair(generator.normal(size=4000), generator.normal(by, 1, 200)))
+        covered += (found.low or 0.0) <= effect <= (found.high or 0.0)
+    assert covered >= 52
+
+
+@every_test
+@pytest.mark.parametrize("rows", [5, 20])
+def test_a_window_of_the_rows_needed_is_decided(name: str, rows: int) -> None:
+    generator = np.random.default_rng(rows)
+    reference = generator.normal(size=4000)
+    small = finding(name, pair(reference, generator.normal(size=rows)))
+    assert small.verdict is Verdict.UNDECIDED
+    assert small.rows_needed is not None
+    enough = finding(name, pair(reference, generator.normal(size=small.rows_needed)))
+    assert enough.verdict is not Verdict.UNDECIDED
+    assert enough.rows_needed is None
+
+
+def test_rows_needed_are_the_fewest() -> None:
+    bounds, axes = bounds_of("cramer_von_mises"), cramer_von_mises.AXES
+    rows = rows_for_length(axes, (1000.0, 5.0), bounds, 1.0)
+    assert rows is not None
+    assert rows_for_length(axes, (1000.0, 5.0), bounds, 3.0) == pytest.approx(3 * rows, abs=3)
+    assert rows_for_length(axes, (10.0, 5.0), bounds, 1.0) is None
+    assert length_seen(axes * 0.0, bounds) == pytest.approx(bounds.tolerance)
+
+
+@pytest.mark.parametrize("name", ["ks", *NAMES])
+def test_rows_that_are_alike_count_for_fewer(name: str) -> None:
+    """Every row twice, with a design effect of two, says nearly what every row once says."""
+    generator = np.random.default_rng(12)
+    before, now = generator.normal(size=1500), generator.normal(0.25, 1, 150)
+    once = TESTS[name].measure(pair(before, now), bounds_of(name))
+    alike = pair(np.repeat(before, 2), np.repeat(now, 2))
+    twice = TESTS[name].measure(replace(alike, design_effect=2.0), bounds_of(name))
+    alone = TESTS[name].measure(alike, bounds_of(name))
+    assert once is not None and twice is not None and alone is not None
+    assert twice.effect == pytest.approx(once.effect, rel=0.01)
+    assert twice.threshold == pytest.approx(once.threshold, rel=0.02)
+    assert twice.minimum_detectable == pytest.approx(once.minimum_detectable, rel=0.01)
+    assert (alone.threshold or 1) < (once.threshold or 0)
+    assert (alone.p_value or 0) < (twice.p_value or 0)
+    assert twice.p_value == pytest.approx(once.p_value, rel=0.5, abs=0.01)
+
+
+# --- Degenerate input ---
+
+
+@pytest.mark.parametrize("name", ON_A_SCALE)
+@pytest.mark.parametrize("scale", [1e-300, 1.0, 1e300])
+def test_a_constant_that_came_alive_is_told_as_a_share(name: str, scale: float) -> None:
+    alive = np.repeat([1.0, 2.0, 7.0, 45.0], 100) * scale
+    found = finding(name, pair([2 * scale] * 400, alive))
+    assert found.verdict is Verdict.DRIFTED
+    assert found.effect == pytest.approx(0.75)
+    assert "the reference is constant" in found.reason
+
+
+@every_test
+def test_a_constant_that_moved_is_drift(name: str) -> None:
+    assert finding(name, pair([3.0] * 300, [4.0] * 100)).verdict is Verdict.DRIFTED
+
+
+@pytest.mark.parametrize("name", ["cramer_von_mises", "anderson_darling", "mann_whitney"])
+def test_infinities_are_the_largest_and_the_smallest(name: str) -> None:
+    generator = np.random.default_rng(13)
+    before, now = generator.normal(size=500), generator.normal(size=200)
+    now[:60] = math.inf
+    as_large = np.where(np.isinf(now), 1e9, now)
+    assert evidence(name, pair(before, now)) == evidence(name, pair(before, as_large))
+
+
+@pytest.mark.parametrize("name", ON_A_SCALE)
+def test_infinities_are_left_out_where_distances_count(name: str) -> None:
+    generator = np.random.default_rng(14)
+    before, now = generator.normal(size=500), generator.normal(size=200)
+    beside = np.r_[now, math.inf, -math.inf]
+    assert evidence(name, pair(before, beside)) == evidence(name, pair(before, now))
+    assert evidence(name, pair(before, [math.inf] * 30)).missing_input
+
+
+@every_test
+@pytest.mark.parametrize("rows", [(1, 1), (1, 50), (50, 1)])
+def test_one_row_tells_nothing_of_its_own_chance(name: str, rows: tuple[int, int]) -> None:
+    found = finding(name, pair(np.arange(float(rows[0])), np.arange(float(rows[1])) + 99))
+    assert found.verdict is not Verdict.DRIFTED
+
+
+@pytest.mark.parametrize("name", ON_A_SCALE)
+def test_half_of_the_reference_being_one_value_leaves_its_deviation(name: str) -> None:
+    generator = np.random.default_rng(15)
+    before = np.where(generator.random(2000) < 0.8, 0.0, generator.gamma(2, 1, 2000))
+    found = evidence(name, pair(before, before[:500]))
+    moved = evidence(name, pair(before, before[:500] + before.std()))
+    assert found.p_tolerance == 1.0
+    assert moved.p_tolerance is not None
+    assert moved.p_tolerance < 0.01

@@ -68,7 +68,7 @@ def flights() -> dict[str, Result]:
         pd.read_csv(folder / f"{name}.csv.gz", index_col=0) for name in ("reference", "incoming")
     )
     every = pd.concat([reference, incoming])
-    months = {name: rows for name, rows in every.groupby(every["DATE"].str[:7])}
+    months = dict(iter(every.groupby(every["DATE"].str[:7])))
     reference = reference.drop(columns="DATE")
     return {m: compare(reference, rows.drop(columns="DATE")) for m, rows in months.items()}
 

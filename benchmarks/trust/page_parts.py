@@ -86,7 +86,7 @@ def _promises(figures: Figures) -> list[str]:
             rows.append([key.split("|")[1], share, grouped(rate.trials)])
     said = (
         f"A shift with a PSI of {PROMISE_SIZE:g} in {grouped(PROMISE_ROWS)} rows of one column, "
-        f"tolerance 0.1, alpha 1 %: drifted in at least {PROMISE:.0%} of windows is promised."
+        f"tolerance 0.1, alpha 1 %: promised is drifted in {percent(PROMISE)} % of windows."
     )
     return [said, table(["decided by", "drifted", "replicates"], rows)]
 
@@ -137,11 +137,11 @@ def budget(results: Results) -> list[str]:
     if not figures:
         return NOTHING
     quiet = []
-    for key, (years, allowed, mean, upper) in figures.items():
-        if key.startswith("quiet"):
-            mark = " **fails**" if upper > allowed else ""
-            quiet.append([key.split("|")[1], grouped(years), f"{allowed:.2f}", f"{mean:.2f}",
-                          f"{upper:.2f}{mark}"])  # fmt: skip
+    for key in sorted(key for key in figures if key.startswith("quiet")):
+        years, allowed, mean, upper = figures[key]
+        mark = " **fails**" if upper > allowed else ""
+        rates = [f"{allowed:.2f}", f"{mean:.2f}", f"{upper:.2f}{mark}"]
+        quiet.append([key.split("|")[1], grouped(years), *rates])
     late = []
     for (_, size, rows), (series, mean, median, seen, once) in _sorted(figures, "delay"):
         delays = [f"{mean:.1f}", f"{median:.0f}" if median else "–"]

@@ -3,7 +3,9 @@
 Numbers are an increasing function of uniform shares, so a sorted sample is drawn as such: the
 partial sums of exponential gaps are sorted uniform numbers, exactly, and nothing needs sorting.
 A change acts below that function (on the normal variable behind it, or on the shares), so values
-stay sorted, and tied values stay tied.
+stay sorted, and tied values stay tied. Ties and zeros lie well off the quantiles and shares at
+which a reference draws its cells: only where every reference draws the same is a true effect one
+number.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +17,8 @@ from numpy.typing import NDArray
 from monitor.core.records import Floats
 from monitor.core.summary import Summary
 
-ZEROS = 0.4  # of the zero-inflated numbers
+ZEROS = 0.43  # of the zero-inflated numbers
+STEP = 0.4  # of the tied numbers
 ZIPF = 1.1  # exponent
 RARE = 0.01  # share of the level that is called rare, or the nearest there is
 Counts = NDArray[np.int64]
@@ -45,7 +48,7 @@ def _normal(z: Floats) -> Floats:
 
 
 def _tied(z: Floats) -> Floats:
-    return np.asarray(np.round(2 * z) / 2)
+    return np.asarray(np.round(z / STEP) * STEP)
 
 
 def _lognormal(z: Floats) -> Floats:
@@ -65,8 +68,8 @@ SHARES: Mapping[str, float] = {"2 % of rows": 0.02, "20 % of rows": 0.2}
 def values(law: str, shares: Floats, change: Change = QUIET) -> Floats:
     """The sorted values of a law of numbers at sorted uniform shares, shape (rows,).
 
-    >>> values("ties", np.array([0.1, 0.5, 0.6])).tolist()
-    [-1.5, 0.0, 0.5]
+    >>> values("ties", np.array([0.1, 0.5, 0.6])).round(1).tolist()
+    [-1.2, 0.0, 0.4]
     """
     from scipy import special
 

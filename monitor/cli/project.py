@@ -11,6 +11,7 @@ from monitor.cli.output import Output
 from monitor.errors import AskedWrongly, UnknownName
 
 if TYPE_CHECKING:
+    from monitor.core.dataset_socket import DatasetTest
     from monitor.core.drift_socket import DriftTest
     from monitor.settings import MonitorSettings, Settings
 
@@ -91,10 +92,10 @@ def explain(
 ) -> int:
     """Say what a test or rule asks, what it is blind to, and how it decides; or list them all."""
     out = Output(json_to, verbose)
-    from monitor.briefing import drift_tests, our_name
+    from monitor.briefing import dataset_tests, drift_tests, our_name
     from monitor.core.drift_socket import RULES
 
-    tests = drift_tests()
+    tests: dict[str, DriftTest | DatasetTest] = {**drift_tests(), **dataset_tests()}
     test = our_name(test) if test is not None else None
     if test is None:
         rows = [(n, _role(t), t.SPEC.asks) for n, t in sorted(tests.items())]
@@ -155,6 +156,7 @@ def _inspected(
     """One monitor, its rules and its suite; what stands in its way goes into `wrong`."""
     from monitor.briefing import check_monitor
     from monitor.validation.validator import check_suite
+    from monitor.wiring import weights_of
 
     monitor, here = settings.monitor(name), ("monitors", name)
     expectations = 0
@@ -162,6 +164,10 @@ def _inspected(
         check_monitor(monitor)
     except AskedWrongly as error:
         wrong[*here, "drift"] = error
+    try:
+        weights_of(monitor, settings)
+    except AskedWrongly as error:
+        wrong[*here, "drift", "importance"] = error
     try:
         if monitor.expectations:
             expectations = len(check_suite(settings.path(monitor.expectations)))
@@ -189,7 +195,7 @@ def _absent(settings: "Settings", monitor: "MonitorSettings") -> list[str]:
     return notes
 
 
-def _role(test: "DriftTest") -> str:
+def _role(test: "DriftTest | DatasetTest") -> str:
     if test.SPEC.guard:
         return "always"
     return "default" if test.SPEC.default else "on demand"
@@ -200,12 +206,13 @@ def _gist(text: str) -> str:
     return next(s for s in re.split(r"(?<=[.?]) ", text) if s.count(" ") > 1)
 
 
-def _explain(out: Output, name: str, test: "DriftTest") -> None:
+def _explain(out: Output, name: str, test: "DriftTest | DatasetTest") -> None:
     import inspect
 
     spec = test.SPEC
     decides = "decides" if spec.decides else "reports beside the test that decides"
-    out.say(f"{name} ({_role(test)}; {', '.join(spec.kinds)}; {decides})\n")
+    kinds = getattr(spec, "kinds", ("all columns together",))
+    out.say(f"{name} ({_role(test)}; {', '.join(kinds)}; {decides})\n")
     out.prose(inspect.getdoc(test) or "")
     out.say()
     rows = [
@@ -223,7 +230,7 @@ def _explain(out: Output, name: str, test: "DriftTest") -> None:
     out.document(_declared(name, test))
 
 
-def _declared(name: str, test: "DriftTest") -> dict[str, Any]:
+def _declared(name: str, test: "DriftTest | DatasetTest") -> dict[str, Any]:
     from dataclasses import asdict
 
     return {"name": name, **asdict(test.SPEC)}

@@ -88,7 +88,8 @@ def _choice(advice: Advice) -> str:
 
 def _granted(advice: Advice, zone: tzinfo) -> str:
     history = f"{words.plural(advice.windows, 'window')}, {words.plural(round(advice.days), 'day')}"
-    budget = f"the budget is {advice.budget}"
+    alarms = words.plural(advice.budget.alarms, "false alarm")
+    budget = f"the budget is {alarms} per {advice.budget.per}"
     if advice.quiet_until is None:
         return f"{budget}; all of history ({history}) was taken as quiet"
     return f"{budget}; history until {words.day(advice.quiet_until, zone)} ({history}) was quiet"

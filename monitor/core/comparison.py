@@ -6,16 +6,18 @@
 3. All columns together: the verdict of each, with false-discovery control.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from monitor.core.calibration import Measure, Yardstick
 from monitor.core.cells import Pair
+from monitor.core.dataset_socket import DatasetTest
 from monitor.core.drift_socket import DriftTest, Rule, find
 from monitor.core.kinds import decide_kind
 from monitor.core.onset import onset
 from monitor.core.records import (
     COMPARED_KINDS,
+    OUTPUTS,
     Column,
     ColumnResult,
     Finding,
@@ -27,7 +29,6 @@ from monitor.core.shape import draw_shape
 from monitor.core.summary import Summaries, Summary, in_one_precision, summarize
 from monitor.core.verdict import column_p, judge_columns, strength_of
 
-OUTPUTS = ("prediction", "probability")
 TOLD_DESIGN_EFFECT = 1.5  # a smaller one makes no difference worth a sentence
 MODEL_OUTPUT = 2.0  # importance of what the model says, when nothing is configured
 
@@ -46,6 +47,8 @@ class Plan:
     critical: frozenset[str] = frozenset()
     roles: Mapping[str, str] = field(default_factory=dict)  # prediction, probability, label
     names: bool = True  # False: levels are numbered, and no value of a single row is told
+    dataset_tests: Mapping[str, DatasetTest] = field(default_factory=dict)  # those to be run
+    ranked_by: str = ""  # the dataset test by whose view of the columns causes are ranked
 
     def wants(self, name: str) -> bool:
         """Whether a column is to be compared; one that is not is neither lost, new nor retyped."""
@@ -73,7 +76,19 @@ def compare_columns(
     times: Floats | None = None,
     measure: Measure | None = None,
 ) -> tuple[ColumnResult, ...]:
-    """One result per common column, in the reference's order, judged together.
+    """One result per common column, in the reference's order, judged together."""
+    return judged(columns_alone(reference, current, plan, summaries, times, measure), plan)
+
+
+def columns_alone(
+    reference: Mapping[str, Column],
+    current: Mapping[str, Column],
+    plan: Plan,
+    summaries: Summaries | None = None,
+    times: Floats | None = None,
+    measure: Measure | None = None,
+) -> list[ColumnResult]:
+    """Every common column with its findings, not judged yet.
 
     `summaries` are those of the reference, kept from one window to the next; `times` are the epoch
     seconds of the window's rows, shape (rows,), by which a drifted column tells when it moved.
@@ -82,8 +97,15 @@ def compare_columns(
     window = _Window(current, times, measure)
     kept = Summaries() if summaries is None else summaries
     common = [name for name in reference if name in current and plan.wants(name)]
-    alone = [_compare_safely(reference[name], window, plan, kept) for name in common]
-    return tuple(_with_yardstick(column) for column in judge_columns(alone, plan.rule))
+    return [_compare_safely(reference[name], window, plan, kept) for name in common]
+
+
+def judged(
+    alone: Sequence[ColumnResult], plan: Plan, dataset: Sequence[Finding] = ()
+) -> tuple[ColumnResult, ...]:
+    """Columns judged together, and together with the findings on the whole dataset."""
+    columns = judge_columns(alone, plan.rule, dataset)
+    return tuple(_with_yardstick(column) for column in columns)
 
 
 _FROZEN = {Kind.TIME: "it tells a time", Kind.ID: "it identifies rows"}

@@ -23,10 +23,11 @@ class Correlations:
 
 @dataclass(frozen=True, slots=True)
 class Correlation:
-    """Of one pair: the correlation, and the standard error of its Fisher z."""
+    """Of one pair: the correlation, and the standard error of its Fisher z on so many rows."""
 
     r: float
     noise: float
+    rows: float = np.inf
 
 
 def grades(values: Floats) -> Floats:
@@ -113,8 +114,8 @@ def of_pair(x: Floats, y: Floats, design_effect: float = 1.0) -> Correlation | N
     r = float(np.clip(np.mean(u * v) / spread, -CLOSE_TO_ONE, CLOSE_TO_ONE))
     rows = n / design_effect
     wright = (1 + r * r / 2) / (rows - 3)
-    rowwise = float(np.var(_influence(*ranks, r))) / rows / (1 - r * r) ** 2
-    return Correlation(r, float(np.sqrt(max(wright, rowwise))))
+    rowwise = float(np.var(_influence(*ranks, r))) / (rows - 3) / (1 - r * r) ** 2
+    return Correlation(r, float(np.sqrt(max(wright, rowwise))), rows)
 
 
 def _influence(one: _Ranked, other: _Ranked, r: float) -> Floats:
@@ -141,9 +142,15 @@ def difference_bound(before: Correlation, now: Correlation, quantile: float) -> 
     return float(high.r - low.r - np.hypot(up, down))
 
 
+def freedom(before: Correlation, now: Correlation) -> float:
+    """Degrees of freedom of the noise of a difference (Welch), which is estimated, too."""
+    parts = [(side.noise**2, max(side.rows - 3, 1.0)) for side in (before, now)]
+    return float(sum(v for v, _ in parts) ** 2 / sum(v * v / rows for v, rows in parts))
+
+
 def p_at_most(before: Correlation, now: Correlation, tolerance: float) -> float:
     """p of "the two correlations differ by at most `tolerance`"; 1 when they do."""
-    from scipy.special import ndtr
+    from scipy.special import stdtr
 
     if abs(now.r - before.r) <= tolerance:
         return 1.0
@@ -153,12 +160,13 @@ def p_at_most(before: Correlation, now: Correlation, tolerance: float) -> float:
         inside = difference_bound(before, now, middle) > tolerance
         low, high = (middle, high) if inside else (low, middle)
     # The other end of the tolerated range adds as much again where there is no tolerance.
-    return float(min(1.0, ndtr(-low) * (2.0 if tolerance == 0 else 1.0)))
+    tail = float(stdtr(freedom(before, now), -low))
+    return min(1.0, 2 * tail if tolerance == 0 else tail)
 
 
 def p_unchanged(before: Correlation, now: Correlation) -> float:
     """p of "the two correlations are equal", two-sided, on the scale of Fisher's z."""
-    from scipy.special import ndtr
+    from scipy.special import stdtr
 
     steps = abs(np.arctanh(now.r) - np.arctanh(before.r)) / np.hypot(before.noise, now.noise)
-    return float(2 * ndtr(-steps))
+    return float(2 * stdtr(freedom(before, now), -steps))

@@ -20,11 +20,13 @@ from monitor.core.records import (
     Check,
     Episode,
     EpisodeChange,
+    Finding,
     RetrainRequest,
     Severity,
     Verdict,
     Window,
 )
+from monitor.core.verdict import strength_of
 from monitor.core.words import length
 
 MUCH_WORSE = 2.0  # strength against the worst so far that counts as worse
@@ -61,7 +63,7 @@ def _nothing_seen(check: Check) -> bool:
     errors = check.expectations is not None and any(
         r.success is None for r in check.expectations.results
     )
-    unread = any(f.verdict is Verdict.UNDECIDED for f in check.dataset.findings)
+    unread = any(f.verdict is Verdict.UNDECIDED and not f.of_drift for f in check.dataset.findings)
     return check.sample.rows_in_window == 0 or errors or unread
 
 
@@ -78,11 +80,13 @@ def _seen_gone(check: Check) -> tuple[Cause, ...]:
 def breaching_names(check: Check, cause: Cause) -> tuple[str, ...]:
     """What breaches: drifted columns, failed critical expectations, broken promises of the feed.
 
-    A column that drifted only in a segment drifted, too.
+    A column that drifted only in a segment drifted, too. Drift of the whole dataset goes by the
+    name of its test.
     """
     if cause is Cause.DRIFT:
         partly = [name for s in check.segments for name in s.columns]
-        return tuple(dict.fromkeys([*(c.name for c in check.causes()), *partly]))
+        whole = [f.test for f in _whole_drift(check)]
+        return tuple(dict.fromkeys([*(c.name for c in check.causes()), *partly, *whole]))
     if cause is Cause.NO_LOOK:
         return ()
     results = check.expectations.results if check.expectations else ()
@@ -95,9 +99,14 @@ def breaching_names(check: Check, cause: Cause) -> tuple[str, ...]:
     return tuple(dict.fromkeys(feed + failed))
 
 
+def _whole_drift(check: Check) -> list[Finding]:
+    return [f for f in check.dataset.findings if f.of_drift and f.verdict is Verdict.DRIFTED]
+
+
 def _worst(check: Check, cause: Cause) -> float:
     if cause is Cause.DRIFT:
-        return max((c.strength for c in check.causes()), default=0.0)
+        strengths = [c.strength for c in check.causes()]
+        return max([*strengths, strength_of(_whole_drift(check))])
     return float(len(breaching_names(check, cause)))
 
 

@@ -13,6 +13,7 @@ from monitor.core.records import (
     Severity,
     Slice,
     Verdict,
+    most_telling,
 )
 from monitor.core.spending import accumulated, is_enough_alone, is_full, so_far
 from monitor.core.verdict import beyond_whole, deciding
@@ -43,7 +44,7 @@ def headline(
     if verdict is Verdict.DRIFTED:
         told = _lasting(columns, dataset, names, versus)
         if not told:
-            told = _drifted(columns, names, versus) + _together(columns, dataset)
+            told = _drifted(columns, dataset, names, versus) + _together(columns, dataset)
         return told + (f"; they moved at about {moved_at}" if moved_at else "")
     if verdict is Verdict.UNDECIDED:
         return _undecided(columns, dataset, expectations, sample)
@@ -119,20 +120,38 @@ def _failure(result: ExpectationResult) -> str:
     return f"`{result.column}`: {result.reason}" if result.column else result.reason
 
 
-def _drifted(columns: Sequence[ColumnResult], names: bool, versus: str) -> str:
-    drifted = sorted(
-        (c for c in columns if c.verdict is Verdict.DRIFTED),
-        key=lambda c: -c.weight,
-    )
-    change = change_in_words(drifted[0], names=names, versus=versus)
-    first = f"Drifted: `{drifted[0].name}` {change}"
+def _drifted(
+    columns: Sequence[ColumnResult], dataset: Sequence[Finding], names: bool, versus: str
+) -> str:
+    drifted = most_telling(c for c in columns if c.verdict is Verdict.DRIFTED)
+    whole = [f.what or f.reason for f in dataset if f.of_drift and f.verdict is Verdict.DRIFTED]
+    if not drifted:
+        return f"Drifted: {'; '.join(whole[:CAUSES])}, though no column moved by itself"
+    return "; ".join([_drifted_columns(columns, drifted, names, versus), *whole[:CAUSES]])
+
+
+def _drifted_columns(
+    columns: Sequence[ColumnResult], drifted: Sequence[ColumnResult], names: bool, versus: str
+) -> str:
+    main, *others = drifted
+    change = change_in_words(main, names=names, versus=versus)
+    first = f"Drifted: {_called(main)} {change}"
     compared = sum(c.compared for c in columns)
-    if len(drifted) == 1:
+    if not others:
         return f"{first}; no other of {compared} columns drifted" if compared > 1 else first
-    others = ", ".join(f"`{c.name}`" for c in drifted[1:CAUSES])
-    rest = len(drifted) - CAUSES
+    outputs = [c for c in others if c.is_output]
+    inputs = [c for c in others if not c.is_output]
+    named = ", ".join(f"`{c.name}`" for c in inputs[: CAUSES - 1])
+    rest = len(inputs) - CAUSES + 1
     more = f" and {rest} more" if rest > 0 else ""
-    return f"{first}; {len(drifted)} of {compared} columns drifted, next {others}{more}"
+    told = f"{first}; {len(drifted)} of {compared} columns drifted"
+    told += f", next {named}{more}" if inputs else ""
+    with_it = " and ".join(_called(c) for c in outputs)
+    return f"{told}; {with_it} moved with {'them' if inputs else 'it'}" if outputs else told
+
+
+def _called(column: ColumnResult) -> str:
+    return f"the model's {column.role} `{column.name}`" if column.is_output else f"`{column.name}`"
 
 
 def _lasting(
@@ -181,7 +200,7 @@ def _undecided(
     expectations: ExpectationReport | None,
     sample: SampleInfo,
 ) -> str:
-    unread = [f.reason for f in dataset if f.verdict is Verdict.UNDECIDED]
+    unread = [f.reason for f in dataset if f.verdict is Verdict.UNDECIDED and not f.of_drift]
     if unread:
         return f"Undecided: {unread[0]}"
     if sample.rows_in_window == 0:

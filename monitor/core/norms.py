@@ -17,6 +17,8 @@ from monitor.core.quadratic_law import exceedance, length_at, truth_at
 from monitor.core.records import Floats
 
 STAND_INS = 3  # rows
+SKEWED_ROWS = 8
+NODES = 64  # of the covariance; larger ones start threads that wait for each other
 TAIL = (1 - COVERAGE) / 2
 
 
@@ -74,7 +76,8 @@ def evidence_of_length(
     window shows. `design_effect` rows count as one of them.
     """
     n, m = rows
-    smallest = length_seen(plain * (1 / n + 1 / m), bounds)
+    noise = noise * _widening(n, m)
+    smallest = length_seen(_plain_noise(plain, n, m), bounds)
     proven = effect > bounds.tolerance
     p_tolerance = max(least_p(n, m), exceedance(effect, noise, bounds.tolerance)) if proven else 1.0
     blind = smallest > bounds.must_see
@@ -106,12 +109,24 @@ def rows_for_length(
     """
     from scipy import optimize
 
-    def excess(f: float) -> float:
-        return length_seen(plain * f, bounds) - bounds.must_see
+    n, m = rows
 
-    least, most = 1 / rows[0], 1 / rows[0] + 1 / rows[1]
-    if excess(least) >= 0:
+    def excess(log_rows: float) -> float:
+        return length_seen(_plain_noise(plain, n, math.exp(log_rows)), bounds) - bounds.must_see
+
+    least, most = math.log(m), math.log(MOST_ROWS)
+    if excess(most) >= 0:
         return None
-    found = float(optimize.brentq(excess, least, most, xtol=1e-9 * most, rtol=1e-9)) - least
-    needed = design_effect / found if found > 0 else MOST_ROWS
-    return math.ceil(needed * (1 + 1e-6)) if needed < MOST_ROWS else None
+    return math.ceil(design_effect * math.exp(optimize.brentq(excess, least, most)) * (1 + 1e-9))
+
+
+def _plain_noise(plain: Floats, n: float, m: float) -> Floats:
+    return np.asarray(plain * (1 / n + 1 / m) * _widening(n, m))
+
+
+def _widening(n: float, m: float) -> float:
+    """How much wider than normal noise few rows vary: their law is skewed, their spread a guess.
+
+    Found by simulation: without it the error at the tolerance is .02 at nominal .01 for 50 rows.
+    """
+    return 1 + SKEWED_ROWS / min(n, m)

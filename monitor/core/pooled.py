@@ -19,6 +19,8 @@ from monitor.core.records import Floats
 MOST_CELLS = 256
 PERMUTATIONS = 999
 SEED = 0
+FEW_TO_DRAW = 1500  # rows of the smaller side up to which drawing them singly is faster
+FEW_TO_HOLD = 10**6  # rows of both sides, which drawing singly keeps in memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,15 +63,17 @@ class Grid:
         return np.asarray(np.add.reduceat(values, starts) / np.diff(self.ends, prepend=0))
 
 
-def grid_of(reference: Floats, current: Floats) -> Grid:
-    """The common grid of two sorted samples of shapes (n,) and (m,), none empty.
+def grid_of(reference: Floats, current: Floats, most: int = MOST_CELLS) -> Grid:
+    """The common grid, of at most `most` cells, of two sorted samples, shapes (n,) and (m,).
+
+    Neither may be empty.
 
     >>> grid = grid_of(np.array([1.0, 2.0, 2.0]), np.array([2.0, 5.0]))
     >>> grid.reference.tolist(), grid.current.tolist(), grid.centres.tolist()
     ([1, 2, 0], [0, 1, 1], [1.0, 2.0, 5.0])
     """
     pooled = np.sort(np.concatenate([reference, current]), kind="stable")
-    cuts = np.unique(pooled[_ranks(pooled.size) - 1])
+    cuts = np.unique(pooled[_ranks(pooled.size, most) - 1])
     ends, before = (np.searchsorted(side, cuts, "right") for side in (pooled, reference))
     both, known = np.diff(ends, prepend=0), np.diff(before, prepend=0)
     return Grid(pooled, ends, known, both - known)
@@ -89,9 +93,10 @@ def permutation_p(grid: Grid, score: Score, inflation: float = 1.0) -> float:
     `score` takes windows as counts, shape (R, K), and gives (R,). The score at hand is divided by
     `inflation` first: by how much more it varies than it would with independent rows.
     """
-    generator = np.random.default_rng(SEED)
-    drawn = generator.multivariate_hypergeometric(
-        grid.both, int(grid.current.sum()), size=PERMUTATIONS, method="marginals"
+    n, m = int(grid.reference.sum()), int(grid.current.sum())
+    one_by_one = min(n, m) <= FEW_TO_DRAW and n + m <= FEW_TO_HOLD
+    drawn = np.random.default_rng(SEED).multivariate_hypergeometric(
+        grid.both, m, size=PERMUTATIONS, method="count" if one_by_one else "marginals"
     )
     seen = float(score(grid.current[np.newaxis])[0]) / inflation
     return float((1 + np.sum(score(drawn) >= seen * (1 - 1e-9))) / (1 + PERMUTATIONS))
@@ -104,11 +109,11 @@ def differences(grid: Grid, windows: NDArray[np.int64]) -> Floats:
     return np.asarray((below - np.cumsum(windows, axis=1) / m) * ((n + m) / n))
 
 
-def _ranks(rows: int) -> NDArray[np.int64]:
+def _ranks(rows: int, most: int) -> NDArray[np.int64]:
     """Ranks 1 to `rows` at which cells end, the last one among them."""
-    if rows <= MOST_CELLS:
+    if rows <= most:
         return np.arange(1, rows + 1)
-    half = MOST_CELLS // 2
+    half = most // 2
     even = np.linspace(0, 1, half + 1)[1:]
     steep = np.log(rows)
     tails = 1 / (1 + np.exp(-np.linspace(-steep, steep, half)))

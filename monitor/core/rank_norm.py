@@ -13,7 +13,7 @@ import numpy as np
 
 from monitor.core.cells import Pair
 from monitor.core.drift_socket import Bounds, Evidence
-from monitor.core.norms import eigenvalues, errors_per_variance, evidence_of_length
+from monitor.core.norms import NODES, eigenvalues, errors_per_variance, evidence_of_length
 from monitor.core.pooled import Grid, grid_of
 from monitor.core.quadratic_law import exceedance
 from monitor.core.records import Floats
@@ -40,7 +40,7 @@ def evidence_of_ranks(pair: Pair, bounds: Bounds, weight: Weight) -> Evidence:
     if nothing:
         return nothing
     n, m = pair.effective
-    grid = grid_of(reference, current)
+    grid = grid_of(reference, current, NODES)
     effect, statistic = rank_distance(reference, current, weight)
     noise = _noise(grid, (reference, current), (n, m), weight, effect)
     exact = weight.exact(reference, current) if pair.design_effect == 1 else None

@@ -1,6 +1,6 @@
 """The nouns of the house: frozen records that every room speaks in."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -25,6 +25,7 @@ class Kind(StrEnum):
     ID = "id"
 
 
+OUTPUTS = ("prediction", "probability")  # roles of what the model writes
 COMPARED_KINDS = (Kind.NUMBER, Kind.CATEGORY, Kind.BOOLEAN, Kind.TEXT)
 
 
@@ -178,6 +179,16 @@ class ColumnResult:
         """How much it has to say: importance x largest effect / tolerance."""
         return self.importance * self.strength
 
+    @property
+    def is_output(self) -> bool:
+        """Whether the model wrote it."""
+        return self.role in OUTPUTS
+
+
+def most_telling(columns: Iterable[ColumnResult]) -> tuple[ColumnResult, ...]:
+    """By weight, the most first; among equals what the model says comes before its inputs."""
+    return tuple(sorted(columns, key=lambda c: (-c.weight, not c.is_output)))
+
 
 @dataclass(frozen=True, slots=True)
 class DatasetResult:
@@ -279,8 +290,7 @@ class Check:
 
     def causes(self) -> tuple[ColumnResult, ...]:
         """Drifted columns, the most telling first: importance x largest effect / tolerance."""
-        drifted = [c for c in self.columns if c.verdict is Verdict.DRIFTED]
-        return tuple(sorted(drifted, key=lambda c: -c.weight))
+        return most_telling(c for c in self.columns if c.verdict is Verdict.DRIFTED)
 
 
 @dataclass(frozen=True, slots=True)

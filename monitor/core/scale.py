@@ -17,6 +17,7 @@ from monitor.core.proportions import evidence_of_shares
 from monitor.core.records import Floats
 
 FARTHEST = 1e60  # in units of the scale; farther values stand here, so that squares stay finite
+HIDDEN_TAIL = 1.5  # a sample's own kurtosis is too small where the tail is heavy
 CORRELATED = 1 / 3  # of the two quartiles of one sample
 
 
@@ -78,9 +79,9 @@ def by_deviation(reference: Floats, current: Floats) -> Scaled:
     """
     largest = float(max(abs(reference[0]), abs(reference[-1])))
     shrunk = reference / largest - float(np.mean(reference / largest))
-    deviation = float(np.sqrt(np.mean(shrunk**2)))
-    kurtosis = float(np.mean((shrunk / deviation) ** 4)) if deviation > 0 else 1.0
-    unsure = math.sqrt(max(0.0, kurtosis - 1) / (4 * reference.size))
+    deviation = max(float(np.sqrt(np.mean(shrunk**2))), math.ulp(0.0))
+    kurtosis = float(np.mean((shrunk / deviation) ** 2 * (shrunk / deviation) ** 2))
+    unsure = HIDDEN_TAIL * math.sqrt(max(0.0, kurtosis - 1) / (4 * reference.size))
     return _scaled(reference, current, deviation * largest, unsure)
 
 

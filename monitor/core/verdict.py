@@ -44,10 +44,31 @@ def strength_of(findings: Sequence[Finding]) -> float:
     return max((_ratio(f) for f in deciding(findings) if f.effect is not None), default=0.0)
 
 
-def judge_columns(columns: Sequence[ColumnResult], rule: Rule) -> tuple[ColumnResult, ...]:
-    """Every compared column with its verdict and the sentence that explains it."""
-    rejected = _rejected([c for c in columns if c.compared], rule.alpha)
+def judge_columns(
+    columns: Sequence[ColumnResult], rule: Rule, dataset: Sequence[Finding] = ()
+) -> tuple[ColumnResult, ...]:
+    """Every compared column with its verdict and the sentence that explains it.
+
+    `dataset` are the tests of drift in the whole dataset, which belong to the same family.
+    """
+    rejected, _ = _rejected([c for c in columns if c.compared], rule.alpha, dataset)
     return tuple(_judge(c, rule, c.name in rejected) if c.compared else c for c in columns)
+
+
+def judge_dataset(
+    dataset: Sequence[Finding], columns: Sequence[ColumnResult], rule: Rule
+) -> tuple[Finding, ...]:
+    """The findings on the whole dataset, judged together with the columns."""
+    _, rejected = _rejected([c for c in columns if c.compared], rule.alpha, dataset)
+    kept = {f.test for f in dataset if f.decides and (rule.classical or f.test in rejected)}
+    return tuple(f if f.test in kept else _hushed(f) for f in dataset)
+
+
+def _hushed(finding: Finding) -> Finding:
+    if finding.verdict is not Verdict.DRIFTED:
+        return finding
+    reason = f"{finding.reason}; not when it is judged together with all columns"
+    return replace(finding, verdict=Verdict.WATCH, reason=reason)
 
 
 def _judge(column: ColumnResult, rule: Rule, rejected: bool) -> ColumnResult:
@@ -102,25 +123,37 @@ def _ratio(finding: Finding) -> float:
     return -1.0 if finding.effect is None else finding.effect / (finding.tolerance or NO_TOLERANCE)
 
 
-def _rejected(columns: Sequence[ColumnResult], alpha: float) -> set[str]:
-    """Weighted Benjamini–Hochberg (Genovese, Roeder & Wasserman 2006) on p_tolerance."""
-    weighted = _weighted_p(columns)
-    ranked = sorted(weighted.values())
+def _rejected(
+    columns: Sequence[ColumnResult], alpha: float, dataset: Sequence[Finding] = ()
+) -> tuple[set[str], set[str]]:
+    """Names of columns, and of dataset tests, that are rejected at the level `alpha`.
+
+    Weighted Benjamini–Hochberg (Genovese, Roeder & Wasserman 2006) on p_tolerance.
+    """
+    weighted = _weighted_p(columns, dataset)
+    ranked = sorted(p for part in weighted for p in part.values())
     passing = [p for k, p in enumerate(ranked, start=1) if p <= alpha * k / len(ranked)]
     cut = passing[-1] if passing else -1.0
-    return {name for name, p in weighted.items() if p <= cut}
+    by_column, by_test = ({name for name, p in part.items() if p <= cut} for part in weighted)
+    return by_column, by_test
 
 
-def _weighted_p(columns: Sequence[ColumnResult]) -> dict[str, float]:
-    """p_tolerance over importance (mean 1), of the columns that have one."""
+def _weighted_p(
+    columns: Sequence[ColumnResult], dataset: Sequence[Finding] = ()
+) -> tuple[dict[str, float], dict[str, float]]:
+    """p_tolerance over importance (mean 1) of columns and dataset tests, which count 1 each."""
     known = [(c, c.p_tolerance) for c in columns if c.p_tolerance is not None]
-    mean = sum(c.importance for c, _ in known) / max(1, len(known))
-    return {c.name: p * mean / c.importance for c, p in known}
+    tests = {f.test: f.p_tolerance for f in dataset if f.p_tolerance is not None}
+    mean = (sum(c.importance for c, _ in known) + len(tests)) / max(1, len(known) + len(tests))
+    return (
+        {c.name: p * mean / c.importance for c, p in known},
+        {test: p * mean for test, p in tests.items()},
+    )
 
 
-def dataset_p_tolerance(columns: Sequence[ColumnResult]) -> float:
-    """The smallest level at which some column would be rejected; 1 when none can be judged."""
-    ranked = sorted(_weighted_p(columns).values())
+def dataset_p_tolerance(columns: Sequence[ColumnResult], dataset: Sequence[Finding] = ()) -> float:
+    """The smallest level at which something would be rejected; 1 when nothing can be judged."""
+    ranked = sorted(p for part in _weighted_p(columns, dataset) for p in part.values())
     return min([1.0, *(p * len(ranked) / k for k, p in enumerate(ranked, start=1))])
 
 
@@ -157,7 +190,8 @@ def judge_check(
     """
     if is_violated(dataset, expectations):
         return Verdict.VIOLATED
-    if Verdict.DRIFTED in {c.verdict for c in columns} | {s.verdict for s in segments}:
+    verdicts = [c.verdict for c in columns] + [s.verdict for s in segments]
+    if Verdict.DRIFTED in verdicts or any(f.verdict is Verdict.DRIFTED for f in dataset):
         return Verdict.DRIFTED
     if rows == 0 or _blind(columns, dataset, expectations, expected_to_compare):
         return Verdict.UNDECIDED
@@ -194,7 +228,7 @@ def _blind(
     unevaluated = expectations is not None and any(r.success is None for r in expectations.results)
     return (
         unevaluated
-        or any(f.verdict is Verdict.UNDECIDED for f in dataset)
+        or any(f.verdict is Verdict.UNDECIDED and not f.of_drift for f in dataset)
         or any(c.critical for c in undecided)
         or (expected_to_compare and len(undecided) == len(compared))
     )

@@ -32,6 +32,8 @@ def rows_needed(column: ColumnResult) -> int | None:
 def about(column: ColumnResult) -> str:
     """Kind, importance and mark of a column in a few words."""
     told = [column.kind.value]
+    if column.role:
+        told.append(f"the model's {column.role}" if column.is_output else column.role)
     if column.importance != 1:
         told.append(f"importance {numerals.number(column.importance)}")
     if column.critical:

@@ -16,6 +16,7 @@ from monitor.core.records import (
     Finding,
     Severity,
     Verdict,
+    most_telling,
 )
 from monitor.core.spending import ACCUMULATED, accumulated
 from monitor.reports import bars, evidence, picture, words
@@ -55,10 +56,12 @@ class Story:
         return before.removeprefix("the ").removeprefix("a "), "window"
 
     def causes(self) -> list[Cause]:
-        """The main causes, broken expectations first, then the window, then the columns."""
-        found = [*self._expectation_causes(), *self._dataset_causes()]
-        columns = self.check.causes() if found or self.check.causes() else self._nearest()
-        return [*found, *(self._column_cause(column) for column in columns)]
+        """The main causes: broken expectations, the feed, columns, then all columns together."""
+        found = [*self._expectation_causes(), *self._dataset_causes(of_drift=False)]
+        together = self._dataset_causes(of_drift=True)
+        drifted = self.check.causes()
+        columns = drifted if found or together or drifted else self._nearest()
+        return [*found, *(self._column_cause(column) for column in columns), *together]
 
     def _expectation_causes(self) -> list[Cause]:
         """Failed critical expectations, one cause a column however many of them it fails."""
@@ -86,23 +89,30 @@ class Story:
             then=tuple(line for line in (evidence.rows_broken(first), more) if line),
         )
 
-    def _dataset_causes(self) -> list[Cause]:
+    def _dataset_causes(self, *, of_drift: bool) -> list[Cause]:
+        """A test of drift that could not decide is no cause: the columns decided without it."""
+        wanted = (Verdict.DRIFTED,) if of_drift else _BAD
         return [
             Cause(
                 name=words.label(finding.test),
-                about="whole window",
+                about="all columns together" if of_drift else "whole window",
                 state=finding.verdict,
                 picture=self._dataset_picture(finding),
-                first=(finding.reason,),
-                then=self._usual_rows() if finding.test == "volume" else (),
+                first=tuple(t for t in (finding.what, finding.reason) if t)[:1],
+                then=self._usual_rows() if finding.test == "volume" else self._figures(finding),
             )
             for finding in self.check.dataset.findings
-            if finding.verdict in _BAD
+            if finding.verdict in wanted and finding.of_drift == of_drift
         ]
+
+    @staticmethod
+    def _figures(finding: Finding) -> tuple[str, ...]:
+        return (finding.reason.removesuffix(f"; {finding.what}"),) if finding.what else ()
 
     def _dataset_picture(self, finding: Finding) -> Markup:
         """What arrived against what was promised; rows against those of past checks."""
-        value, limit = finding.statistic, finding.threshold
+        value = finding.effect if finding.of_drift else finding.statistic
+        limit = finding.threshold
         if finding.test == "volume" and self.past:
             rows = [check.sample.rows_in_window for check in (*self.past, self.check)]
             return bars.sparkline(rows, line_at=limit)
@@ -140,7 +150,7 @@ class Story:
     def _nearest(self) -> list[ColumnResult]:
         """Nothing broke: the columns that came closest to their tolerance."""
         compared = [c for c in self.check.columns if c.compared and c.strength > 0]
-        return sorted(compared, key=lambda c: -c.weight)[:3]
+        return list(most_telling(compared)[:3])
 
     def since(self) -> str:
         """How long the verdict has been what it is."""
@@ -223,15 +233,14 @@ class Story:
     def columns_to_show(self) -> list[ColumnResult]:
         """Drifted, then watched columns, the most telling first."""
         watched = [c for c in self.check.columns if c.verdict is Verdict.WATCH and c.compared]
-        watched.sort(key=lambda c: -c.weight)
-        return [*self.check.causes(), *watched]
+        return [*self.check.causes(), *most_telling(watched)]
 
     def undecided(self) -> list[ColumnResult]:
         return [c for c in self.check.columns if c.verdict is Verdict.UNDECIDED and c.compared]
 
     def unchanged(self) -> list[ColumnResult]:
         calm = [c for c in self.check.columns if c.verdict is Verdict.PASSED and c.compared]
-        return sorted(calm, key=lambda c: -c.weight)
+        return list(most_telling(calm))
 
     def not_compared(self) -> list[ColumnResult]:
         return [c for c in self.check.columns if not c.compared]

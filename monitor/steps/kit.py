@@ -45,7 +45,6 @@ class Watch:
     calibrate: bool = True
     cadence: Cadence | None = None  # None: the rows are no window of a series
     checks_per_alarm: float | None = None  # the budget: checks between two false alarms
-    dataset_tests: tuple[str, ...] | None = None  # None: the defaults
     segments: tuple[str, ...] = ()
     explain: bool = True  # search for the slices that explain a drift
     setup: Mapping[str, Any] = field(default_factory=dict)  # for the foot of the report

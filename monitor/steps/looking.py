@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from monitor.core import feed
 from monitor.core.calibration import Measure
-from monitor.core.comparison import compare_columns
+from monitor.core.dataset_comparison import compare_table
 from monitor.core.records import ColumnResult, Finding, Notice, SampleInfo, Verdict, Window
 from monitor.core.segments import compare_segments, share_alpha
 from monitor.core.slice_search import search_slices
@@ -89,7 +89,7 @@ def _compare(
         late,
     )
     plan = share_alpha(watch.plan) if watch.segments else watch.plan
-    columns = compare_columns(
+    columns, whole = compare_table(
         reference.sample.columns,
         sample.columns,
         plan,
@@ -103,7 +103,7 @@ def _compare(
     return replace(
         look,
         columns=columns,
-        dataset=(*look.dataset, *findings),
+        dataset=(*look.dataset, *findings, *whole),
         notices=(*look.notices, *notices, *watched(columns)),
     )
 

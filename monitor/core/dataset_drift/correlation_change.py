@@ -20,6 +20,7 @@ from monitor.core.correlations import (
     Correlations,
     all_pairs,
     difference_bound,
+    freedom,
     grades,
     of_pair,
     p_at_most,
@@ -40,7 +41,7 @@ SPEC = DatasetSpec(
     asks="Do number columns rise and fall together as they did in training?",
     blind_to="dependence that is no rise and fall (a circle, a U), text and categories, and what "
     "takes three columns to see",
-    null_law="Fisher's z of Spearman's correlation, normal; Bonferroni over all pairs",
+    null_law="Fisher's z of Spearman's correlation, Student's t; Bonferroni over all pairs",
     source="Spearman 1904; Fieller, Hartley & Pearson 1957; Bonett & Wright 2000; Zou 2007 for the "
     "interval of a difference; Genest & Rémillard 2004 for the influence of a row on ranks",
     default=True,
@@ -68,7 +69,7 @@ class _Pair:
 
 def measure(rows: Rows, bounds: Bounds) -> Evidence | None:
     """Evidence on all pairs; None when there are no two columns to hold against each other."""
-    from scipy.special import ndtri
+    from scipy.special import ndtri, stdtrit
 
     columns = [v for v in rows.variables if v.kind in (Kind.NUMBER, Kind.BOOLEAN)]
     if len(columns) < 2:
@@ -86,8 +87,10 @@ def measure(rows: Rows, bounds: Bounds) -> Evidence | None:
     told = min(looked, key=lambda p: (p.p_tolerance, -p.change))
     quantile = float(-ndtri(bounds.alpha / pairs))
     detectable, needed = _sensitivity(columns, (before, now), usable, bounds, quantile)
-    margin = told.change - difference_bound(told.before, told.now, quantile)
-    wide = told.change - difference_bound(told.before, told.now, 1.96)
+    known = freedom(told.before, told.now)
+    proves = float(-stdtrit(known, bounds.alpha / pairs))
+    margin = told.change - difference_bound(told.before, told.now, proves)
+    wide = told.change - difference_bound(told.before, told.now, float(stdtrit(known, 0.975)))
     return Evidence(
         statistic=abs(float(np.arctanh(told.now.r) - np.arctanh(told.before.r))),
         effect=told.change,

@@ -67,12 +67,24 @@ class _Half:
 
 def measure(rows: Rows, bounds: Bounds) -> Evidence | None:
     """Evidence on the whole table; None when there are no columns."""
-    from scipy.special import ndtr, ndtri
-
     if not rows.variables:
         return None
     if min(rows.sizes) < FEWEST:
         return Evidence(missing_input=f"fewer than {FEWEST} rows on a side teach no model")
+    with _one_thread():
+        return _evidence(rows, bounds)
+
+
+def _one_thread() -> Any:
+    """Threads that wait for each other on a busy machine cost many times what they save here."""
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1, user_api="openmp")
+
+
+def _evidence(rows: Rows, bounds: Bounds) -> Evidence:
+    from scipy.special import ndtr, ndtri
+
     halves = _halves(rows)
     auc = float(np.mean([half.scored.auc for half in halves]))
     p_value = 2 * min(half.scored.p_higher(rows.design_effect) for half in halves)

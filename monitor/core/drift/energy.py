@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from monitor.core.cells import Pair
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
-from monitor.core.norms import eigenvalues, errors_per_variance, evidence_of_length
+from monitor.core.norms import NODES, eigenvalues, errors_per_variance, evidence_of_length
 from monitor.core.pooled import Grid, differences, grid_of, permutation_p, shares_below
 from monitor.core.records import Floats, Kind
 from monitor.core.scale import by_quartiles, came_alive, is_constant, too_few
@@ -42,8 +42,9 @@ def measure(pair: Pair, bounds: Bounds) -> Evidence | None:
     scaled = by_quartiles(reference, current)
     n, m = (side.size / pair.design_effect for side in (reference, current))
     grid = grid_of(scaled.reference, scaled.current)
-    before, now = (shares_below(side)[:-1] for side in (grid.reference, grid.current))
-    weights = 2 * grid.gaps
+    nodes = grid_of(scaled.reference, scaled.current, NODES)
+    before, now = (shares_below(side)[:-1] for side in (nodes.reference, nodes.current))
+    weights = 2 * nodes.gaps
     noise = eigenvalues((before, now), weights, errors_per_variance(n, m))
     return evidence_of_length(
         energy(scaled.reference, scaled.current),

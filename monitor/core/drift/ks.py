@@ -1,9 +1,10 @@
 """Kolmogorov–Smirnov: the largest distance between the two distribution functions.
 
 D = max |F − G|, with D and p as `scipy.stats.ks_2samp` computes them: the exact law up to 10 000
-values a side, the asymptotic one beyond and where rows are alike. Ties make p conservative. Whether D exceeds the tolerance
-is judged by the inequality of Dvoretzky, Kiefer & Wolfowitz with Massart's constant on both sides,
-which is proven for every sample size and hence conservative.
+values a side, the asymptotic one beyond and where rows are alike and count for fewer. Ties make p
+conservative. Whether D exceeds the tolerance is judged by the inequality of Dvoretzky, Kiefer &
+Wolfowitz with Massart's constant on both sides, which is proven for every sample size and hence
+conservative.
 Source: Hodges (1958) and Gnedenko & Korolyuk (1951) for the exact law, Massart (1990).
 """
 

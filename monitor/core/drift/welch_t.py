@@ -56,7 +56,8 @@ class Moments:
         mean = float(values.mean())
         variance = float(np.mean((values - mean) ** 2))
         sd = math.sqrt(variance)
-        skewness = float(np.mean(((values - mean) / sd) ** 3)) if sd > 0 else 0.0
+        away = (values - mean) / sd if sd > 0 else np.zeros(1)
+        skewness = float(np.mean(away * away**2))
         return cls(mean, variance * values.size / (values.size - 1), skewness, rows)
 
     @property
@@ -120,7 +121,8 @@ def _is_nearly_normal(scaled: Scaled, n: float, m: float) -> bool:
     pooled = np.concatenate([scaled.reference, scaled.current])
     pooled = pooled - pooled.mean()
     sd = float(np.sqrt(np.mean(pooled**2)))
-    skewness, kurtosis = (float(np.mean((pooled / sd) ** k)) for k in (3, 4))
+    pooled = pooled / sd
+    skewness, kurtosis = float(np.mean(pooled * pooled**2)), float(np.mean(pooled**2 * pooled**2))
     tilted = abs(skewness * (1 / m**2 - 1 / n**2)) / (1 / n + 1 / m) ** 1.5
     heavy = (kurtosis - 3) / min(n, m)
     return tilted <= TRUSTED_SKEWNESS and (heavy <= TRUSTED_KURTOSIS or n + m < FEW_ROWS)
