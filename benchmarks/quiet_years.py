@@ -1,7 +1,7 @@
 """Years of checks under an alarm budget: false episodes, and how soon a drift shows.
 
-Both run the arithmetic of the product (`monitor.core.budget`) on p-values of three kinds: exact
-uniform ones of correlated columns, the hardest that a valid test can give; the PSI test's own
+Both run the arithmetic of the product (`monitor.core.over_time.budget`) on p-values of three kinds:
+exact uniform ones of correlated columns, the hardest that a valid test can give; the PSI test's own
 p_tolerance on windows without drift; and the same with one column shifted.
 """
 
@@ -11,10 +11,10 @@ from functools import cache
 
 import numpy as np
 
-from monitor.core import budget
 from monitor.core.cells import Counts, Pair
 from monitor.core.drift import psi
 from monitor.core.drift_socket import Bounds
+from monitor.core.over_time import budget
 from monitor.core.records import Floats, Kind
 from monitor.core.summary import Summary
 

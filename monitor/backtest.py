@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from statistics import median_low
 
-from monitor.core.advice import Backtest, advise
-from monitor.core.alarms import deciding_columns
-from monitor.core.budget import Budget
 from monitor.core.comparison import Plan, compare_columns
 from monitor.core.drift_socket import Rule
+from monitor.core.over_time.budget import Budget
 from monitor.core.records import Check, ColumnResult, Finding, Verdict, Window
-from monitor.core.replay import Looked, columns_of, replayed
-from monitor.core.rivals import FACTORS, Setting, main_tests, rivals, scene_of, tolerances
+from monitor.core.replay.advice import Backtest, advise
+from monitor.core.replay.alarms import deciding_columns
+from monitor.core.replay.history import Looked, columns_of, replayed
+from monitor.core.replay.rivals import FACTORS, Setting, main_tests, rivals, scene_of, tolerances
 from monitor.core.verdict import column_p
 from monitor.errors import AskedWrongly
 from monitor.ports import Sample, Source

@@ -13,8 +13,8 @@ from monitor.core import episodes
 from monitor.core.comparison import Plan
 from monitor.core.dataset_socket import DatasetTest
 from monitor.core.drift_socket import DriftTest, Rule
-from monitor.core.earlier import overlaps_itself, versus
-from monitor.core.phases import Cadence
+from monitor.core.over_time.earlier import overlaps_itself, versus
+from monitor.core.over_time.phases import Cadence
 from monitor.core.records import Kind, Verdict
 from monitor.errors import AskedWrongly
 from monitor.references import Reference, require_columns

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from monitor.core.calibration import Calibration
 from monitor.core.kinds import decide_kind
-from monitor.core.phases import Cadence, past_windows, windows_of
+from monitor.core.over_time.calibration import Calibration
+from monitor.core.over_time.phases import Cadence, past_windows, windows_of
 from monitor.core.records import Floats, Kind, ReferenceInfo, Window
 from monitor.core.summary import Summaries
 from monitor.errors import AskedWrongly, ReferenceChanged, nearest

@@ -17,15 +17,14 @@ from projects import FIRST_DAY, day, rows, write_project
 from monitor import catalogue
 from monitor.backtest import Question, backtest, look_back
 from monitor.cli.main import run
-from monitor.core.advice import advise
-from monitor.core.alarms import by_budget, by_p_value, by_share, by_threshold, by_tolerance
-from monitor.core.backtest_words import advice_lines, backtest_to_json, headline
-from monitor.core.budget import Budget
 from monitor.core.cells import Pair
 from monitor.core.drift_socket import Bounds, DriftTest, Rule
+from monitor.core.over_time.budget import Budget
 from monitor.core.records import ColumnResult, Finding, Kind, Verdict
-from monitor.core.replay import Candidate, Fires, Looked, Trial, replayed
-from monitor.core.sensitivity import (
+from monitor.core.replay.advice import advise
+from monitor.core.replay.alarms import by_budget, by_p_value, by_share, by_threshold, by_tolerance
+from monitor.core.replay.history import Candidate, Fires, Looked, Trial, replayed
+from monitor.core.replay.sensitivity import (
     Scene,
     Smallest,
     psi_of_shift,
@@ -34,6 +33,7 @@ from monitor.core.sensitivity import (
     seen_by_tolerance,
     shift_of,
 )
+from monitor.core.replay.words import advice_lines, backtest_to_json, headline
 from monitor.core.summary import Summary
 from monitor.demo.project import install_project
 from monitor.reports.backtest import draw_backtest

@@ -9,8 +9,8 @@ import pytest
 from projects import day, rows
 
 from monitor.briefing import check_monitor
-from monitor.core.earlier import LAST_WEEK, LAST_YEAR, PREVIOUS, earlier_window, versus
-from monitor.core.phases import Cadence
+from monitor.core.over_time.earlier import LAST_WEEK, LAST_YEAR, PREVIOUS, earlier_window, versus
+from monitor.core.over_time.phases import Cadence
 from monitor.core.records import Check, Verdict, Window
 from monitor.core.windows import Span, window_at
 from monitor.errors import AskedWrongly

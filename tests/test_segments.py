@@ -15,10 +15,10 @@ from monitor.core.headline import only_where
 from monitor.core.kinds import decide_kind
 from monitor.core.parts import Parts, cut, largest, where
 from monitor.core.records import Check, Column, Kind, Slice, Verdict
-from monitor.core.segments import MOST, compare_segments, share_alpha
-from monitor.core.slice_scores import alike, distance
-from monitor.core.slice_search import search_slices
-from monitor.core.within import Within
+from monitor.core.slices.scores import alike, distance
+from monitor.core.slices.search import search_slices
+from monitor.core.slices.segments import MOST, compare_segments, share_alpha
+from monitor.core.slices.within import Within
 from monitor.errors import AskedWrongly
 from monitor.reports import html
 from monitor.wiring import sample_of

@@ -10,7 +10,7 @@ from benchmarks.trust.running import Results, Scope
 from benchmarks.trust.single import COSTLY_S, COSTLY_WINDOWS
 from benchmarks.trust.text import folded, grouped, table
 from benchmarks.trust.verdicts import Figure
-from benchmarks.trust.words import HEADINGS, INTRODUCTION, READING, REPLICATES, TITLE
+from benchmarks.trust.words import EDGES_READING, HEADINGS, INTRODUCTION, READING, REPLICATES, TITLE
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -31,7 +31,11 @@ def render(results: Results) -> str:
 def _bodies() -> dict[str, Callable[[Results], list[str]]]:
     return {
         "null": lambda results: _rates(list(verdicts.single(results, "null"))),
-        "tolerance": lambda results: _rates(list(verdicts.single(results, "tolerance"))),
+        "tolerance": lambda results: [
+            *_rates(list(verdicts.single(results, "tolerance"))),
+            EDGES_READING,
+            *_rates(list(verdicts.at_edges(results))),
+        ],
         "defaults": defaults,
         "power": power,
         "flip": correlation,

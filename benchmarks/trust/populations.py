@@ -3,9 +3,7 @@
 Numbers are an increasing function of uniform shares, so a sorted sample is drawn as such: the
 partial sums of exponential gaps are sorted uniform numbers, exactly, and nothing needs sorting.
 A change acts below that function (on the normal variable behind it, or on the shares), so values
-stay sorted, and tied values stay tied. Ties and zeros lie well off the quantiles and shares at
-which a reference draws its cells: only where every reference draws the same is a true effect one
-number.
+stay sorted, and tied values stay tied.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,8 +15,8 @@ from numpy.typing import NDArray
 from monitor.core.records import Floats
 from monitor.core.summary import Summary
 
-ZEROS = 0.43  # of the zero-inflated numbers
-STEP = 0.4  # of the tied numbers
+ZEROS = {"zero-inflated": 0.43, "zeros at an edge": 0.4}  # share of zeros
+STEPS = {"ties": 0.4, "ties at an edge": 0.5}  # between tied values, in standard deviations
 ZIPF = 1.1  # exponent
 RARE = 0.01  # share of the level that is called rare, or the nearest there is
 Counts = NDArray[np.int64]
@@ -47,10 +45,6 @@ def _normal(z: Floats) -> Floats:
     return z
 
 
-def _tied(z: Floats) -> Floats:
-    return np.asarray(np.round(z / STEP) * STEP)
-
-
 def _lognormal(z: Floats) -> Floats:
     return np.asarray(np.exp(z))
 
@@ -59,7 +53,13 @@ SHAPES: Mapping[str, Callable[[Floats], Floats]] = {
     "normal": _normal,
     "lognormal": _lognormal,
     "zero-inflated": _lognormal,
-    "ties": _tied,
+    "ties": _normal,
+}
+# As the last two, with an atom at a decile, or at the tenth of rows that makes a value a cell:
+# which cells there are is then the luck of a reference. Measured, and told apart from the claims.
+EDGES: Mapping[str, Callable[[Floats], Floats]] = {
+    "zeros at an edge": _lognormal,
+    "ties at an edge": _normal,
 }
 LEVELS: Mapping[str, int] = {f"{count} levels": count for count in (5, 50, 300, 5000)}
 SHARES: Mapping[str, float] = {"2 % of rows": 0.02, "20 % of rows": 0.2}
@@ -76,15 +76,17 @@ def values(law: str, shares: Floats, change: Change = QUIET) -> Floats:
     if change.way.startswith("cell"):
         shares = _through_cells(shares, change)
     zeros = 0
-    if law == "zero-inflated":
-        zeros = int(np.searchsorted(shares, ZEROS))
-        shares = (shares[zeros:] - ZEROS) / (1 - ZEROS)
+    if law in ZEROS:
+        zeros = int(np.searchsorted(shares, ZEROS[law]))
+        shares = (shares[zeros:] - ZEROS[law]) / (1 - ZEROS[law])
     z = special.ndtri(shares)
     if change.way == "shift":
         z = z + change.size
     elif change.way == "scale":
         z = z * change.size
-    found = SHAPES[law](z)
+    if law in STEPS:
+        z = np.round(z / STEPS[law]) * STEPS[law]
+    found = {**SHAPES, **EDGES}[law](z)
     return np.concatenate([np.zeros(zeros), found]) if zeros else found
 
 

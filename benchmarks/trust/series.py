@@ -20,10 +20,10 @@ from benchmarks.trust.running import Job, Scope
 from benchmarks.trust.shortcuts import counting_only
 from benchmarks.trust.single import CLAIMS, must_see, tests_of
 from monitor.briefing import drift_tests
-from monitor.core.calibration import Calibration
 from monitor.core.cells import Pair
 from monitor.core.drift_socket import Bounds
-from monitor.core.phases import Cadence, PastWindows, past_windows, windows_of
+from monitor.core.over_time.calibration import Calibration
+from monitor.core.over_time.phases import Cadence, PastWindows, past_windows, windows_of
 from monitor.core.records import Column, Floats, Kind, Window
 from monitor.core.summary import Summary, summarize
 from monitor.core.windows import Span

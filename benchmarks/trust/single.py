@@ -17,7 +17,15 @@ import numpy as np
 
 from benchmarks.trust import populations
 from benchmarks.trust.exact_effects import change_at_tolerance
-from benchmarks.trust.populations import LEVEL_WAYS, LEVELS, NUMBER_WAYS, QUIET, SHAPES, SHARES
+from benchmarks.trust.populations import (
+    EDGES,
+    LEVEL_WAYS,
+    LEVELS,
+    NUMBER_WAYS,
+    QUIET,
+    SHAPES,
+    SHARES,
+)
 from benchmarks.trust.rates import NOMINAL, Sums
 from benchmarks.trust.running import Job, Pool, Scope
 from benchmarks.trust.samples import Sampler, sampler_of
@@ -68,7 +76,8 @@ Replicates = dict[Case, int]
 
 
 def tasks(claim: str) -> list[Task]:
-    return [Task(claim, law, n) for n in REFERENCES for law in (*SHAPES, *LEVELS, *SHARES)]
+    laws = (*SHAPES, *EDGES, *LEVELS, *SHARES)
+    return [Task(claim, law, n) for n in REFERENCES for law in laws]
 
 
 @cache

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from benchmarks.trust.populations import EDGES
 from benchmarks.trust.rates import MOST, NOMINAL, Rate, clustered
 from benchmarks.trust.running import Results
 from monitor.briefing import drift_tests
@@ -61,8 +62,18 @@ def single(results: Results, claim: str) -> Iterator[Figure]:
     """Of table (a), claim "null", or (b), "tolerance"."""
     for key, sums in results.get(claim, {}).get("figures", {}).items():
         test, law, way, n, m = key.split("|")
-        row = (law, way, n) if claim == "tolerance" else (law, n)
-        yield _figure(claim, test, row, m, sums, MOST)
+        if claim != "tolerance":
+            yield _figure(claim, test, (law, n), m, sums, MOST)
+        elif law not in EDGES:
+            yield _figure(claim, test, (law, way, n), m, sums, MOST)
+
+
+def at_edges(results: Results) -> Iterator[Figure]:
+    """Of table (b), where a true effect hangs on the reference: measured, nothing is claimed."""
+    for key, sums in results.get("tolerance", {}).get("figures", {}).items():
+        test, law, way, n, m = key.split("|")
+        if law in EDGES:
+            yield _figure("tolerance", test, (law, way, n), m, sums, float("inf"))
 
 
 def dependent(results: Results, claim: str) -> Iterator[Figure]:

@@ -15,8 +15,8 @@ from monitor.errors import AskedWrongly
 
 if TYPE_CHECKING:
     from monitor.backtest import Question
-    from monitor.core.advice import Advice, Backtest
-    from monitor.core.replay import Looked, Trial
+    from monitor.core.replay.advice import Advice, Backtest
+    from monitor.core.replay.history import Looked, Trial
     from monitor.settings import MonitorSettings
     from monitor.steps.kit import Watch
     from monitor.wiring import Service
@@ -66,7 +66,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - typer takes every flag as an argument
     if html is not None:
         check_place(html)
     from monitor import backtest as story
-    from monitor.core.backtest_words import backtest_to_json
+    from monitor.core.replay.words import backtest_to_json
 
     with open_configured(config, leave_no_trace=True) as service:
         settings = service.settings.monitor(name)
@@ -96,7 +96,7 @@ def _question(
     settings: "MonitorSettings", budget: Text, quiet_until: Text, *, stored: bool
 ) -> "Question":
     from monitor.backtest import Question
-    from monitor.core.budget import Budget
+    from monitor.core.over_time.budget import Budget
 
     try:
         wanted = Budget.parse(budget) if budget else settings.drift.false_alarms
@@ -153,7 +153,7 @@ def _from_store(
 
 
 def _tell(out: Output, done: "Backtest", settings: "MonitorSettings") -> None:
-    from monitor.core.backtest_words import headline, scene_line
+    from monitor.core.replay.words import headline, scene_line
 
     out.say(headline(done, settings.timezone).replace("`", ""))
     out.say()
@@ -174,7 +174,7 @@ _HEADS = ("rule", "alarms", "runs", "per 90 d", "first", "smallest drift seen")
 
 
 def _row(trial: "Trial", settings: "MonitorSettings") -> tuple[str, ...]:
-    from monitor.core.backtest_words import smallest_drift
+    from monitor.core.replay.words import smallest_drift
 
     own = trial.rule.key == "current"
     rate = trial.per_90_days
@@ -189,7 +189,7 @@ def _row(trial: "Trial", settings: "MonitorSettings") -> tuple[str, ...]:
 
 
 def _advise(out: Output, advice: "Advice", settings: "MonitorSettings") -> None:
-    from monitor.core.backtest_words import advice_lines
+    from monitor.core.replay.words import advice_lines
 
     first, *rest = advice_lines(advice, settings.timezone)
     out.say(f"advice: {first.replace('`', '')}")

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
-from monitor.core.budget import Budget
+from monitor.core.over_time.budget import Budget
 from monitor.core.windows import Span
 from monitor.errors import nearest
 

@@ -9,12 +9,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from monitor.core.calibration import Measure, Yardstick
 from monitor.core.cells import Pair
 from monitor.core.dataset_socket import DatasetTest
 from monitor.core.drift_socket import DriftTest, Rule, find
 from monitor.core.kinds import decide_kind
 from monitor.core.onset import onset
+from monitor.core.over_time.calibration import Measure, Yardstick
 from monitor.core.records import (
     COMPARED_KINDS,
     OUTPUTS,

@@ -12,9 +12,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from monitor.core.calibration import Measure
 from monitor.core.comparison import Plan, columns_alone, judged
 from monitor.core.dataset_socket import Found, find_in_table
+from monitor.core.over_time.calibration import Measure
 from monitor.core.records import Column, ColumnResult, Finding, Floats
 from monitor.core.summary import Summaries
 from monitor.core.table import rows_of

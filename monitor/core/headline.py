@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from monitor.core.numerals import count, pair, share
+from monitor.core.over_time.spending import accumulated, is_enough_alone, is_full, so_far
 from monitor.core.records import (
     ColumnResult,
     ExpectationReport,
@@ -15,7 +16,6 @@ from monitor.core.records import (
     Verdict,
     most_telling,
 )
-from monitor.core.spending import accumulated, is_enough_alone, is_full, so_far
 from monitor.core.verdict import beyond_whole, deciding
 from monitor.core.words import plural
 

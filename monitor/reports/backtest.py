@@ -5,10 +5,10 @@ from datetime import datetime, timedelta, tzinfo
 
 from markupsafe import Markup
 
-from monitor.core import backtest_words
-from monitor.core.advice import Backtest
 from monitor.core.records import Window
-from monitor.core.replay import ColumnPast, Trial, largest, typical
+from monitor.core.replay import words as backtest_words
+from monitor.core.replay.advice import Backtest
+from monitor.core.replay.history import ColumnPast, Trial, largest, typical
 from monitor.reports import bars, words
 from monitor.reports.html import printable, template
 

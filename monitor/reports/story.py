@@ -9,6 +9,7 @@ from statistics import median
 from markupsafe import Markup
 
 from monitor.core import numerals
+from monitor.core.over_time.spending import ACCUMULATED, accumulated
 from monitor.core.records import (
     Check,
     ColumnResult,
@@ -18,7 +19,6 @@ from monitor.core.records import (
     Verdict,
     most_telling,
 )
-from monitor.core.spending import ACCUMULATED, accumulated
 from monitor.reports import bars, evidence, picture, words
 
 MOST_PAST = 30

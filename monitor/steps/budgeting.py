@@ -3,8 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from monitor.core.over_time.spending import (
+    Before,
+    can_judge,
+    gathered_by,
+    hold_back,
+    spend,
+    waiting,
+)
 from monitor.core.records import Check, ColumnResult, Notice, Verdict, Window
-from monitor.core.spending import Before, can_judge, gathered_by, hold_back, spend, waiting
 from monitor.core.verdict import is_violated
 from monitor.ports import Store
 from monitor.references import Reference

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, replace
 
 from monitor.core import words
-from monitor.core.calibration import Calibration, Measure
-from monitor.core.earlier import LAST_WEEK, earlier_window, versus
-from monitor.core.phases import Cadence
+from monitor.core.over_time.calibration import Calibration, Measure
+from monitor.core.over_time.earlier import LAST_WEEK, earlier_window, versus
+from monitor.core.over_time.phases import Cadence
+from monitor.core.over_time.variation import MIN_WINDOWS
 from monitor.core.records import Finding, Notice, Verdict, Window
-from monitor.core.variation import MIN_WINDOWS
 from monitor.errors import CouldNotLook
 from monitor.ports import Sample, Source, StoredReference
 from monitor.references import Reference

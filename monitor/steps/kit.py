@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, timedelta, tzinfo
 from typing import Any
 
-from monitor.core import earlier, episodes
+from monitor.core import episodes
 from monitor.core.comparison import Plan
-from monitor.core.phases import Cadence
+from monitor.core.over_time import earlier
+from monitor.core.over_time.phases import Cadence
 from monitor.core.records import (
     ColumnResult,
     ExpectationReport,

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from monitor.core import feed
-from monitor.core.calibration import Measure
 from monitor.core.dataset_comparison import compare_table
+from monitor.core.over_time.calibration import Measure
 from monitor.core.records import ColumnResult, Finding, Notice, SampleInfo, Verdict, Window
-from monitor.core.segments import compare_segments, share_alpha
-from monitor.core.slice_search import search_slices
-from monitor.core.within import Sides, Within, of_some_rows
+from monitor.core.slices.search import search_slices
+from monitor.core.slices.segments import compare_segments, share_alpha
+from monitor.core.slices.within import Sides, Within, of_some_rows
 from monitor.errors import AskedWrongly, CouldNotLook
 from monitor.ports import Sample, Source, Validator
 from monitor.references import Reference

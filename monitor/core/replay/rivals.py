@@ -8,7 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median_low
 
-from monitor.core.alarms import (
+from monitor.core.comparison import Plan
+from monitor.core.drift_socket import DriftTest, Rule
+from monitor.core.over_time.budget import Budget, needed
+from monitor.core.records import ColumnResult, Finding, Kind
+from monitor.core.replay.alarms import (
     CLASSICAL,
     by_budget,
     by_p_value,
@@ -17,12 +21,8 @@ from monitor.core.alarms import (
     by_tolerance,
     by_verdict,
 )
-from monitor.core.budget import Budget, needed
-from monitor.core.comparison import Plan
-from monitor.core.drift_socket import DriftTest, Rule
-from monitor.core.records import ColumnResult, Finding, Kind
-from monitor.core.replay import Candidate, Looked
-from monitor.core.sensitivity import (
+from monitor.core.replay.history import Candidate, Looked
+from monitor.core.replay.sensitivity import (
     Scene,
     Smallest,
     seen_by_p_value,

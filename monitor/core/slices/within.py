@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from monitor.core.calibration import Measure, Yardstick
 from monitor.core.comparison import Plan, compare_columns
+from monitor.core.over_time.calibration import Measure, Yardstick
 from monitor.core.records import Column, ColumnResult, Kind
 from monitor.core.summary import Summaries, Summary
 

@@ -6,7 +6,7 @@ local clock, so a day stays a day when the clocks change.
 
 from datetime import UTC, datetime, timedelta
 
-from monitor.core.phases import Cadence
+from monitor.core.over_time.phases import Cadence
 from monitor.core.records import Window
 from monitor.core.windows import latest_complete
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from monitor.core import spelling
 from monitor.core.cells import MIN_EXPECTED
-from monitor.core.phases import PastWindows
+from monitor.core.over_time.phases import PastWindows
 from monitor.core.records import Codes, Column, Floats, Kind
 from monitor.core.summary import Summary, measured
 

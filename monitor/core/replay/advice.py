@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from monitor.core.budget import Budget
-from monitor.core.replay import DAYS, ColumnPast, Trial, length_days
-from monitor.core.sensitivity import Scene
+from monitor.core.over_time.budget import Budget
+from monitor.core.replay.history import DAYS, ColumnPast, Trial, length_days
+from monitor.core.replay.sensitivity import Scene
 
 CONFIDENCE = 0.95
 

@@ -15,8 +15,8 @@ from monitor.core.headline import change_in_words
 from monitor.core.numerals import count
 from monitor.core.parts import CUTTING, Parts, cut, largest, where
 from monitor.core.records import COMPARED_KINDS, Column, ColumnResult, Kind, Slice, Verdict
+from monitor.core.slices.within import Sides, Within
 from monitor.core.verdict import judge_columns
-from monitor.core.within import Sides, Within
 from monitor.core.words import plural
 
 MOST = 20  # segments of one column; the last one holds the others

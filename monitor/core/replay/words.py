@@ -5,10 +5,10 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from monitor.core import words
-from monitor.core.advice import Advice, Backtest
 from monitor.core.numerals import count, number
 from monitor.core.records import Window
-from monitor.core.replay import DAYS, Candidate, ColumnPast, Trial, largest, typical
+from monitor.core.replay.advice import Advice, Backtest
+from monitor.core.replay.history import DAYS, Candidate, ColumnPast, Trial, largest, typical
 
 BY_CHANCE = 0.005  # a shift in sd that is none: what is seen is noise
 SCHEMA_VERSION = 1

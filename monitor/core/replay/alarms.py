@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from monitor.core.drift_socket import DriftTest, Rule
+from monitor.core.over_time.spending import Before, can_judge, hold_back, spend
 from monitor.core.records import ColumnResult, Verdict
-from monitor.core.replay import Fires, Looked, Names
-from monitor.core.spending import Before, can_judge, hold_back, spend
+from monitor.core.replay.history import Fires, Looked, Names
 from monitor.core.verdict import column_p, judge_columns
 
 CLASSICAL = ("ks", "chi_squared")  # the classical p of numbers and of levels

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from statistics import median
 
 from monitor.core.records import ColumnResult, Finding, Slice, Window
-from monitor.core.sensitivity import Smallest
+from monitor.core.replay.sensitivity import Smallest
 
 DAYS = 90  # alarms are told in this many days
 _DAY = timedelta(days=1)

@@ -8,9 +8,9 @@ from monitor.core.numerals import number, share
 from monitor.core.parts import where
 from monitor.core.proportions import change_p
 from monitor.core.records import Column, ColumnResult, Finding, Slice, Verdict
-from monitor.core.slice_scores import Rows
+from monitor.core.slices.scores import Rows
+from monitor.core.slices.within import Within
 from monitor.core.verdict import deciding
-from monitor.core.within import Within
 
 MOVED = 0.02  # change of a slice's share of rows that is worth telling
 _WITHIN = (Verdict.PASSED, Verdict.WATCH)

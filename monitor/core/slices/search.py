@@ -18,8 +18,8 @@ import numpy as np
 from monitor.core.numerals import count
 from monitor.core.parts import CUTTING, Parts, by_length, cut, largest, where
 from monitor.core.records import Column, ColumnResult, Flags, Kind, Slice, Verdict
-from monitor.core.slice_confirm import Confirmed, Confirming, Held, told
-from monitor.core.slice_scores import (
+from monitor.core.slices.confirm import Confirmed, Confirming, Held, told
+from monitor.core.slices.scores import (
     Rows,
     alike,
     explained,
@@ -29,7 +29,7 @@ from monitor.core.slice_scores import (
     worth_naming,
     worth_parts,
 )
-from monitor.core.within import Within
+from monitor.core.slices.within import Within
 
 CAUSES = 3  # drifted columns that are explained
 ROWS = 50_000  # looked at on each side

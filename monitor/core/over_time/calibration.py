@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from monitor.core.over_time.phases import PastWindows
+from monitor.core.over_time.variation import Variation, variation
 from monitor.core.parts import where
-from monitor.core.phases import PastWindows
 from monitor.core.records import Column, Kind
 from monitor.core.summary import Summaries, Summary, summarize
-from monitor.core.variation import Variation, variation
 
 MIN_INSTANCES = 3  # of a phase, to be compared with it alone
 

@@ -1,0 +1,1 @@
+"""A history judged again: what other rules would have said, and which one to choose."""

@@ -1,0 +1,1 @@
+"""Parts of the rows: configured segments, and the slice that explains a drift."""
