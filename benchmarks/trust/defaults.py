@@ -28,8 +28,8 @@ WINDOWS = (50, 200, 1000, 10_000)
 NUMBERS, CATEGORIES = 30, 20
 COMMON = 0.5  # correlation of any two columns, on the scale of the normal variables behind them
 AGAINST = 5  # windows of each size that share a reference
-BLOCKS = {5000: 40, 100_000: 12}
-EVIDENTLY_BLOCKS, EVIDENTLY_REFERENCE = 20, 5000
+BLOCKS = {5000: 40, 100_000: 8}
+EVIDENTLY_BLOCKS, EVIDENTLY_REFERENCE = 8, 5000
 MEASURES = ("column alarm", "column undecided", "check alarm", "check undecided")
 Shares = Mapping[str, Floats]
 

@@ -31,8 +31,8 @@ from monitor.core.windows import Span
 DEPENDENCE = ((0.0, 0.0), (0.5, 0.0), (0.8, 0.0), (0.9, 0.0), (0.0, 0.2), (0.0, 0.5), (0.5, 0.2),
               (0.8, 0.2), (0.8, 0.5))  # fmt: skip
 SIZES = ((28, 200), (28, 1000), (56, 200), (91, 200))  # windows of the reference, rows of a window
-BLOCK, BLOCKS = 250, 20
-OTHERS_BLOCKS = 4  # of tests that are no default and run when named
+BLOCK, BLOCKS = 250, 4
+OTHERS_BLOCKS = 2  # of tests that are no default and run when named
 SLOW_SIZE = SIZES[0]  # the only one for tests that permute or solve for eigenvalues
 SLOW = ("energy", "anderson_darling", "cramer_von_mises", "wasserstein", "welch_t")
 WAYS = ("shift", "scale")

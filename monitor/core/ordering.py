@@ -80,7 +80,7 @@ def needed(bounds: Bounds, n: float, design_effect: float = 1.0) -> int | None:
     `n` are the independent rows of the reference.
 
     >>> needed(Bounds(0.01, tolerance=0.6, must_see=0.75), 5000)
-    39
+    41
     """
     low, high = 1, 2
     while visible_from(bounds, (n, high)) > bounds.must_see:

@@ -86,6 +86,7 @@ def _evidence(rows: Rows, bounds: Bounds) -> Evidence:
     from scipy.special import ndtr, ndtri
 
     halves = _halves(rows)
+    n, m = rows.effective
     auc = float(np.mean([half.scored.auc for half in halves]))
     p_value = 2 * min(half.scored.p_higher(rows.design_effect) for half in halves)
     noise = _noise(halves, bounds.tolerance) * float(np.sqrt(rows.design_effect))
@@ -98,8 +99,8 @@ def _evidence(rows: Rows, bounds: Bounds) -> Evidence:
         p_value=min(1.0, p_value),
         p_tolerance=float(ndtr((bounds.tolerance - auc) / noise)),
         threshold=bounds.tolerance - float(ndtri(bounds.alpha)) * noise,
-        minimum_detectable=visible_from(bounds, rows.effective),
-        rows_needed=needed(bounds, rows.effective[0], rows.design_effect),
+        minimum_detectable=visible_from(bounds, (n / 2, m / 2)),
+        rows_needed=needed(bounds, n / 2, 2 * rows.design_effect),
         law=rows.left_out,
         what=_what(shares),
         by_column=shares,
@@ -143,12 +144,16 @@ def _score(model: Any, rows: Floats, n: int) -> Ordering:
 
 
 def _noise(halves: list[_Half], tolerance: float) -> float:
-    """Standard error of the mean of both AUCs: as seen, and at least that of a tolerated one."""
+    """Standard error of the mean of both AUCs: as seen, and at least that of a tolerated one.
+
+    No smaller than that of one half: what each half has by chance, the model of the other half
+    learns and finds again, so that both AUCs err to the same side.
+    """
     variances = [
         max(half.scored.variance, expected_variance(tolerance, *half.scored.sizes))
         for half in halves
     ]
-    return float(np.sqrt(sum(variances))) / len(halves)
+    return float(np.mean(np.sqrt(variances)))
 
 
 def _shares(rows: Rows, halves: list[_Half]) -> dict[str, float]:

@@ -18,9 +18,11 @@ SPEC = TestSpec(
     must_see=0.3,
     asks="Did a level disappear that a window of this size should contain?",
     blind_to="levels too rare to be expected in the window",
-    null_law="chance that the most frequent of them is absent, times the number of levels",
+    null_law="chance that all rows of the most frequent of them fell on the side of the "
+    "reference, times the number of levels",
     source="Bonferroni bound on (1 − share) to the power of the window's rows",
     guard=True,
+    conservative="the chance of each level counts once for every level there is",
     decides=False,
 )
 NAMED = 5
@@ -31,9 +33,9 @@ def measure(pair: Pair, bounds: Bounds) -> Evidence | None:
     n, m = pair.sizes
     if not n or not m:
         return None
-    levels, draws = len(pair.reference.counts), pair.effective[1]
+    levels, elsewhere = len(pair.reference.counts), math.log(n / (n + m)) / pair.design_effect
     absent = {
-        level: levels * math.exp(draws * math.log1p(-count / n)) if count < n else 0.0
+        level: levels * math.exp(count * elsewhere)
         for level, count in pair.reference.counts.items()
         if level not in pair.current.counts
     }

@@ -6,6 +6,8 @@ estimate has a variance of (f₁ + 2 f₂) / n² (Esty 1983), about that of a sh
 n · f₁ / (f₁ + 2 f₂) rows; as such a share it enters the tolerance test of two proportions.
 """
 
+import numpy as np
+
 from monitor.core.cells import Pair
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
 from monitor.core.proportions import (
@@ -29,8 +31,10 @@ SPEC = TestSpec(
     null_law="two proportions, the reference's estimated by Good and Turing",
     source="Good (1953); Esty (1983)",
     guard=True,
+    conservative="few unseen levels to expect: their count takes few values",
 )
 NAMED = 5
+QUANTILES = (np.arange(100) + 0.5) / 100  # of the share that the reference leaves open
 
 
 def measure(pair: Pair, bounds: Bounds) -> Evidence | None:
@@ -47,14 +51,12 @@ def measure(pair: Pair, bounds: Bounds) -> Evidence | None:
     excess = hits / m - expected
     low, high = change_interval(expected, rows, hits / m, drawn)
     limit = tolerance_limit(expected, rows, drawn, bounds, upward=True)
-    # f₁ itself is a sample: one more, to be fair
-    chance = min(1.0, (once + design) / (n + design))
     return Evidence(
         statistic=max(0.0, excess),
         effect=max(0.0, excess),
         low=max(0.0, low),
         high=max(0.0, high),
-        p_value=_at_least(effective_count(hits, design), drawn, chance),
+        p_value=_at_least(effective_count(hits, design), drawn, expected, rows),
         p_tolerance=tolerance_p(expected, rows, hits / m, drawn, bounds.tolerance)
         if excess > 0
         else 1.0,
@@ -68,11 +70,15 @@ def _rows_behind(n: int, once: int, twice: int) -> int:
     return max(1, round(n * once / (once + 2 * twice))) if once else n
 
 
-def _at_least(hits: int, m: int, share: float) -> float:
-    """P(X ≥ hits) for X ~ Binomial(m, share)."""
+def _at_least(hits: int, m: int, expected: float, rows: int) -> float:
+    """P(X ≥ hits) for X ~ Binomial(m, share) with a share that `rows` rows show to be `expected`."""
     from scipy import special
 
-    return 1.0 if share >= 1 else float(special.bdtrc(hits - 1, m, share))
+    if hits < 1:
+        return 1.0
+    seen = expected * rows
+    shares = special.betaincinv(seen + 1, max(rows - seen, 1.0), QUANTILES)
+    return float(np.mean(special.bdtrc(hits - 1, m, shares)))
 
 
 def _names(levels: dict[str, int]) -> str:
