@@ -194,3 +194,33 @@ def test_data_that_is_none_is_told(tmp_path: Path) -> None:
         compare(BEFORE, pd.DataFrame({"x": [1.0]}))
     with pytest.raises(UnknownName, match="there is no column"):
         compare(BEFORE, _written(ALIKE, tmp_path / "a.parquet"), time_column="att")
+
+
+# --- Names that other tools use ---
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "here"),
+    [
+        ("jensenshannon", "jensen_shannon"),
+        ("chisquare", "chi_squared"),
+        ("TVD", "total_variation"),
+        ("ks_2samp", "ks"),
+        ("wasserstein_distance", "wasserstein"),
+        ("Kolmogorov-Smirnov", "ks"),
+        ("mannw", "mann_whitney"),
+        ("t_test", "welch_t"),
+        ("anderson", "anderson_darling"),
+        ("cramer_von_mises", "cramer_von_mises"),
+        ("energy distance", "energy"),
+        ("population_stability_index", "psi"),
+    ],
+)
+def test_a_test_answers_to_what_other_tools_call_it(elsewhere: str, here: str) -> None:
+    rng = np.random.default_rng(0)
+    before = pd.DataFrame({"x": rng.normal(size=800), "c": rng.choice(list("abc"), 800)})
+    now = pd.DataFrame({"x": rng.normal(1, 1, 300), "c": rng.choice(list("abc"), 300)})
+    found = compare(before, now, tests=[elsewhere], tolerance={elsewhere: 0.2})
+    main = [f for c in found.check.columns for f in c.findings if not f.guard]
+    assert {f.test for f in main} == {here}
+    assert {f.tolerance for f in main} == {0.2}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import pty
 import shutil
 import subprocess
@@ -182,11 +183,13 @@ def test_a_reader_that_went_away_is_no_fault() -> None:
 
 def test_explain_lists_tests_and_rules(monitor: Monitor) -> None:
     lines = monitor("explain").out.splitlines()
-    roles = {line.split()[0]: line.split()[1] for line in lines}
+    cells = [re.split(r" {2,}", line, maxsplit=2) for line in lines]
+    roles = {name: role for name, role, _ in cells}
     assert roles["psi"] == roles["ks"] == "default"
     assert roles["missing_share"] == "always"
     assert roles["tolerance"] == "rule"
-    starts = {line.index(line.split()[2]) for line in lines}
+    assert roles["wasserstein"] == "on demand"
+    starts = {line.index(text) for line, (*_, text) in zip(lines, cells, strict=True)}
     assert len(starts) == 1  # aligned
     document = monitor("explain", "--json", "-").json
     assert {"psi", "ks"} <= {test["name"] for test in document["tests"]}

@@ -546,7 +546,7 @@ WRONG: list[tuple[str, str]] = [
     ("header.csv alike.csv", "the reference has no rows: header.csv\n  hint: the training data"),
     ("empty.csv alike.csv", "the reference empty.csv is empty (0 bytes)"),
     ("reference.csv other.csv", "the two datasets share no column: the reference has id, at, age"),
-    ("--tests nosuch", "there is no drift test named 'nosuch'; there are: chi_squared, "),
+    ("--tests nosuch", "there is no drift test named 'nosuch'; there are: anderson_darling, "),
     ("--tests chi_sqared", "hint: did you mean 'chi_squared'?"),
     ("--alpha 2", f"{ALPHA}less than 0.5"),
     ("--alpha 0", f"{ALPHA}greater than 0"),

@@ -259,9 +259,9 @@ def test_without_change_p_is_uniform(name: str, column: str) -> None:
 @every_column
 @pytest.mark.parametrize("m", [50, 500])
 def test_without_change_p_is_uniform_closely(name: str, column: str, m: int) -> None:
-    for alpha, hits in null_hits(name, column, m, 1500).items():
-        assert at_most(hits, 1500, 1.5 * alpha)
-        assert hits >= stats.binom.ppf(0.0001, 1500, 0.5 * alpha)
+    for alpha, hits in null_hits(name, column, m, 600).items():
+        assert at_most(hits, 600, 1.5 * alpha)
+        assert hits >= stats.binom.ppf(0.0001, 600, 0.5 * alpha)
 
 
 def boundary_hits(name: str, m: int, replicates: int) -> dict[float, int]:
@@ -317,8 +317,8 @@ def test_at_its_tolerance_the_error_is_nominal(name: str) -> None:
 @every_test
 @pytest.mark.parametrize("m", [50, 500])
 def test_at_its_tolerance_the_error_is_nominal_closely(name: str, m: int) -> None:
-    for alpha, hits in boundary_hits(name, m, 1500).items():
-        assert at_most(hits, 1500, 1.5 * alpha)
+    for alpha, hits in boundary_hits(name, m, 600).items():
+        assert at_most(hits, 600, 1.5 * alpha)
 
 
 @every_test

@@ -23,8 +23,7 @@ SPEC = TestSpec(
     must_see=0.5,
     asks="Did the shares of the ten reference-quantile cells (or of the levels) move?",
     blind_to="changes inside one cell; missing values",
-    null_law="PSI / (1/n + 1/m) ~ chi-square with cells − 1 degrees of freedom; a gamma law of "
-    "the same mean and variance where cells expect fewer than 100 rows",
+    null_law="PSI / (1/n + 1/m) ~ chi-square, cells − 1 degrees; of few rows a fitted gamma law",
     source="Yurdakul & Naranjo (2020); Potgieter et al., arXiv 2307.11878",
     aliases=("population_stability_index",),
 )

@@ -85,7 +85,7 @@ def measure(pair: Pair, bounds: Bounds) -> Evidence | None:
     gap = now.mean - before.mean
     p_value, law = _p_value(scaled, before, now, pair.design_effect)
     found = evidence_of_gap(
-        gap, _law(before, now, gap, bounds.tolerance * scaled.unsure), p_value, bounds
+        gap, _law(before, now, gap, bounds.tolerance, scaled.unsure), p_value, bounds
     )
     smallest = effect_seen(before.skewness, before.rows, now.rows, bounds)
     return replace(
@@ -143,15 +143,20 @@ def _scores(grid: Grid, windows: NDArray[np.int64]) -> Floats:
     return np.asarray(np.divide(gap, error, out=np.where(gap > 0, np.inf, 0.0), where=error > 0))
 
 
-def _law(before: Moments, now: Moments, gap: float, unsure: float) -> MeanLaw:
-    """The law of the estimated difference, careful about what few window rows cannot show."""
+def _law(before: Moments, now: Moments, gap: float, tolerance: float, unsure: float) -> MeanLaw:
+    """The law of the estimated difference, careful about what few rows cannot show.
+
+    The deviation that is the unit is an estimate too, `unsure` by that share; in a skewed column
+    it errs together with the mean of the reference.
+    """
     per = errors_per_variance(before.rows, now.rows)
     error = before.variance * per[0] + now.variance * per[1]
     side = 1 if gap > 0 else -1
     skewness = -side * max(-side * now.skewness, -side * before.skewness)
     tilt = -side * (replace(now, skewness=skewness).third - before.third) / error**1.5
+    together = max(0.0, side * tolerance * before.skewness * before.error)
     return MeanLaw(
-        math.sqrt(error + unsure**2),
+        math.sqrt(error + together + (tolerance * unsure) ** 2),
         satterthwaite(before.error, before.rows, now.error, now.rows),
         max(0.0, tilt),
     )
