@@ -10,7 +10,6 @@ from column_fixtures import TESTS, numbers, pair_of, plan
 from scipy import optimize, stats
 from scipy.spatial import distance
 
-from monitor.core import proportions
 from monitor.core.cells import Counts, Pair
 from monitor.core.comparison import compare_columns
 from monitor.core.drift import (
@@ -24,8 +23,9 @@ from monitor.core.drift import (
     unseen_share,
 )
 from monitor.core.drift_socket import Bounds, Evidence, Rule, find
-from monitor.core.fixed_margins import sum_p
-from monitor.core.random_tables import table_p
+from monitor.core.laws import proportions
+from monitor.core.laws.fixed_margins import sum_p
+from monitor.core.laws.random_tables import table_p
 from monitor.core.records import Finding, Floats, Kind, Verdict
 from monitor.core.summary import Summary
 

@@ -16,10 +16,10 @@ from monitor.core.drift import anderson_darling, cramer_von_mises
 from monitor.core.drift.energy import energy
 from monitor.core.drift.wasserstein import wasserstein
 from monitor.core.drift_socket import Bounds, Evidence, Rule, find
-from monitor.core.mean_law import MeanLaw
-from monitor.core.norms import length_seen, rows_for_length
-from monitor.core.pooled import MOST_CELLS, grid_of, permutation_p
-from monitor.core.quadratic_law import exceedance, length_at, truth_at
+from monitor.core.laws.mean_law import MeanLaw
+from monitor.core.laws.norms import length_seen, rows_for_length
+from monitor.core.laws.pooled import MOST_CELLS, grid_of, permutation_p
+from monitor.core.laws.quadratic_law import exceedance, length_at, truth_at
 from monitor.core.records import Finding, Floats, Kind, Verdict
 from monitor.core.summary import Summary
 

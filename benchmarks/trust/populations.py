@@ -55,8 +55,8 @@ SHAPES: Mapping[str, Callable[[Floats], Floats]] = {
     "zero-inflated": _lognormal,
     "ties": _normal,
 }
-# As the last two, with an atom at a decile, or at the tenth of rows that makes a value a cell: there
-# which cells there are is the luck of a reference. Measured, and told apart from what is claimed.
+# As the last two, with an atom at a decile, or at the tenth of rows that makes a value a cell: the
+# cells are the luck of a reference then. Measured, and told apart from what is claimed.
 EDGES: Mapping[str, Callable[[Floats], Floats]] = {
     "zeros at an edge": _lognormal,
     "ties at an edge": _normal,

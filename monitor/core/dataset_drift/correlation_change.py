@@ -15,7 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.core.correlations import (
+from monitor.core.dataset_socket import DatasetSpec
+from monitor.core.drift_socket import Bounds, Evidence
+from monitor.core.laws.correlations import (
     Correlation,
     Correlations,
     all_pairs,
@@ -27,8 +29,6 @@ from monitor.core.correlations import (
     p_unchanged,
     spread_of,
 )
-from monitor.core.dataset_socket import DatasetSpec
-from monitor.core.drift_socket import Bounds, Evidence
 from monitor.core.records import Floats, Kind
 from monitor.core.table import Rows, Variable
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from monitor.core.cells import Pair
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
-from monitor.core.rank_norm import Weight, evidence_of_ranks
+from monitor.core.laws.rank_norm import Weight, evidence_of_ranks
 from monitor.core.records import Floats, Kind
 
 SPEC = TestSpec(

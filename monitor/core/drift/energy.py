@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from monitor.core.cells import Pair
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
-from monitor.core.norms import NODES, eigenvalues, errors_per_variance, evidence_of_length
-from monitor.core.pooled import Grid, differences, grid_of, permutation_p, shares_below
+from monitor.core.laws.norms import NODES, eigenvalues, errors_per_variance, evidence_of_length
+from monitor.core.laws.pooled import Grid, differences, grid_of, permutation_p, shares_below
+from monitor.core.laws.scale import by_quartiles, came_alive, is_constant, too_few
 from monitor.core.records import Floats, Kind
-from monitor.core.scale import by_quartiles, came_alive, is_constant, too_few
 
 SPEC = TestSpec(
     title="energy distance",

@@ -13,7 +13,8 @@ import math
 import numpy as np
 
 from monitor.core.cells import Counts, Pair, shares
-from monitor.core.chi_family import (
+from monitor.core.drift_socket import Bounds, Evidence, TestSpec
+from monitor.core.laws.chi_family import (
     Divergence,
     additive,
     delta_variance,
@@ -21,7 +22,6 @@ from monitor.core.chi_family import (
     root_scale,
     widened_by_few,
 )
-from monitor.core.drift_socket import Bounds, Evidence, TestSpec
 from monitor.core.records import COMPARED_KINDS, Floats
 
 SPEC = TestSpec(

@@ -13,8 +13,8 @@ import math
 import numpy as np
 
 from monitor.core.cells import Pair
-from monitor.core.chi_family import COVERAGE, smallest_window
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
+from monitor.core.laws.chi_family import COVERAGE, smallest_window
 from monitor.core.records import Floats, Kind
 
 SPEC = TestSpec(

@@ -10,8 +10,8 @@ Source: Yurdakul (2018); Yurdakul & Naranjo (2020); tolerance test after Potgiet
 import numpy as np
 
 from monitor.core.cells import Counts, Pair, shares
-from monitor.core.chi_family import Divergence, additive, delta_variance, evidence_of
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
+from monitor.core.laws.chi_family import Divergence, additive, delta_variance, evidence_of
 from monitor.core.records import COMPARED_KINDS, Floats
 
 SPEC = TestSpec(

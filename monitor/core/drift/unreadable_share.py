@@ -2,7 +2,7 @@
 
 from monitor.core.cells import Pair
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
-from monitor.core.proportions import evidence_of_shares
+from monitor.core.laws.proportions import evidence_of_shares
 from monitor.core.records import Kind
 
 SPEC = TestSpec(

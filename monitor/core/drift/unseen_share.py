@@ -10,7 +10,7 @@ import numpy as np
 
 from monitor.core.cells import Pair
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
-from monitor.core.proportions import (
+from monitor.core.laws.proportions import (
     change_interval,
     effective_count,
     effective_rows,
@@ -71,7 +71,7 @@ def _rows_behind(n: int, once: int, twice: int) -> int:
 
 
 def _at_least(hits: int, m: int, expected: float, rows: int) -> float:
-    """P(X ≥ hits) for X ~ Binomial(m, share) with a share that `rows` rows show to be `expected`."""
+    """P(X ≥ hits) for X ~ Binomial(m, share), when `rows` rows show the share to be `expected`."""
     from scipy import special
 
     if hits < 1:

@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.core.cells import Pair
-from monitor.core.chi_family import smallest_window
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
-from monitor.core.norms import errors_per_variance, least_p
-from monitor.core.pooled import Grid, differences, grid_of, permutation_p, shares_below
+from monitor.core.laws.chi_family import smallest_window
+from monitor.core.laws.norms import errors_per_variance, least_p
+from monitor.core.laws.pooled import Grid, differences, grid_of, permutation_p, shares_below
+from monitor.core.laws.scale import by_quartiles, came_alive, is_constant, too_few
 from monitor.core.records import Floats, Kind
-from monitor.core.scale import by_quartiles, came_alive, is_constant, too_few
 
 SPEC = TestSpec(
     title="Wasserstein distance",

@@ -19,8 +19,8 @@ from statistics import NormalDist
 import numpy as np
 
 from monitor.core.cells import Pair
-from monitor.core.chi_family import POWER
 from monitor.core.drift_socket import Bounds, DriftTest
+from monitor.core.laws.chi_family import POWER
 from monitor.core.records import Floats, Kind
 from monitor.core.summary import CELLS, Summary
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from monitor.core.comparison import Plan
+from monitor.core.laws.proportions import change_p
 from monitor.core.numerals import number, share
 from monitor.core.parts import where
-from monitor.core.proportions import change_p
 from monitor.core.records import Column, ColumnResult, Finding, Slice, Verdict
 from monitor.core.slices.scores import Rows
 from monitor.core.slices.within import Within

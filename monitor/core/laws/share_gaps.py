@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from monitor.core.cells import MIN_EXPECTED, Counts, Pair, shares
-from monitor.core.chi_family import POWER, nothing_to_compare, smallest_window
 from monitor.core.drift_socket import Bounds, Evidence
-from monitor.core.proportions import effective_rows
+from monitor.core.laws.chi_family import POWER, nothing_to_compare, smallest_window
+from monitor.core.laws.proportions import effective_rows
 from monitor.core.records import Floats
 
 FAR = 3.0  # standard deviations that chance hardly ever takes a share

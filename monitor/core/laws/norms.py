@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from monitor.core.chi_family import COVERAGE, MOST_ROWS, POWER
 from monitor.core.drift_socket import Bounds, Evidence
-from monitor.core.quadratic_law import exceedance, length_at, truth_at
+from monitor.core.laws.chi_family import COVERAGE, MOST_ROWS, POWER
+from monitor.core.laws.quadratic_law import exceedance, length_at, truth_at
 from monitor.core.records import Floats
 
 STAND_INS = 3  # rows

@@ -10,8 +10,8 @@ import math
 
 import numpy as np
 
-from monitor.core.chi_family import smallest_window
 from monitor.core.drift_socket import Bounds, Evidence
+from monitor.core.laws.chi_family import smallest_window
 from monitor.core.records import Floats
 
 SMALL_EXPECTED = 5.0

@@ -8,8 +8,8 @@ direction in which skewness makes t too large.
 import math
 from dataclasses import dataclass
 
-from monitor.core.chi_family import COVERAGE
 from monitor.core.drift_socket import Bounds, Evidence
+from monitor.core.laws.chi_family import COVERAGE
 
 Z_POWER = 0.8416  # standard normal quantile of the power .8
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from monitor.core.cells import Counts, Pair
 from monitor.core.drift_socket import Bounds, Evidence
-from monitor.core.fixed_margins import Score, dense, sum_p
+from monitor.core.laws.fixed_margins import Score, dense, sum_p
 from monitor.core.records import Floats
 
 POWER = 0.8

@@ -13,7 +13,7 @@ import numpy as np
 
 from monitor.core.cells import Pair
 from monitor.core.drift_socket import Bounds, Evidence
-from monitor.core.proportions import evidence_of_shares
+from monitor.core.laws.proportions import evidence_of_shares
 from monitor.core.records import Floats
 
 FARTHEST = 1e60  # in units of the scale; farther values stand here, so that squares stay finite

@@ -13,11 +13,11 @@ import numpy as np
 
 from monitor.core.cells import Pair
 from monitor.core.drift_socket import Bounds, Evidence
-from monitor.core.norms import NODES, eigenvalues, errors_per_variance, evidence_of_length
-from monitor.core.pooled import Grid, grid_of
-from monitor.core.quadratic_law import exceedance
+from monitor.core.laws.norms import NODES, eigenvalues, errors_per_variance, evidence_of_length
+from monitor.core.laws.pooled import Grid, grid_of
+from monitor.core.laws.quadratic_law import exceedance
+from monitor.core.laws.scale import too_few
 from monitor.core.records import Floats
-from monitor.core.scale import too_few
 
 AXES = 100  # of the law without ties; the others carry less than a hundredth of the noise
 
