@@ -31,7 +31,7 @@ class Scope:
 
     seed: int = 0
     fast: bool = False
-    cap_s: float = 4.0  # of one process, for one figure of the tables of single columns
+    cap_s: float = 0.5  # of one process, for one figure of the tables of single columns
 
 
 class Pool:

@@ -38,12 +38,13 @@ from monitor.core.records import Kind
 CLAIMS = {"null": "p_value", "tolerance": "p_tolerance"}
 REFERENCES = (5000, 100_000)
 WINDOWS = (50, 200, 1000, 10_000)
-COSTLY_WINDOWS = (50, 1000)  # of tests that cost more than COSTLY_S a window
+COSTLY_WINDOWS = (50, 1000)  # of tests that cost more than COSTLY_S a window,
+COSTLY_REFERENCE = 5000  # and the only reference they are measured with
 COSTLY_S = 0.008
 REHEARSED_S = 0.002  # a rehearsal leaves out what costs more
 BLOCK = 250
 PILOT = 6
-LADDER = (1000, 2000, 5000, 10_000, 20_000)  # replicates of one figure
+LADDER = (500, 1000, 2000, 5000, 10_000, 20_000)  # replicates of one figure
 NO_ROWS_NEEDED = 1e6  # a must_see that everything sees, so that no test counts rows to see it
 
 
@@ -123,15 +124,15 @@ def _ways(task: Task, test: str, m: int) -> list[str]:
     return [way for way in ways if change_at_tolerance(test, task.law, way, share)]
 
 
-def replicates(costs: dict[Case, float], cap_s: float) -> Replicates:
+def replicates(costs: dict[Case, float], n: int, cap_s: float) -> Replicates:
     """The most replicates that a figure may have, given seconds a replicate; 0 for left out.
 
-    >>> replicates({Case("x", "", 50): 0.0001, Case("y", "", 200): 1.0}, 4.0)
+    >>> replicates({Case("x", "", 50): 0.0001, Case("y", "", 200): 1.0}, 5000, 4.0)
     {Case(test='x', way='', m=50): 20000, Case(test='y', way='', m=200): 0}
     """
 
     def chosen(case: Case, cost: float) -> int:
-        if cost > COSTLY_S and case.m not in COSTLY_WINDOWS:
+        if cost > COSTLY_S and (case.m not in COSTLY_WINDOWS or n != COSTLY_REFERENCE):
             return 0
         return max((r for r in LADDER if r * cost <= cap_s), default=LADDER[0])
 
@@ -221,7 +222,10 @@ def jobs(claim: str, scope: Scope, pool: Pool) -> list[Job]:
     """All blocks of a claim, once pilots told what each figure costs."""
     chosen = [t for t in tasks(claim) if not scope.fast or t.n == min(REFERENCES)]
     costs = pool.each([(pilot, (task, scope.seed)) for task in chosen])
-    plans = [rehearsed(cost) if scope.fast else replicates(cost, scope.cap_s) for cost in costs]
+    plans = [
+        rehearsed(cost) if scope.fast else replicates(cost, task.n, scope.cap_s)
+        for task, cost in zip(chosen, costs, strict=True)
+    ]
     return [
         (block, (task, wanted, number, scope.seed))
         for task, wanted in zip(chosen, plans, strict=True)
