@@ -196,6 +196,8 @@ def make_plan(drift: DriftSettings, *, ranked_by: str = "", **more: Any) -> Plan
     whole = dataset_tests(drift.dataset_tests or ())
     _refuse_together(drift.tests, whole)
     numbered = (*drift.tolerance, *drift.must_see, *each)
+    together = _dataset_names(drift, whole, ranked_by)
+    _refuse_unused(name for name in numbered if name in whole and name not in together)
     tests = drift_tests((*drift.tests, *(name for name in numbered if name not in whole)))
     rule = Rule(
         alpha=drift.alpha,
@@ -210,7 +212,7 @@ def make_plan(drift: DriftSettings, *, ranked_by: str = "", **more: Any) -> Plan
         rule=rule,
         only=drift.columns,
         exclude=drift.exclude,
-        dataset_tests={name: whole[name] for name in _dataset_names(drift, whole, ranked_by)},
+        dataset_tests={name: whole[name] for name in together},
         ranked_by=ranked_by,
         **more,
     )
@@ -223,6 +225,14 @@ def _refuse_together(tests: Iterable[str], whole: Mapping[str, DatasetTest]) -> 
                 f"{name} looks at all columns together, and `tests` at each alone",
                 hint=f"name {name} under `dataset_tests`",
             )
+
+
+def _refuse_unused(names: Iterable[str]) -> None:
+    for name in names:
+        raise AskedWrongly(
+            f"there is a number for {name}, and it does not run",
+            hint=f"name {name} under `dataset_tests`",
+        )
 
 
 def _dataset_names(
@@ -278,6 +288,11 @@ def _thresholds(drift: DriftSettings, tests: Mapping[str, DriftTest]) -> Mapping
                 f"the tests are {', '.join(drift.tests)}, the thresholds are for "
                 f"{', '.join(drift.threshold)}",
                 hint="name the same tests in both, or leave `tests` out",
+            )
+        if not set(drift.threshold) - set(dataset_tests()):
+            raise AskedWrongly(
+                "every threshold is for a test of all columns together, and none for a column",
+                hint="give one for a test of columns as well, like psi",
             )
         return drift.threshold
     if drift.threshold is None:

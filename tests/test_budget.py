@@ -409,7 +409,14 @@ def column_of(service: Service, number: int) -> ColumnResult:
     return next(c for c in stored.check.columns if c.name == "amount")
 
 
-@pytest.mark.parametrize("changed", ["reference", "tolerance"])
+_CHANGES = {
+    "reference": "",
+    "tolerance": ", tolerance: {psi: 0.11}",
+    "compared with": ", compare_with: previous",
+}
+
+
+@pytest.mark.parametrize("changed", _CHANGES)
 def test_another_question_begins_anew(folder: Path, changed: str) -> None:
     for number in range(2):
         arrive(folder, number, 0.45)
@@ -417,7 +424,7 @@ def test_another_question_begins_anew(folder: Path, changed: str) -> None:
     play(first, range(1))
     assert (evidence(first, 0) or 0) > 1
     first.close()
-    drift = "false_alarms: 1 per 90d" + (", tolerance: {psi: 0.11}" * (changed == "tolerance"))
+    drift = "false_alarms: 1 per 90d" + _CHANGES[changed]
     second = opened(folder, store="sqlite:///monitor.db", drift=drift)
     if changed == "reference":
         pq.write_table(rows(20_001, FIRST_DAY), folder / "reference.parquet")

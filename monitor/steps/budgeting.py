@@ -68,7 +68,8 @@ def _before(watch: Watch, reference: Reference | None, window: Window, store: St
 
 def _asked_the_same(check: Check, watch: Watch, reference: Reference | None) -> bool:
     """Evidence against another reference, or beyond another tolerance, says nothing here."""
-    if check.setup.get("rule") != watch.setup.get("rule"):
+    asked = ("rule", "tests", "compared_with")
+    if any(check.setup.get(key) != watch.setup.get(key) for key in asked):
         return False
     if watch.compare_with != "reference" or reference is None or check.reference is None:
         return True
