@@ -31,6 +31,7 @@ from monitor.configuration.fields import (
     Share,
     SpanText,
     WaitText,
+    Weight,
     Zone,
     parse_time,
 )
@@ -131,7 +132,7 @@ class ColumnSettings(_Settings):
     """What is known about one column beyond its values."""
 
     kind: Kind | None = None
-    importance: Positive = 1.0
+    importance: Weight = 1.0
     critical: bool = False
 
 
@@ -154,6 +155,11 @@ class DriftSettings(_Settings):
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.01
     p_value: Annotated[float, Field(gt=0, lt=1)] | None = None  # classical: drifted when p <= this
     threshold: Threshold | None = None  # classical: drifted when the statistic is above this
+
+    @field_validator("segments")
+    @classmethod
+    def _each_segment_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(value))
 
     @model_validator(mode="after")
     def _one_rule(self) -> "DriftSettings":
@@ -275,6 +281,22 @@ class MonitorSettings(_Settings):
         """Months differ in length: by the hour, later windows would end before earlier ones."""
         if self.window.unit == "mo" and self.step is not None and self.step.unit in "smh":
             raise ValueError("a window of months steps by days or longer")
+        return self
+
+    @model_validator(mode="after")
+    def _rows_are_evidence_once(self) -> "MonitorSettings":
+        overlap = self.step is not None and self.step.duration < self.window.duration
+        if overlap and self.drift.false_alarms is not None:
+            raise ValueError(
+                "windows that overlap show the same rows again, and `false_alarms` adds up what "
+                "windows show: choose a step as long as the window, or none"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _segments_are_not_times(self) -> "MonitorSettings":
+        if self.production.time in self.drift.segments:
+            raise ValueError("the time of a row cannot be a segment: every row has its own")
         return self
 
     @model_validator(mode="after")

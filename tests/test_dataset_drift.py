@@ -393,6 +393,10 @@ def test_weights_come_from_a_file(tmp_path: Path, name: str, text: str) -> None:
         ("w.json", '{"a": NaN}', "no positive number"),
         ("w.json", "[1]", "no object"),
         ("w.json", "{", "no JSON"),
+        ("w.json", "[" * 100_000, "no JSON"),
+        ("w.json", '{"a": 1' + "0" * 400 + "}", "no positive number"),
+        ("w.csv", "a," + "x" * 200_000, "no CSV"),
+        ("w.csv", "a,1e300", "is 1e\\+300"),
         ("missing.csv", None, "there is no file"),
     ],
 )
@@ -401,6 +405,17 @@ def test_weights_that_make_no_sense(tmp_path: Path, name: str, text: str | None,
         (tmp_path / name).write_text(text)
     with pytest.raises(AskedWrongly, match=told):
         read_weights(tmp_path / name)
+
+
+def test_a_number_for_a_test_that_does_not_run_is_refused() -> None:
+    for key in ("tolerance", "threshold"):
+        with pytest.raises(AskedWrongly, match="does not run"):
+            make_plan(DriftSettings(**{key: {"domain_classifier": 0.7}}))
+    asked = DriftSettings(
+        threshold={"domain_classifier": 0.7}, dataset_tests=("domain_classifier",)
+    )
+    with pytest.raises(AskedWrongly, match="none for a column"):
+        make_plan(asked)
 
 
 def test_what_is_written_beside_a_column_wins_over_the_file() -> None:

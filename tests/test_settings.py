@@ -314,6 +314,17 @@ REFUSED = [
         "4: monitors.loans.drift.compare_with: should be 'reference', 'previous', "
         "'same_hour_last_week' or 'same_period_last_year'",
     ),
+    (
+        "step: 1h\ndrift: {false_alarms: 1 per 90d}",
+        "2: monitors.loans: windows that overlap show the same rows again, and `false_alarms` adds "
+        "up what windows show: choose a step as long as the window, or none",
+    ),
+    (
+        "drift: {segments: [t]}",
+        "2: monitors.loans: the time of a row cannot be a segment: every row has its own",
+    ),
+    ("columns: {age: {importance: 1e300}}",
+     "4: monitors.loans.columns.age.importance: should be less than or equal to 1000000000"),
     ("volume: {min_rows: many}", "4: monitors.loans.volume.min_rows: should be a whole number"),
     ("volume: {min_rows: 1.5}", "4: monitors.loans.volume.min_rows: should be a whole number"),
     ("volume: 100", "4: monitors.loans.volume: should hold keys and values"),

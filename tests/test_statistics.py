@@ -82,6 +82,7 @@ def test_an_empty_cell_costs_half_a_row_and_no_more() -> None:
         ((32, 36, 32, 28, 24, 24), (16, 16, 16, 16, 16, 8), 2.1356643356643357, 0.83007271867385),
         (DICE, (10, 10, 24, 24, 10, 10), 8.265544981334457, 0.14219541002693908),
         (DICE, (0, 0, 0, 0, 0, 88), 133.76, 3.787884914194558e-27),
+        (DICE, (10, 24, 12, 16, 8, 16), 4.295527728085868, 0.5076978073638088),
         (DICE, DICE, 0.0, 1.0),
         ((10, 10, 10), (10, 10, 10), 0.0, 1.0),
         ((50, 30, 15, 5), (40, 30, 20, 10), 3.492063492063492, 0.32179291901443485),
@@ -97,15 +98,19 @@ def test_chi_square_is_homogeneity_of_two_samples(
 
 
 @pytest.mark.parametrize(
-    ("reference", "current", "statistic"),
-    [((1, 2, 1), (3, 1, 0), 7 / 3), ((1, 1, 1, 0, 0), (0, 0, 1, 1, 1), 4.0)],
+    ("reference", "current", "statistic", "p_value"),
+    [
+        ((1, 2, 1), (3, 1, 0), 7 / 3, 0.31140322391459774),
+        ((1, 1, 1, 0, 0), (0, 0, 1, 1, 1), 4.0, 0.40600584970983794),
+    ],
 )
 def test_chi_square_of_tiny_tables_is_finite(
-    reference: Sequence[int], current: Sequence[int], statistic: float
+    reference: Sequence[int], current: Sequence[int], statistic: float, p_value: float
 ) -> None:
-    """New levels do not make p zero; and so few rows leave it undecided."""
+    """New levels do not make p zero, had it its asymptotic law; so few rows leave it undecided."""
     found = chi_squared.chi_squared(np.array(reference), np.array(current))
     assert found == pytest.approx(statistic, abs=1e-12)
+    assert stats.chi2.sf(found, len(reference) - 1) == pytest.approx(p_value, abs=1e-12)
     assert finding("chi_squared", pair(reference, current)).verdict is Verdict.UNDECIDED
 
 

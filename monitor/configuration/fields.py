@@ -77,3 +77,5 @@ MonitorName = Annotated[str, AfterValidator(monitor_name)]
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone), PlainSerializer(str)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
+MOST_WEIGHT = 1e9  # weights are compared with each other: beyond this one of them is alone
+Weight = Annotated[float, Field(ge=1 / MOST_WEIGHT, le=MOST_WEIGHT)]

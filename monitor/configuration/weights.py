@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from monitor.configuration.fields import MOST_WEIGHT
 from monitor.errors import AskedWrongly
 
 ENDINGS = (".csv", ".json")
+MOST_LETTERS = 10_000_000
 
 
 def read_weights(path: Path) -> dict[str, float]:
@@ -25,6 +27,8 @@ def read_weights(path: Path) -> dict[str, float]:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise AskedWrongly(f"the weights {path} cannot be read: {error}") from None
+    if len(text) > MOST_LETTERS:
+        raise AskedWrongly(f"{path} is too long to be weights: {len(text)} characters")
     pairs = _of_json(text, path) if path.suffix.lower() == ".json" else _of_csv(text, path)
     weights: dict[str, float] = {}
     for column, value in pairs:
@@ -39,7 +43,7 @@ def read_weights(path: Path) -> dict[str, float]:
 def _of_json(text: str, path: Path) -> Iterable[tuple[str, Any]]:
     try:
         found = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise AskedWrongly(f"the weights {path} are no JSON: {error}") from None
     if not isinstance(found, Mapping):
         raise AskedWrongly(
@@ -49,7 +53,11 @@ def _of_json(text: str, path: Path) -> Iterable[tuple[str, Any]]:
 
 
 def _of_csv(text: str, path: Path) -> Iterable[tuple[str, Any]]:
-    lines = [line for line in csv.reader(text.splitlines()) if any(field.strip() for field in line)]
+    try:
+        read = list(csv.reader(text.splitlines()))
+    except csv.Error as error:
+        raise AskedWrongly(f"the weights {path} are no CSV: {error}") from None
+    lines = [line for line in read if any(field.strip() for field in line)]
     for line in lines:
         if len(line) != 2:
             raise AskedWrongly(
@@ -64,7 +72,13 @@ def _of_csv(text: str, path: Path) -> Iterable[tuple[str, Any]]:
 def _positive(column: str, value: Any, path: Path) -> float:
     number = _number(value)
     if number is None or not math.isfinite(number) or number <= 0:
-        raise AskedWrongly(f"the weight of {column!r} in {path} is {value!r}, no positive number")
+        told = repr(value)[:80]
+        raise AskedWrongly(f"the weight of {column!r} in {path} is {told}, no positive number")
+    if not 1 / MOST_WEIGHT <= number <= MOST_WEIGHT:
+        raise AskedWrongly(
+            f"the weight of {column!r} in {path} is {number:g}",
+            hint=f"weights lie between {1 / MOST_WEIGHT:g} and {MOST_WEIGHT:g}",
+        )
     return number
 
 
@@ -73,5 +87,5 @@ def _number(value: Any) -> float | None:
         return None
     try:
         return float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

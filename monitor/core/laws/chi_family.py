@@ -184,10 +184,14 @@ def _noncentrality(x: float, degrees: int, below: float) -> float:
 
 
 def _interval(effect: float, degrees: int, f: float) -> tuple[float, float]:
-    """Two-sided confidence interval of the true effect, by inverting the non-central law."""
+    """Two-sided confidence interval of the true effect, by inverting the non-central law.
+
+    The estimate lies above the truth when rows are few, at times above all that the law allows: it
+    is then the upper end itself.
+    """
     tail = (1 - COVERAGE) / 2
     low = _noncentrality(effect / f, degrees, 1 - tail) * f
-    return low, max(low, _noncentrality(effect / f, degrees, tail) * f)
+    return low, max(effect, _noncentrality(effect / f, degrees, tail) * f)
 
 
 def _threshold(f: float, degrees: int, bounds: Bounds) -> float:
