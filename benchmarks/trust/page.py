@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from benchmarks.trust import verdicts
 from benchmarks.trust.page_parts import budget, correlation, defaults, power
-from benchmarks.trust.running import Results, Scope
+from benchmarks.trust.running import Results
 from benchmarks.trust.single import COSTLY_S, COSTLY_WINDOWS
 from benchmarks.trust.text import folded, grouped, table
 from benchmarks.trust.verdicts import Figure
@@ -18,7 +18,6 @@ Key = TypeVar("Key", bound=Hashable)
 def render(results: Results) -> str:
     """The page; a table that was not run yet says so."""
     replicates = REPLICATES.format(
-        cap=Scope().cap_s,
         costly=COSTLY_S * 1000,
         windows=" and ".join(grouped(m) for m in COSTLY_WINDOWS),
     )
@@ -139,6 +138,6 @@ def _runs(results: Results) -> str:
     for name, each in results.items():
         run = each["run"]
         versions = ", ".join(f"{k} {v}" for k, v in run["versions"].items())
-        rows.append([name, str(run["seed"]), f"{run['seconds'] / 60:.0f} min",
+        rows.append([name, str(run["seed"]), f"{run['seconds'] / 60:.0f} min", f"{run['cap_s']:g} s",
                      f"{run['cores']} cores", f"Python {run['python']}, {versions}"])  # fmt: skip
-    return table(["table", "seed", "took", "machine", "versions"], rows)
+    return table(["table", "seed", "took", "cap", "machine", "versions"], rows)

@@ -33,7 +33,7 @@ WINDOWS = (50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 SIZES = (0.0, 0.1, 0.13, 0.16, 0.2, 0.25, 0.32, 0.4, 0.5, 0.65, 0.85, 1.1, 1.5, 2.0, 3.0)  # PSI
 OTHERS_SIZES = (0.0, 0.1, 0.13, 0.16, 0.2, 0.25, 0.32, 0.4, 0.65, 1.1)
 DEFAULTS = ("psi", "ks")
-BLOCK, BLOCKS = 250, 4
+BLOCK, BLOCKS = 250, 8
 OTHERS_WINDOWS = (200, 1000, 5000)  # of tests that are no default, in the first block only
 MOVED_ON = 4000  # windows whose PSI is just tolerated, by which a cut is moved
 PROMISE_ROWS, PROMISE_SIZE, PROMISE, PROMISE_BLOCKS = 1000, 0.2, 0.9, 40
@@ -41,7 +41,7 @@ PROMISE_ROWS, PROMISE_SIZE, PROMISE, PROMISE_BLOCKS = 1000, 0.2, 0.9, 40
 
 def jobs(scope: Scope) -> list[Job]:
     windows: tuple[int, ...] = WINDOWS
-    blocks, promises = BLOCKS, PROMISE_BLOCKS
+    blocks, promises = scope.blocks(BLOCKS), PROMISE_BLOCKS
     if scope.fast:
         windows, blocks, promises = (200, 1000), 1, 1
     found: list[Job] = [

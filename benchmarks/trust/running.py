@@ -21,6 +21,7 @@ from benchmarks.trust.rates import add
 RESULTS = Path(__file__).with_name("results.json")
 PAGE = Path(__file__).parents[2] / "docs" / "trust.md"
 LIBRARIES = ("drift-monitor", "numpy", "scipy", "evidently")
+FULL_CAP_S = 4.0
 Job = tuple[Callable[..., Any], tuple[Any, ...]]
 Results = dict[str, dict[str, Any]]
 
@@ -31,7 +32,11 @@ class Scope:
 
     seed: int = 0
     fast: bool = False
-    cap_s: float = 0.5  # of one process, for one figure of the tables of single columns
+    cap_s: float = FULL_CAP_S  # of one process, for one figure of the tables of single columns
+
+    def blocks(self, most: int) -> int:
+        """How many of a full run's blocks this one takes: in proportion to its cap, at least one."""
+        return 1 if self.fast else min(most, max(1, round(most * self.cap_s / FULL_CAP_S)))
 
 
 class Pool:
@@ -62,6 +67,7 @@ def run(
         "run": {
             "seed": scope.seed,
             "fast": scope.fast,
+            "cap_s": scope.cap_s,
             "seconds": round(time.perf_counter() - began),
             "cores": os.cpu_count(),
             "python": platform.python_version(),

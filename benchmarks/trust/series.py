@@ -31,7 +31,7 @@ from monitor.core.windows import Span
 DEPENDENCE = ((0.0, 0.0), (0.5, 0.0), (0.8, 0.0), (0.9, 0.0), (0.0, 0.2), (0.0, 0.5), (0.5, 0.2),
               (0.8, 0.2), (0.8, 0.5))  # fmt: skip
 SIZES = ((28, 200), (28, 1000), (56, 200), (91, 200))  # windows of the reference, rows of a window
-BLOCK, BLOCKS = 250, 4
+BLOCK, BLOCKS = 250, 20
 OTHERS_BLOCKS = 2  # of tests that are no default and run when named
 SLOW_SIZE = SIZES[0]  # the only one for tests that permute or solve for eigenvalues
 SLOW = ("energy", "anderson_darling", "cramer_von_mises", "wasserstein", "welch_t")
@@ -60,7 +60,8 @@ def jobs(claim: str, scope: Scope) -> list[Job]:
     all_series = [Series(claim, *pair, *size) for pair in DEPENDENCE for size in SIZES]
     if scope.fast:
         return [(block, (series, 0, 20, scope.seed)) for series in all_series[:: len(SIZES)]]
-    return [(block, (s, number, BLOCK, scope.seed)) for number in range(BLOCKS) for s in all_series]
+    numbers = range(scope.blocks(BLOCKS))
+    return [(block, (s, number, BLOCK, scope.seed)) for number in numbers for s in all_series]
 
 
 def block(series: Series, number: int, size: int, seed: int) -> Sums:

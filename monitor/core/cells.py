@@ -1,4 +1,4 @@
-"""The one partition that every cell-based test shares: the only binning and smoothing in the house.
+"""The cells that every cell-based test shares, and how empty ones are smoothed.
 
 Numbers: ten cells from reference quantiles, an atom is a cell of its own, outer cells are open.
 Levels: those with enough rows, all others in one rest cell. Neighbours merge until every cell can

@@ -187,7 +187,7 @@ def _told(name: str, text: str) -> dict[str, str]:
 def _numbers(column: ColumnResult, check: Check, show_values: str) -> str:
     """The strongest finding, what moved, and where: "PSI 1.81 (tolerance 0.1), mean 30 → 48"."""
     fired = [f for f in column.findings if f.verdict is Verdict.DRIFTED]
-    fired.sort(key=lambda f: (not f.decides, -(f.effect or 0.0) / (f.tolerance or 1.0)))
+    fired.sort(key=lambda f: (not f.decides, -f.strength))
     parts = [_strength(fired[0])] if fired else []
     parts += [_moved(column), _missing(column), _where(column, check)]
     if column.shape and show_values != "never":

@@ -122,6 +122,15 @@ class Finding:
         """Whether it is a test of drift, which has a tolerance; others tell of feed and source."""
         return self.tolerance is not None
 
+    @property
+    def strength(self) -> float:
+        """The effect in units of the tolerance, for ranking; -1 where nothing was measured.
+
+        >>> Finding("psi", Verdict.DRIFTED, "", effect=0.3, tolerance=0.1).strength.__round__(6)
+        3.0
+        """
+        return -1.0 if self.effect is None else self.effect / (self.tolerance or NO_TOLERANCE)
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:

@@ -20,7 +20,6 @@ from monitor.core.records import (
 )
 
 LARGEST_P = 0.99  # ACAT turns p = 1 into minus infinity
-NO_TOLERANCE = 1e-9  # any effect is many times as large
 
 
 def deciding(findings: Sequence[Finding]) -> list[Finding]:
@@ -41,7 +40,7 @@ def column_p(findings: Sequence[Finding]) -> tuple[float | None, float | None]:
 
 def strength_of(findings: Sequence[Finding]) -> float:
     """The largest effect in units of its tolerance, for ranking; 0 without findings."""
-    return max((_ratio(f) for f in deciding(findings) if f.effect is not None), default=0.0)
+    return max((f.strength for f in deciding(findings) if f.effect is not None), default=0.0)
 
 
 def judge_columns(
@@ -110,17 +109,12 @@ def _quiet(column: ColumnResult, *, proven_alone: bool) -> ColumnResult:
     watched = [f for f in column.findings if f.verdict in (Verdict.WATCH, Verdict.DRIFTED)]
     if watched:
         return replace(column, verdict=Verdict.WATCH, reason=watched[0].reason)
-    strongest = max(deciding(column.findings), key=_ratio)
+    strongest = max(deciding(column.findings), key=lambda f: f.strength)
     return replace(column, verdict=Verdict.PASSED, reason=strongest.reason)
 
 
 def _by_evidence(finding: Finding) -> tuple[float, float]:
-    return 1.0 if finding.p_tolerance is None else finding.p_tolerance, -_ratio(finding)
-
-
-def _ratio(finding: Finding) -> float:
-    """The effect in units of the tolerance; -1 where nothing was measured."""
-    return -1.0 if finding.effect is None else finding.effect / (finding.tolerance or NO_TOLERANCE)
+    return 1.0 if finding.p_tolerance is None else finding.p_tolerance, -finding.strength
 
 
 def _rejected(

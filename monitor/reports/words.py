@@ -12,7 +12,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _TESTS = {
     "psi": "PSI",
     "ks": "KS",
-    "chi_squared": "chi-squared",
+    "chi_squared": "chi-square",
     "accumulated": "accumulated evidence",
 }
 

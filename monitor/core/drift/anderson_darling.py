@@ -11,7 +11,7 @@ import numpy as np
 
 from monitor.core.cells import Pair
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
-from monitor.core.laws.rank_norm import Weight, evidence_of_ranks
+from monitor.core.laws.rank_norm import ORDERS, Weight, evidence_of_ranks
 from monitor.core.records import Floats, Kind
 
 SPEC = TestSpec(
@@ -28,7 +28,7 @@ SPEC = TestSpec(
     default=False,
     aliases=("ad", "anderson", "anderson_ksamp"),
 )
-AXES = 1 / (np.arange(1.0, 101.0) * np.arange(2.0, 102.0))
+AXES = 1 / (ORDERS * (ORDERS + 1))
 
 
 def measure(pair: Pair, bounds: Bounds) -> Evidence | None:

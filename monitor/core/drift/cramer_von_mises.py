@@ -11,7 +11,7 @@ import numpy as np
 
 from monitor.core.cells import Pair
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
-from monitor.core.laws.rank_norm import Weight, evidence_of_ranks
+from monitor.core.laws.rank_norm import ORDERS, Weight, evidence_of_ranks
 from monitor.core.records import Floats, Kind
 
 SPEC = TestSpec(
@@ -29,7 +29,7 @@ SPEC = TestSpec(
     aliases=("cramer_von_mises_2samp", "cramervonmises", "cramervonmises_2samp", "cvm"),
 )
 EXACT_UP_TO = 20
-AXES = 1 / (np.pi * np.arange(1.0, 101.0)) ** 2
+AXES = 1 / (np.pi * ORDERS) ** 2
 
 
 def measure(pair: Pair, bounds: Bounds) -> Evidence | None:

@@ -7,7 +7,7 @@ from monitor.core.comparison import Plan
 from monitor.core.laws.proportions import change_p
 from monitor.core.numerals import number, share
 from monitor.core.parts import where
-from monitor.core.records import Column, ColumnResult, Finding, Slice, Verdict
+from monitor.core.records import Column, ColumnResult, Slice, Verdict
 from monitor.core.slices.scores import Rows
 from monitor.core.slices.within import Within
 from monitor.core.verdict import deciding
@@ -91,15 +91,11 @@ def _effects(within: ColumnResult, without: ColumnResult, plan: Plan) -> str:
     if not outside:
         return "nothing to measure outside"
     if not both:
-        test = max(outside, key=lambda t: _ratio(outside[t]))
+        test = max(outside, key=lambda t: outside[t].strength)
         return f"{plan.tests[test].SPEC.title} {number(outside[test].effect)} outside"
-    test = max(both, key=lambda t: _ratio(inside[t]))
+    test = max(both, key=lambda t: inside[t].strength)
     figures = number(inside[test].effect, 2), number(outside[test].effect, 2)
     return f"{plan.tests[test].SPEC.title} {figures[0]} inside, {figures[1]} outside"
-
-
-def _ratio(finding: Finding) -> float:
-    return (finding.effect or 0.0) / (finding.tolerance or 1.0)
 
 
 # --- Words ---
