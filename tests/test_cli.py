@@ -193,7 +193,8 @@ def test_explain_lists_tests_and_rules(monitor: Monitor) -> None:
     assert len(starts) == 1  # aligned
     document = monitor("explain", "--json", "-").json
     assert {"psi", "ks"} <= {test["name"] for test in document["tests"]}
-    assert "tolerance" in {rule["name"] for rule in document["rules"]}
+    assert {"tolerance", "p_value", "threshold", "false_alarms", "calibrate", "compare_with",
+            "segments", "importance"} == {rule["name"] for rule in document["rules"]}  # fmt: skip
 
 
 def test_explain_says_what_a_test_or_rule_means(monitor: Monitor) -> None:
@@ -205,6 +206,7 @@ def test_explain_says_what_a_test_or_rule_means(monitor: Monitor) -> None:
     said = monitor("explain", "tolerance")
     assert said.out.startswith("tolerance (a rule)\n\nThe default.")
     assert monitor("explain", "tolerance", "--json", "-").json["name"] == "tolerance"
+    assert monitor("explain", "calibrate").out.startswith("calibrate (a rule)\n\nRows of one day")
 
 
 def test_explain_knows_the_nearest(monitor: Monitor) -> None:

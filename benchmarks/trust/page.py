@@ -138,6 +138,6 @@ def _runs(results: Results) -> str:
     for name, each in results.items():
         run = each["run"]
         versions = ", ".join(f"{k} {v}" for k, v in run["versions"].items())
-        rows.append([name, str(run["seed"]), f"{run['seconds'] / 60:.0f} min", f"{run['cap_s']:g} s",
-                     f"{run['cores']} cores", f"Python {run['python']}, {versions}"])  # fmt: skip
+        took = f"{run['seconds'] / 60:.0f} min", f"{run['cap_s']:g} s", f"{run['cores']} cores"
+        rows.append([name, str(run["seed"]), *took, f"Python {run['python']}, {versions}"])
     return table(["table", "seed", "took", "cap", "machine", "versions"], rows)

@@ -86,10 +86,3 @@ def clustered(clusters: float, size: float, hits: float, squares: float) -> Rate
         return Rate(trials, hits)
     between = max(0.0, squares - clusters * mean**2) / (clusters - 1)
     return Rate(trials, hits, max(1.0, round(between / (size * share * (1 - share)), 3)))
-
-
-def mean_bounds(count: float, total: float, squares: float, z: float) -> tuple[float, float, float]:
-    """Mean of `count` values and its normal bounds at z standard errors."""
-    mean = total / count
-    error = sqrt(max(0.0, squares / count - mean**2) / count)
-    return mean, mean - z * error, mean + z * error

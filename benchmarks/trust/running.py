@@ -35,7 +35,7 @@ class Scope:
     cap_s: float = FULL_CAP_S  # of one process, for one figure of the tables of single columns
 
     def blocks(self, most: int) -> int:
-        """How many of a full run's blocks this one takes: in proportion to its cap, at least one."""
+        """How many of a full run's blocks this one takes: by its cap, and at least one."""
         return 1 if self.fast else min(most, max(1, round(most * self.cap_s / FULL_CAP_S)))
 
 

@@ -21,10 +21,10 @@ REPLICATES = """\
 How many replicates stand behind a figure is in its table. 20 000 is the aim. A test that permutes,
 solves for eigenvalues or counts paths costs milliseconds a window, and such figures got as many of
 500, 1 000, 2 000, 5 000, 10 000 or 20 000 as its run allowed (its cap stands at the end of this
-page: `make bench-trust` allows 4 s of one core), 500 at least; a test of
-more than {costly:g} ms a window is measured at windows of {windows} rows against 5 000 only. All
-tests of one draw see the same rows, and all windows of one replicate share a reference, so
-neighbouring figures err together; each by itself is as good as its replicates."""
+page; `make bench-trust` allows 4 s of one core), 500 at least; a test of more than {costly:g} ms a
+window is measured at windows of {windows} rows against 5 000 only. All tests of one draw see the
+same rows, and all windows of one replicate share a reference, so neighbouring figures err together;
+each by itself is as good as its replicates."""
 
 READING = {
     "null": """\

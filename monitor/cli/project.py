@@ -93,7 +93,7 @@ def explain(
     """Say what a test or rule asks, what it is blind to, and how it decides; or list them all."""
     out = Output(json_to, verbose)
     from monitor.briefing import dataset_tests, drift_tests, our_name
-    from monitor.core.drift_socket import RULES
+    from monitor.core.rules import RULES
 
     tests: dict[str, DriftTest | DatasetTest] = {**drift_tests(), **dataset_tests()}
     test = our_name(test) if test is not None else None

@@ -80,30 +80,6 @@ class Evidence:
     missing_input: str = ""  # why nothing could be measured
 
 
-RULES: Mapping[str, str] = {
-    "tolerance": "The default. Two questions, never mixed: did anything change (p_value), and is "
-    "the change larger than what is tolerated (p_tolerance)? A column is drifted only when the "
-    "data prove the second at the level alpha; it is watch when something changed within the "
-    "tolerance, and undecided when an effect of must_see could have gone unseen on so few rows. "
-    "Columns are judged together by weighted Benjamini-Hochberg, so many columns do not cry wolf.",
-    "p_value": "Classical: drifted when the p-value of any chosen test is at most this number. "
-    "With many rows every small change fires; with many columns chance alone does.",
-    "threshold": "Classical: drifted when the statistic of a chosen test is above this number, "
-    "however few rows stand behind it.",
-    "false_alarms": "An alarm budget over time, like 1 per 90d, in place of alpha for opening "
-    "drift episodes. Every check adds to the evidence each column has gathered, M = max(M before, "
-    "1) times 1/2 p_tolerance^(-1/2); the alarm is raised when the mean of M over the columns, "
-    "weighted by importance, reaches the number of checks that shall pass between two false "
-    "alarms, which they then do on average at least (an e-detector: Shin, Ramdas & Rinaldo, arXiv "
-    "2203.03532). A large drift is seen at once; a small one that lasts adds up, though no single "
-    "window proves it; what one window alone shows is watch. The alarm ends when the evidence is "
-    "down to the square root of that number, and evidence begins again from 1, as it does with a "
-    "new reference or another tolerance. Broken data and windows with too few rows leave it as it "
-    "is. A column marked critical still answers for itself, at the level alpha and outside the "
-    "budget.",
-}
-
-
 class Declared(Protocol):
     """The part of a declaration by which a finding is decided and worded."""
 

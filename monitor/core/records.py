@@ -25,6 +25,7 @@ class Kind(StrEnum):
     ID = "id"
 
 
+NO_TOLERANCE = 1e-9  # of a tolerance of 0: any effect is many times as large
 OUTPUTS = ("prediction", "probability")  # roles of what the model writes
 COMPARED_KINDS = (Kind.NUMBER, Kind.CATEGORY, Kind.BOOLEAN, Kind.TEXT)
 
@@ -126,8 +127,8 @@ class Finding:
     def strength(self) -> float:
         """The effect in units of the tolerance, for ranking; -1 where nothing was measured.
 
-        >>> Finding("psi", Verdict.DRIFTED, "", effect=0.3, tolerance=0.1).strength.__round__(6)
-        3.0
+        >>> Finding("psi", Verdict.DRIFTED, "", effect=0.5, tolerance=0.25).strength
+        2.0
         """
         return -1.0 if self.effect is None else self.effect / (self.tolerance or NO_TOLERANCE)
 

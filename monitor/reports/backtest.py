@@ -81,13 +81,6 @@ class Picture:
     def day(self, moment: datetime) -> str:
         return words.day(moment, self.zone)
 
-    def first(self, trial: Trial) -> str:
-        return self.day(trial.alarmed[0].start) if trial.alarmed else "never"
-
-    def loudest(self, trial: Trial) -> str:
-        """The columns a rule alarms for most."""
-        return words.listing((f"{name} {n}" for name, n in trial.columns.items()), most=4)
-
     def worst(self, column: ColumnPast) -> float:
         return largest(column.strengths)
 
