@@ -6,7 +6,6 @@ number of processes, add up to the same figure.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
 
 CONFIDENCE = 0.999  # one-sided, of every bound
 MOST = 1.5  # a rate of false alarms may be as many times its nominal level
