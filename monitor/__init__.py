@@ -4,10 +4,13 @@ The story, and the room of each sentence:
 
     sample    production rows of a window          sources/, tables/
     validate  them against an expectation suite    validation/
-    compare   them with the training data          core/comparison.py, core/drift/
+    compare   them with the training data          core/comparison.py, core/drift/,
+              all columns together                 core/dataset_drift/,
+              and as windows vary over time        core/over_time/
     decide    what that means                      core/verdict.py, core/episodes.py
     report    it on one page                       reports/, explorers/
     alert     the people and systems who must act  notifiers/, through delivery.py
+    backtest  the rules on past windows            backtest.py, core/replay/
 
 `check.py` tells it in six steps: read that first. `ports.py` lists the sockets, `wiring.py` joins
 them to adapters, `scheduler.py` says when. `core/` is pure: arrays and records in, records out.

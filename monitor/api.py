@@ -99,10 +99,16 @@ class Question(DriftSettings):
 def compare(reference: Any, current: Any, **question: Any) -> Result:
     """Compare two datasets: data frames, Arrow tables, or paths of files, folders and patterns.
 
-    The keyword arguments are the fields of `Question`: `tests` (names, default by kind),
-    `tolerance` and `must_see` by test, `alpha` (0 to 0.5), the classical rules `p_value` or
-    `threshold`, `columns`, `exclude`, `kinds` by column, `suite` (a Great Expectations suite),
-    `sample` (rows a side) and `seed`.
+    The keyword arguments are the fields of `Question`:
+
+    - what is compared: `columns` (only these) and `exclude`, `kinds` by column, `segments` (columns
+      by whose values the rows are compared once more);
+    - how: `tests` (names, default by kind), `dataset_tests` (of all columns together), `tolerance`
+      and `must_see` by test, `alpha` (0 to 0.5), or a classical rule, `p_value` or `threshold`;
+    - what columns are: `time_column`, `prediction`, `probability`, `label` and `id`;
+    - `suite`: a Great Expectations suite, to which the new rows are held;
+    - reading: `sample` (rows a side, default all) drawn with `seed`, `csv` (separator, encoding,
+      decimal, missing), and `show_values` (never, levels or all) in the result.
 
     Raises AskedWrongly for what cannot be asked (an unknown test or column, a path that does not
     exist, nothing in common). A file that cannot be read is a result with verdict `undecided`.

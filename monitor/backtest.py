@@ -42,6 +42,7 @@ class Question:
     step: timedelta  # between two checks
     quiet_until: datetime | None = None  # None: all of history counts as quiet
     stored: bool = False
+    own_budget: Budget | None = None  # that the monitor keeps; None: `budget`, if it keeps one
 
 
 # --- 1. look ---
@@ -173,8 +174,10 @@ def backtest(watch: Watch, looked: Iterable[Looked], question: Question) -> Back
         scene=scene_of(seen),
         measured=frozenset(f.test for look in seen for c in look.compared for f in c.findings),
         budget=question.budget,
-        checks=watch.checks_per_alarm,
         checks_in_budget=question.budget.checks_per_alarm(question.step),
+        own_budget=question.own_budget or question.budget,
+        checks=watch.checks_per_alarm,
+        segmented=bool(watch.segments),
         others=others,
     )
     trials = tuple(replayed(rule, past) for rule in rivals(setting))
@@ -187,5 +190,19 @@ def backtest(watch: Watch, looked: Iterable[Looked], question: Question) -> Back
         unseen=tuple((look.window.start, look.unseen) for look in past if look.unseen),
         rows=median_low([look.rows for look in seen]),
         stored=question.stored,
-        absent=("other tolerances: stored checks hold one only",) if question.stored else (),
+        absent=_absent(watch, question),
     )
+
+
+def _absent(watch: Watch, question: Question) -> tuple[str, ...]:
+    """What the rules beside the monitor's own could not be asked, and why."""
+    told = []
+    if question.stored:
+        told.append("other tolerances: stored checks hold one only")
+    if watch.segments:
+        told.append("segments under other rules: they were judged by the current one only")
+    if watch.plan.rule.classical and not watch.plan.dataset_tests:
+        told.append(
+            "tests of the whole dataset under tolerance rules: none ran beside the current rule"
+        )
+    return tuple(told)

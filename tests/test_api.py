@@ -1,6 +1,7 @@
 """`compare` in Python: what it takes, what it answers, and that the command says the same."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from monitor.api import Result, compare
+from monitor.api import Question, Result, compare
 from monitor.cli.main import run
 from monitor.core.records import Verdict
 from monitor.errors import AskedWrongly, NoCommonColumns, PathNotFound, UnknownName
@@ -224,3 +225,8 @@ def test_a_test_answers_to_what_other_tools_call_it(elsewhere: str, here: str) -
     main = [f for c in found.check.columns for f in c.findings if not f.guard]
     assert {f.test for f in main} == {here}
     assert {f.tolerance for f in main} == {0.2}
+
+
+def test_the_docstring_lists_every_field_of_a_question() -> None:
+    told = (compare.__doc__ or "").partition("fields of `Question`:")[2].partition("Raises")[0]
+    assert set(re.findall(r"`(\w+)`", told)) == set(Question.model_fields)

@@ -113,6 +113,35 @@ def test_columns_together_need_less_evidence_each() -> None:
     assert by_tolerance({}, 0.01)([alone, both]) == [(), ("a", "b")]
 
 
+def whole(p_tolerance: float, *, verdict: Verdict = Verdict.PASSED) -> Finding:
+    return Finding("together", verdict, "", p_tolerance=p_tolerance, tolerance=0.1)
+
+
+def test_tests_of_the_whole_dataset_alarm_under_every_tolerance_rule() -> None:
+    quiet = look(0, column("a", 1.0))
+    moved = replace(quiet, dataset=(whole(0.012),))  # of a family of two: 0.024
+    assert by_tolerance({}, 0.01)([quiet, moved]) == [(), ()]
+    assert by_tolerance({}, 0.05)([quiet, moved]) == [(), ("together",)]
+    called = replace(quiet, dataset=(whole(0.012, verdict=Verdict.DRIFTED),))
+    assert by_tolerance({}, 0.01)([called]) == [()]  # at another level it is another verdict
+
+
+def test_columns_and_tests_of_the_whole_dataset_are_one_family() -> None:
+    alone = look(0, column("a", 0.004))
+    beside = replace(alone, dataset=(whole(1.0), replace(whole(1.0), test="other")))
+    fed = replace(alone, dataset=(Finding("volume", Verdict.PASSED, ""),))
+    assert by_tolerance({}, 0.01)([alone, beside, fed]) == [("a",), (), ("a",)]
+
+
+def test_what_is_beside_the_columns_waits_for_the_budget() -> None:
+    drifted = (whole(1e-9),)
+    weak = [replace(look(n, column("a", 5e-4)), dataset=drifted) for n in range(2)]
+    assert by_budget({}, 90, Rule())(weak) == [(), ("a", "together")]
+    broken = Finding("volume", Verdict.VIOLATED, "")
+    held = [replace(look(n, column("a", 5e-4)), dataset=(broken,)) for n in range(3)]
+    assert by_budget({}, 90, Rule())(held) == [()] * 3  # broken data is no evidence of drift
+
+
 def test_evidence_adds_up_under_a_budget() -> None:
     weak = [look(number, column("a", 5e-4)) for number in range(6)]
     fired = by_budget({}, 90, Rule())(weak)
@@ -223,6 +252,14 @@ def test_no_rule_within_the_budget_says_why() -> None:
     assert "45 times" in advice.why and "`a`" in advice.why and "did drift" in advice.why
 
 
+def test_rules_whose_sight_is_unknown_cannot_be_ranked() -> None:
+    blind = replace(rule(lambda k: []), smallest=Smallest({"wasserstein": 0.2}))
+    advice = advise([replace(trial("." * 90), rule=blind)], BUDGET, None)
+    assert advice.choice is None and advice.kept_by == ("current",)
+    assert advice.why.startswith("no rule could be ranked: the budget has room for 1 in this time")
+    assert "which 1 rule would have kept" in advice.why and "shift of a mean" in advice.why
+
+
 def test_what_drifted_for_real_can_be_left_out() -> None:
     drifted = trial("." * 90 + "x.x.x.x.x.")
     assert advise([drifted], BUDGET, None).choice is None
@@ -280,7 +317,7 @@ def test_it_tells_alarms_columns_and_what_to_choose(
         "Over 6 days the current rule would have raised the alarm once, in 4 of 6 checks, for "
         "amount, first on Wed 4 Mar 2026; it sees a "
     )
-    assert heads.split()[:3] == ["rule", "alarms", "runs"]
+    assert heads.split()[:3] == ["rule", "alarms", "episodes"]
     assert own.startswith("now: tolerance 0.1, alpha 0.01") and "2026-03-04" in own
     assert "alarms by column: amount 4\n" in said.out
     assert "\nadvice: " in said.out and "--quiet-until 2026-03-04" in said.out
@@ -370,6 +407,62 @@ def test_the_current_rule_may_be_any(
     assert own["alarmed"] == drifted  # what it would have said is what it says
     assert drift not in [r["drift"] for r in others]
     assert own["smallest_drift"]["mean_shift_sd"] > 0
+
+
+def test_another_budget_is_replayed_beside_the_configured_one(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, plain = project / "monitor.yaml", (project / "monitor.yaml").read_text()
+
+    def under(budget: str, *asked: str) -> dict[str, Any]:
+        config.write_text(f"{plain}    drift: {{false_alarms: {budget}}}\n")
+        return {r["rule"]: r for r in told(capsys, "orders", *asked)["rules"]}
+
+    wide, narrow = under("1 per 10d"), under("1 per 2000d")
+    both = under("1 per 2000d", "--budget", "1 per 10d")
+    assert both["current"] == narrow["current"]
+    assert both["current"]["title"] == "alarm budget, 1 per 2000d"
+    assert both["budget"]["title"] == "alarm budget, 1 per 10d"
+    assert {**both["budget"], "rule": "current"} == wide["current"]
+    assert both["budget"]["smallest_drift"] != both["current"]["smallest_drift"]
+    assert "budget" not in wide and "budget" not in narrow
+
+
+def test_segments_are_of_the_current_rule_and_it_is_told(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = project / "monitor.yaml"
+    config.write_text(config.read_text() + "    drift: {segments: [region]}\n")
+    document = told(capsys, "orders")
+    own, *others = document["rules"]
+    assert any("region" in name and "amount" not in name for name in own["columns"])
+    assert not any("region =" in name for r in others for name in r["columns"])
+    assert [line for line in document["not_replayed"] if line.startswith("segments under other")]
+    assert run(["backtest", "orders"]) == 0
+    assert "\nnot replayed: segments under other rules" in capsys.readouterr().out
+
+
+def correlated(seed: int, start: datetime, sign: float) -> pa.Table:
+    """Rows whose amount follows the age, or goes against it: each column alone stays as it is."""
+    table = rows(seed, 2000, start)
+    age = table["age"].to_numpy()
+    noise = np.random.default_rng(seed).normal(0, 3, len(age))
+    return table.set_column(1, "amount", pa.array(100 + sign * (age - 48.5) + noise))
+
+
+def test_drift_of_the_whole_dataset_alarms_by_the_rivals_too(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pq.write_table(
+        correlated(1, FIRST_DAY - timedelta(days=30), 1.0), project / "reference.parquet"
+    )
+    for number in range(6):
+        table = correlated(10 + number, day(number).start, -1.0 if number >= 3 else 1.0)
+        pq.write_table(table, project / "data" / f"day{number}.parquet")
+    found = {r["rule"]: r for r in told(capsys, "orders")["rules"]}
+    for key in ("current", "tolerance_0.05", "tolerance_0.01_x2"):
+        assert found[key]["columns"] == {"correlation_change": 3}, key
+        assert found[key]["alarmed"] == [day(n).start.isoformat() for n in (3, 4, 5)]
 
 
 def test_a_window_that_cannot_be_read_is_listed_and_no_alarm(

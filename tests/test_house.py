@@ -134,6 +134,18 @@ def test_the_import_rule_bites(source: str, refused: bool) -> None:
     assert (found != [None]) is refused
 
 
+# --- The page that describes the code ---
+
+
+def test_the_page_on_architecture_names_every_room_and_file_of_the_core() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    inside = page.partition("Inside `core/`")[2].partition("## Sockets")[0]
+    core = PACKAGE / "core"
+    files = {path.name for path in core.glob("*.py")} - {"__init__.py"}
+    rooms = {f"{path.parent.name}/" for path in core.glob("*/__init__.py")}
+    assert set(re.findall(r"`([a-z_]+(?:\.py|/))`", inside)) == files | rooms
+
+
 # --- The lock, and what git holds ---
 
 

@@ -43,30 +43,30 @@ def _certain(*_: object, **__: object) -> tuple[float, str]:
 
 # By where a function is defined; where others import it, it is replaced as well.
 EITHER: Mapping[str, Stand] = {
-    "chi_family._interval": _no_interval,
-    "chi_family._threshold": _nothing,
-    "chi_family.effect_seen": _nothing,
-    "proportions.tolerance_limit": _no_limit,
-    "proportions._effect_seen": _nothing,
-    "quadratic_law.length_at": _nothing,
-    "quadratic_law.truth_at": _nothing,
-    "norms.length_seen": _nothing,
+    "laws.chi_family._interval": _no_interval,
+    "laws.chi_family._threshold": _nothing,
+    "laws.chi_family.effect_seen": _nothing,
+    "laws.proportions.tolerance_limit": _no_limit,
+    "laws.proportions._effect_seen": _nothing,
+    "laws.quadratic_law.length_at": _nothing,
+    "laws.quadratic_law.truth_at": _nothing,
+    "laws.norms.length_seen": _nothing,
 }
 ONLY: Mapping[str, Mapping[str, Stand]] = {
     "p_value": {
-        "quadratic_law.exceedance": _nothing,
-        "proportions.tolerance_p": _one,
+        "laws.quadratic_law.exceedance": _nothing,
+        "laws.proportions.tolerance_p": _one,
     },
     "p_tolerance": {
-        "pooled.permutation_p": _one,
-        "random_tables.table_p": _one,
-        "fixed_margins.sum_p": _one,
+        "laws.pooled.permutation_p": _one,
+        "laws.random_tables.table_p": _one,
+        "laws.fixed_margins.sum_p": _one,
         "drift.ks._p_value": _certain,
     },
 }
 # These also serve the p-value that is counted, so only the named users do without them.
 ONLY_IN: Mapping[str, Mapping[str, str]] = {
-    "p_value": {"quadratic_law.exceedance": "norms", "proportions.tolerance_p": ""},
+    "p_value": {"laws.quadratic_law.exceedance": "laws.norms", "laws.proportions.tolerance_p": ""},
     "p_tolerance": {},
 }
 
@@ -81,6 +81,8 @@ def missing() -> list[str]:
 def counting_only(p: str) -> Iterator[None]:
     """Within, findings hold their `p_value` or `p_tolerance` and little else."""
     drift_tests()  # what is not loaded yet would import the stand-ins and keep them
+    if missing():
+        raise LookupError(f"there is no {', '.join(missing())}")
     changed: list[tuple[ModuleType, str, Any]] = []
     for name, stand in {**EITHER, **ONLY[p]}.items():
         original, attribute = _home(name)

@@ -107,6 +107,7 @@ def _question(
         step=(settings.step or settings.window).duration,
         quiet_until=picking.moment_of(quiet_until, settings),
         stored=stored,
+        own_budget=settings.drift.false_alarms,
     )
 
 
@@ -160,6 +161,8 @@ def _tell(out: Output, done: "Backtest", settings: "MonitorSettings") -> None:
     shown = [trial for trial in done.trials if not trial.rule.variant]
     out.table([_HEADS, *(_row(trial, settings) for trial in shown)])
     out.say(scene_line(done))
+    for line in done.absent:
+        out.say(f"not replayed: {line}")
     out.say()
     alarming = [c for c in done.columns if c.alarms["current"]][:MOST_COLUMNS]
     if alarming:
@@ -170,7 +173,7 @@ def _tell(out: Output, done: "Backtest", settings: "MonitorSettings") -> None:
     _advise(out, done.advice, settings)
 
 
-_HEADS = ("rule", "alarms", "runs", "per 90 d", "first", "smallest drift seen")
+_HEADS = ("rule", "alarms", "episodes", "per 90 d", "first", "smallest drift seen")
 
 
 def _row(trial: "Trial", settings: "MonitorSettings") -> tuple[str, ...]:

@@ -33,9 +33,10 @@ RULES: Mapping[str, str] = {
     "compare_with": "What a window is held against: the reference (the default), the window before "
     "it (previous), the same hours one week earlier (same_hour_last_week) or the same period one "
     "year earlier (same_period_last_year). An earlier window of production asks what is new since "
-    "then, not whether the model still meets what it was trained on: with previous a slow drift is "
-    "never seen, and a lasting one alarms once. That window has fewer rows than the reference and "
-    "varies too, so smaller changes go unseen; where it holds no rows the check is undecided.",
+    "then, not whether the model still meets what it was trained on: with previous a slow drift "
+    "goes unseen, and a sudden one that lasts alarms once. That window has fewer rows than the "
+    "reference and varies too, so smaller changes go unseen; where it holds no rows the check is "
+    "undecided.",
     "segments": "Columns by whose values both sides are cut, so that every other column is "
     "compared once more within each level, or each quarter of the numbers. A drift of a small part "
     "of the rows, which the whole hides, is then seen and named. It costs half of alpha: all "
@@ -46,6 +47,7 @@ RULES: Mapping[str, str] = {
     "model says; written beside the column, or for many in a file that drift.importance names. "
     "Only the ratios matter: a column of weight 2 may show half the evidence, and what it gains "
     "the others pay for, since the false-alarm rate of all together stays at alpha. It weighs in "
-    "the order of causes, too. Written domain_classifier, the columns that tell both sides apart "
-    "best are told first; that is learnt from the window itself and so changes no verdict.",
+    "the order of causes, too. Written domain_classifier, that test of all columns together is run "
+    "and judged with the rest, and the columns by which it tells both sides apart are told first; "
+    "this order is learnt from the window itself and so weighs in no verdict.",
 }

@@ -1,1 +1,1 @@
-"""The steps of a check, as `check.py` tells them: looking, holding, budgeting, deciding, telling."""
+"""The steps of a check as `check.py` tells them: looking, holding, budgeting, deciding, telling."""

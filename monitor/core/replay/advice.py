@@ -8,6 +8,7 @@ from datetime import datetime
 from monitor.core.over_time.budget import Budget
 from monitor.core.replay.history import DAYS, ColumnPast, Trial, length_days
 from monitor.core.replay.sensitivity import Scene
+from monitor.core.words import plural
 
 CONFIDENCE = 0.95
 
@@ -20,7 +21,7 @@ class Advice:
     windows: int  # that count as quiet
     days: float
     allowed: int  # episodes that the budget has room for in these days
-    choice: Trial | None  # over the quiet windows; None when no rule keeps the budget
+    choice: Trial | None  # over the quiet windows; None when no rule that can be ranked keeps it
     kept_by: tuple[str, ...]  # keys of the rules that keep it
     at_most: float | None  # episodes in 90 days that the history cannot rule out for the choice
     quiet_until: datetime | None  # None: all of history was taken as quiet
@@ -77,7 +78,7 @@ def advise(trials: Sequence[Trial], budget: Budget, quiet_until: datetime | None
         at_most=_cannot_rule_out(choice, days),
         quiet_until=quiet_until,
         current=quiet[0],
-        why=_why(choice, quiet, allowed),
+        why=_why(choice, quiet, allowed, unranked=len(advised)),
     )
 
 
@@ -91,10 +92,16 @@ def _cannot_rule_out(choice: Trial | None, days: float) -> float | None:
     return upper / days * DAYS
 
 
-def _why(choice: Trial | None, quiet: Sequence[Trial], allowed: int) -> str:
+def _why(choice: Trial | None, quiet: Sequence[Trial], allowed: int, *, unranked: int) -> str:
     if not quiet[0].windows:
         return "there is no quiet window to judge by"
     room = f"the budget has room for {allowed} in this time"
+    if choice is None and unranked:
+        return (
+            f"no rule could be ranked: {room}, which {plural(unranked, 'rule')} would have kept, "
+            "but rules are ranked by the smallest shift of a mean that they see, and that is not "
+            "known for the chosen tests in windows like these"
+        )
     if choice is None:
         best = min([quiet[0], *(t for t in quiet if t.rule.proven)], key=lambda t: len(t.episodes))
         loud = ", ".join(f"`{name}`" for name in list(best.columns)[:3]) or "the whole window"

@@ -5,32 +5,55 @@ from dataclasses import replace
 
 from monitor.core.drift_socket import DriftTest, Rule
 from monitor.core.over_time.spending import Before, can_judge, hold_back, spend
-from monitor.core.records import ColumnResult, Verdict
+from monitor.core.records import ColumnResult, Finding, Verdict
 from monitor.core.replay.history import Fires, Looked, Names
-from monitor.core.verdict import column_p, judge_columns
+from monitor.core.verdict import column_p, is_violated, judge_columns, judge_dataset
 
 CLASSICAL = ("ks", "chi_squared")  # the classical p of numbers and of levels
 
 
 def by_verdict(looked: Sequence[Looked]) -> list[Names]:
     """As it was judged: drifted columns, drift of the whole dataset, drifted segments."""
-    return [
-        tuple(
-            [c.name for c in look.columns if c.verdict is Verdict.DRIFTED]
-            + [f.test for f in look.dataset if f.verdict is Verdict.DRIFTED]
-            + [s.where for s in look.segments if s.verdict is Verdict.DRIFTED]
-        )
-        for look in looked
-    ]
+    return [_drifted(look.columns, look.dataset) + _drifted_segments(look) for look in looked]
+
+
+def _drifted(columns: Sequence[ColumnResult], dataset: Sequence[Finding]) -> Names:
+    return tuple(
+        [c.name for c in columns if c.verdict is Verdict.DRIFTED]
+        + [f.test for f in dataset if f.verdict is Verdict.DRIFTED]
+    )
+
+
+def _drifted_segments(look: Looked) -> Names:
+    return tuple(s.where for s in look.segments if s.verdict is Verdict.DRIFTED)
 
 
 def by_tolerance(tests: Mapping[str, DriftTest], alpha: float, at: str = "") -> Fires:
-    """Tolerance and evidence at level `alpha`, under the configured tolerances or those named."""
+    """Tolerance and evidence at level `alpha`, under the configured tolerances or those named.
+
+    Columns and tests of the whole dataset are one family, as in a check.
+    """
+    rule = Rule(alpha=alpha)
 
     def fires(looked: Sequence[Looked]) -> list[Names]:
-        return [_drifted(deciding_columns(look, tests, at), alpha) for look in looked]
+        return [_drifted(*_judged(look, tests, rule, at)) for look in looked]
 
     return fires
+
+
+def _judged(
+    look: Looked, tests: Mapping[str, DriftTest], rule: Rule, at: str = ""
+) -> tuple[tuple[ColumnResult, ...], tuple[Finding, ...]]:
+    """Columns and dataset tests as the tolerance rule judges them together."""
+    columns = deciding_columns(look, tests, at)
+    dataset = [_proven(f, rule.alpha) for f in look.dataset if f.of_drift]
+    return judge_columns(columns, rule, dataset), judge_dataset(dataset, columns, rule)
+
+
+def _proven(finding: Finding, alpha: float) -> Finding:
+    """A dataset test decided by tolerance at level `alpha`, whatever decided it in the check."""
+    proven = finding.p_tolerance is not None and finding.p_tolerance <= alpha
+    return replace(finding, decides=True, verdict=Verdict.DRIFTED if proven else Verdict.PASSED)
 
 
 def deciding_columns(
@@ -52,25 +75,35 @@ def _under_tolerance(column: ColumnResult, tests: Mapping[str, DriftTest]) -> Co
     return replace(column, findings=findings, p_tolerance=column_p(findings)[1])
 
 
-def _drifted(columns: Sequence[ColumnResult], alpha: float) -> Names:
-    judged = judge_columns(columns, Rule(alpha=alpha))
-    return tuple(c.name for c in judged if c.findings and c.verdict is Verdict.DRIFTED)
+def by_budget(
+    tests: Mapping[str, DriftTest],
+    checks: float,
+    rule: Rule,
+    *,
+    families: int = 1,
+    segments: bool = False,
+) -> Fires:
+    """Evidence that adds up from window to window until it makes one alarm in `checks`.
 
-
-def by_budget(tests: Mapping[str, DriftTest], checks: float, rule: Rule) -> Fires:
-    """Evidence that adds up from window to window until it makes one alarm in `checks`."""
+    One window is judged at alpha over `families`. What it shows beside the evidence of columns
+    waits for the alarm: dataset tests, and `segments` where they were judged by the same rule.
+    """
+    alone = replace(rule, alpha=rule.alpha / families)
 
     def fires(looked: Sequence[Looked]) -> list[Names]:
         told, before = [], Before()
         for look in looked:
-            columns = judge_columns(deciding_columns(look, tests), rule)
-            if can_judge(columns):
+            columns, dataset = _judged(look, tests, alone)
+            beside: Names = ()
+            if can_judge(columns) and not is_violated(look.dataset, None):
                 columns, found = spend(columns, before, checks, rule)
                 kept = {c.name: c.accrued for c in columns if c.accrued is not None}
                 before = Before(kept, alarm=found.verdict is Verdict.DRIFTED)
+                if before.alarm:
+                    beside = _drifted((), dataset) + (_drifted_segments(look) if segments else ())
             else:
                 columns = hold_back(columns, rule)
-            told.append(tuple(c.name for c in columns if c.verdict is Verdict.DRIFTED))
+            told.append(_drifted(columns, ()) + beside)
         return told
 
     return fires

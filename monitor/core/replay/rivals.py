@@ -29,6 +29,7 @@ from monitor.core.replay.sensitivity import (
     seen_by_threshold,
     seen_by_tolerance,
 )
+from monitor.core.slices.segments import FAMILIES
 from monitor.core.verdict import deciding
 
 FACTORS = (0.5, 1.5, 2.0, 3.0)  # other tolerances to try, in units of a test's own
@@ -43,15 +44,23 @@ class Setting:
     plan: Plan
     scene: Scene
     measured: frozenset[str]  # tests with a finding
-    budget: Budget  # that the budget rule keeps
-    checks: float | None  # between two false alarms, when the monitor has a budget
-    checks_in_budget: float
+    budget: Budget  # that was asked for
+    checks_in_budget: float  # between two false alarms
+    own_budget: Budget  # the monitor's, when it has one
+    checks: float | None  # between two false alarms of the monitor; None: it has no budget
+    segmented: bool  # whether it looks at segments, which take their part of alpha
     others: Mapping[str, Mapping[str, float]]  # tolerances by test that were measured too, by name
+
+    @property
+    def families(self) -> int:
+        """Between how many alpha is shared: the columns of the whole, and those of segments."""
+        return FAMILIES if self.segmented else 1
 
 
 def rivals(setting: Setting) -> list[Candidate]:
     """Every rule that the measured findings allow; the monitor's own is the first."""
-    found = [_own(setting), *_kin(setting), _budgeted(setting)]
+    asked = _budgeted(setting, setting.budget, setting.checks_in_budget)
+    found = [_own(setting), *_kin(setting), asked]
     if setting.measured & set(CLASSICAL):
         found += [_classical(setting, alpha) for alpha in reversed(ALPHAS)]
     if "psi" in setting.measured:
@@ -108,7 +117,8 @@ def tolerances(plan: Plan, factor: float | None = None) -> dict[str, float]:
 def _own(setting: Setting) -> Candidate:
     rule, scene = setting.plan.rule, setting.scene
     if setting.checks is not None:
-        return replace(_budgeted(setting), key="current")
+        kept = _budgeted(setting, setting.own_budget, setting.checks, segments=True)
+        return replace(kept, key="current")
     if rule.p_value is not None:
         seen = seen_by_p_value(main_tests(setting.plan), rule.p_value, scene)
         title, text = f"p at most {rule.p_value:g}", f"{{p_value: {rule.p_value:g}}}"
@@ -140,25 +150,32 @@ def _by_tolerance(
     return Candidate(
         key=f"tolerance_{alpha:g}{f'_{at}' if at else ''}",
         title=f"tolerance {_told_short(tolerance)}, alpha {alpha:g}",
-        fires=by_tolerance(setting.plan.tests, alpha, at),
-        smallest=seen_by_tolerance(tests, tolerance, alpha, setting.scene),
+        fires=by_tolerance(setting.plan.tests, alpha / setting.families, at),
+        smallest=seen_by_tolerance(tests, tolerance, alpha / setting.families, setting.scene),
         snippet=snippet,
         proven=True,
     )
 
 
-def _budgeted(setting: Setting) -> Candidate:
-    checks = setting.checks if setting.checks is not None else setting.checks_in_budget
+def _budgeted(
+    setting: Setting, budget: Budget, checks: float, *, segments: bool = False
+) -> Candidate:
     # Evidence is a mean over the columns: one column of one window raises the alarm alone when its
     # e = ½ p^(−½) is `columns` times what is needed, and p at most level / columns.
     level = 1 / (4 * needed(checks) ** 2 * setting.scene.columns)
     tests, configured = main_tests(setting.plan), tolerances(setting.plan)
     return Candidate(
         key="budget",
-        title=f"alarm budget, {setting.budget}",
-        fires=by_budget(setting.plan.tests, checks, Rule(alpha=setting.plan.rule.alpha)),
+        title=f"alarm budget, {budget}",
+        fires=by_budget(
+            setting.plan.tests,
+            checks,
+            Rule(alpha=setting.plan.rule.alpha),
+            families=setting.families,
+            segments=segments,
+        ),
         smallest=seen_by_tolerance(tests, configured, level, setting.scene),
-        snippet=f"{{false_alarms: {setting.budget}}}",
+        snippet=f"{{false_alarms: {budget}}}",
         proven=True,
         note="in one window; less where it lasts",
     )
