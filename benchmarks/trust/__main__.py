@@ -56,6 +56,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cap", type=float, default=Scope().cap_s, help="seconds a figure")
+    parser.add_argument("--references", help="rows of the single-column tables: 5000, 100000")
     parser.add_argument("--render", action="store_true", help="only draw the page anew")
     parser.add_argument("--into", type=Path, help="a folder for figures and page of a rehearsal")
     return parser.parse_args()
@@ -87,7 +88,8 @@ def main() -> int:
 
 def _measure(asked: argparse.Namespace, kept: Path) -> None:
     """Run the tables one by one; each is kept as soon as it is done."""
-    scope, pool = Scope(asked.seed, asked.fast, asked.cap), Pool(asked.workers)
+    references = tuple(int(rows) for rows in (asked.references or "").split(",") if rows)
+    scope, pool = Scope(asked.seed, asked.fast, references, asked.cap), Pool(asked.workers)
     try:
         for name in asked.only.split(","):
             say = partial(_say, name)

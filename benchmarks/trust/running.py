@@ -32,6 +32,7 @@ class Scope:
 
     seed: int = 0
     fast: bool = False
+    references: tuple[int, ...] = ()  # rows, in the tables of single columns; all when empty
     cap_s: float = FULL_CAP_S  # of one process, for one figure of the tables of single columns
 
     def blocks(self, most: int) -> int:
@@ -68,6 +69,7 @@ def run(
             "seed": scope.seed,
             "fast": scope.fast,
             "cap_s": scope.cap_s,
+            "references": list(scope.references) or "all",
             "seconds": round(time.perf_counter() - began),
             "cores": os.cpu_count(),
             "python": platform.python_version(),

@@ -220,16 +220,17 @@ def must_see(unit: str) -> float:
 
 def jobs(claim: str, scope: Scope, pool: Pool) -> list[Job]:
     """All blocks of a claim, once pilots told what each figure costs."""
-    chosen = [t for t in tasks(claim) if not scope.fast or t.n == min(REFERENCES)]
+    wanted = (min(REFERENCES),) if scope.fast else scope.references or REFERENCES
+    chosen = [task for task in tasks(claim) if task.n in wanted]
     costs = pool.each([(pilot, (task, scope.seed)) for task in chosen])
     plans = [
         rehearsed(cost) if scope.fast else replicates(cost, task.n, scope.cap_s)
         for task, cost in zip(chosen, costs, strict=True)
     ]
     return [
-        (block, (task, wanted, number, scope.seed))
-        for task, wanted in zip(chosen, plans, strict=True)
-        for number in range(-(-max(wanted.values(), default=0) // BLOCK))
+        (block, (task, plan, number, scope.seed))
+        for task, plan in zip(chosen, plans, strict=True)
+        for number in range(-(-max(plan.values(), default=0) // BLOCK))
     ]
 
 

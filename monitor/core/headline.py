@@ -238,10 +238,13 @@ def _passed(
     versus: str,
 ) -> str:
     compared = [c for c in columns if c.compared]
-    decided = sum(c.verdict is not Verdict.UNDECIDED for c in compared)
-    parts = [f"{decided} of {len(compared)} columns are as {versus}"] if compared else []
-    if decided < len(compared):
-        parts.append(f"{len(compared) - decided} undecided")
+    states = [c.verdict for c in compared]
+    same, watched = states.count(Verdict.PASSED), states.count(Verdict.WATCH)
+    parts = [f"{same} of {len(compared)} columns are as {versus}"] if compared else []
+    if watched:
+        parts.append(f"{watched} to watch")
+    if undecided := states.count(Verdict.UNDECIDED):
+        parts.append(f"{undecided} undecided")
     if expectations:
         held = expectations.evaluated - expectations.failed
         parts.append(f"{held} of {plural(expectations.evaluated, 'expectation')} met")

@@ -5,13 +5,14 @@ from dataclasses import replace
 
 from monitor.core.over_time.spending import (
     Before,
+    beside,
     can_judge,
     gathered_by,
     hold_back,
     spend,
     waiting,
 )
-from monitor.core.records import Check, ColumnResult, Notice, Verdict, Window
+from monitor.core.records import Check, ColumnResult, Notice, Window
 from monitor.core.verdict import is_violated
 from monitor.ports import Store
 from monitor.references import Reference
@@ -24,25 +25,29 @@ def within_budget(
 ) -> Look:
     """4. decide, at first: columns, segments and findings as the alarm budget sees them.
 
-    Without a budget they stay as they are. What one window shows beside the evidence of the
-    columns is outside the budget, so it waits for the alarm. Broken data is no evidence of drift,
-    and a window that cannot judge adds none: both leave it as it was.
+    Without a budget they stay as they are. Broken data is no evidence of drift, and a window that
+    cannot judge adds none: both leave it as it was.
     """
-    if watch.checks_per_alarm is None:
+    checks, rule = watch.checks_per_alarm, watch.plan.rule
+    if checks is None:
         return look
-    rule, found = watch.plan.rule, None
-    if can_judge(look.columns) and not is_violated(look.dataset, look.expectations):
-        before = _before(watch, reference, window, store)
-        columns, found = spend(look.columns, before, watch.checks_per_alarm, rule)
-    else:
+    if not can_judge(look.columns) or is_violated(look.dataset, look.expectations):
         columns = hold_back(look.columns, rule)
-    look = replace(look, columns=columns, notices=_notices(look, columns))
-    if found is not None and found.verdict is Verdict.DRIFTED:
-        return replace(look, dataset=(*look.dataset, found))
+        return replace(
+            look,
+            columns=columns,
+            dataset=tuple(waiting(f) for f in look.dataset),
+            segments=tuple(waiting(s) for s in look.segments),
+            notices=_notices(look, columns),
+        )
+    before = _before(watch, reference, window, store)
+    columns, found = spend(look.columns, before, checks, rule)
     return replace(
         look,
-        dataset=(*(waiting(f, found) for f in look.dataset), *([found] if found else [])),
-        segments=tuple(waiting(s, found) for s in look.segments),
+        columns=columns,
+        dataset=(*beside(look.dataset, found, checks), found),
+        segments=beside(look.segments, found, checks),
+        notices=_notices(look, columns),
     )
 
 

@@ -3,8 +3,10 @@
 1. Every column that could be judged adds to the evidence it has gathered (`budget.add`).
 2. While the alarm is on, the check is drifted: by the columns that are rejected in this window,
    by those that would keep the alarm on alone, and at least by the one with the most evidence.
-3. While it is not, whatever one window alone shows is a watch; only a critical column answers for
-   itself. A column with too few rows adds nothing, whatever they show, and is undecided.
+3. While it is not, what one window shows is a watch; only a critical column answers for itself.
+   A column with too few rows adds nothing, whatever they show, and is undecided.
+4. Segments and tests of the whole dataset gather no evidence. Each of the two has a quarter of the
+   budget to itself and spends it window by window: p at most 1 / (4 A) among all there are.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +23,9 @@ from monitor.core.verdict import answers_for_itself, dataset_p_tolerance, main_f
 from monitor.core.words import plural
 
 ACCUMULATED = "accumulated"  # the finding that tells the evidence of all columns
+SHARE = 0.25  # of the budget, for segments and for tests of the whole dataset
 Part = TypeVar("Part", ColumnResult, Finding, Slice)
+Beside = TypeVar("Beside", Finding, Slice)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,29 @@ def _held(column: ColumnResult, finding: Finding | None) -> ColumnResult:
         return waiting(column, finding)
     reason = f"{column.reason}; too few rows to count as evidence within the alarm budget"
     return replace(column, verdict=Verdict.UNDECIDED, reason=reason)
+
+
+def beside(
+    parts: Sequence[Beside], finding: Finding, checks_per_alarm: float
+) -> tuple[Beside, ...]:
+    """Segments, or findings on the whole dataset, as the budget sees them.
+
+    While an alarm is on they stand; else those that do not prove enough in this window wait.
+    """
+    if finding.verdict is Verdict.DRIFTED:
+        return tuple(parts)
+    most = SHARE / checks_per_alarm / max(1, sum(_tested(part) for part in parts))
+    return tuple(part if _alone(part) <= most else waiting(part, finding) for part in parts)
+
+
+def _tested(part: Finding | Slice) -> bool:
+    """Whether a part is one of several tests; the p of a segment counts the others already."""
+    return isinstance(part, Finding) and part.of_drift
+
+
+def _alone(part: Finding | Slice) -> float:
+    p = part.p_tolerance if isinstance(part, Finding) else part.p_value
+    return 1.0 if p is None else p
 
 
 def waiting(part: Part, finding: Finding | None = None) -> Part:

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from monitor.core.drift_socket import DriftTest, Rule
-from monitor.core.over_time.spending import Before, can_judge, hold_back, spend
-from monitor.core.records import ColumnResult, Finding, Verdict
+from monitor.core.over_time.spending import Before, beside, can_judge, hold_back, spend
+from monitor.core.records import ColumnResult, Finding, Slice, Verdict
 from monitor.core.replay.history import Fires, Looked, Names
 from monitor.core.verdict import column_p, is_violated, judge_columns, judge_dataset
 
@@ -14,7 +14,9 @@ CLASSICAL = ("ks", "chi_squared")  # the classical p of numbers and of levels
 
 def by_verdict(looked: Sequence[Looked]) -> list[Names]:
     """As it was judged: drifted columns, drift of the whole dataset, drifted segments."""
-    return [_drifted(look.columns, look.dataset) + _drifted_segments(look) for look in looked]
+    return [
+        _drifted(look.columns, look.dataset) + _drifted_segments(look.segments) for look in looked
+    ]
 
 
 def _drifted(columns: Sequence[ColumnResult], dataset: Sequence[Finding]) -> Names:
@@ -24,8 +26,8 @@ def _drifted(columns: Sequence[ColumnResult], dataset: Sequence[Finding]) -> Nam
     )
 
 
-def _drifted_segments(look: Looked) -> Names:
-    return tuple(s.where for s in look.segments if s.verdict is Verdict.DRIFTED)
+def _drifted_segments(segments: Sequence[Slice]) -> Names:
+    return tuple(s.where for s in segments if s.verdict is Verdict.DRIFTED)
 
 
 def by_tolerance(tests: Mapping[str, DriftTest], alpha: float, at: str = "") -> Fires:
@@ -85,8 +87,8 @@ def by_budget(
 ) -> Fires:
     """Evidence that adds up from window to window until it makes one alarm in `checks`.
 
-    One window is judged at alpha over `families`. What it shows beside the evidence of columns
-    waits for the alarm: dataset tests, and `segments` where they were judged by the same rule.
+    One window is judged at alpha over `families`. Dataset tests stand beside the evidence of
+    columns, and `segments` where they were judged by the same rule.
     """
     alone = replace(rule, alpha=rule.alpha / families)
 
@@ -94,16 +96,17 @@ def by_budget(
         told, before = [], Before()
         for look in looked:
             columns, dataset = _judged(look, tests, alone)
-            beside: Names = ()
+            others: Names = ()
             if can_judge(columns) and not is_violated(look.dataset, None):
                 columns, found = spend(columns, before, checks, rule)
                 kept = {c.name: c.accrued for c in columns if c.accrued is not None}
                 before = Before(kept, alarm=found.verdict is Verdict.DRIFTED)
-                if before.alarm:
-                    beside = _drifted((), dataset) + (_drifted_segments(look) if segments else ())
+                others = _drifted((), beside(dataset, found, checks))
+                if segments:
+                    others += _drifted_segments(beside(look.segments, found, checks))
             else:
                 columns = hold_back(columns, rule)
-            told.append(_drifted(columns, ()) + beside)
+            told.append(_drifted(columns, ()) + others)
         return told
 
     return fires
