@@ -18,12 +18,12 @@ RULES: Mapping[str, str] = {
     "weighted by importance, reaches the number of checks that shall pass between two false "
     "alarms, which they then do on average at least (an e-detector: Shin, Ramdas & Rinaldo, arXiv "
     "2203.03532). A large drift is seen at once; a small one that lasts adds up, though no single "
-    "window proves it; what one window alone shows is watch. Segments and tests of the whole dataset "
-    "gather no evidence: each of the two has a quarter of the budget, window by window. The alarm ends when the evidence is "
-    "down to the square root of that number, and evidence begins again from 1, as it does with a "
-    "new reference or another tolerance. Broken data and windows with too few rows leave it as it "
-    "is. A column marked critical still answers for itself, at the level alpha and outside the "
-    "budget.",
+    "window proves it; what one window alone shows is watch. Segments and tests of the whole "
+    "dataset gather no evidence: each of the two has a quarter of the budget, window by window. "
+    "The alarm ends when the evidence is down to the square root of that number, and evidence "
+    "begins again from 1, as it does with a new reference or another tolerance. Broken data and "
+    "windows with too few rows leave it as it is. A column marked critical still answers for "
+    "itself, at the level alpha and outside the budget.",
     "calibrate": "Rows of one day are often alike, so windows differ by more than independent rows "
     "would. By default the reference is cut into windows like the one that is checked, and in each "
     "column rows count for as many times fewer as these windows vary more; where phases such as "

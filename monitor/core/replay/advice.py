@@ -113,7 +113,7 @@ def _why(choice: Trial | None, quiet: Sequence[Trial], allowed: int, *, unranked
     alarms = f"alarms {_times(len(choice.episodes))}" if choice.episodes else "never alarms"
     return (
         "of the rules with a known error rate that keep the budget it sees the smallest drift; "
-        f"it {alarms}, {room}"
+        f"in the windows taken as quiet it {alarms}, {room}"
     )
 
 
