@@ -18,8 +18,8 @@ from projects import FIRST_DAY, day
 from benchmarks.quiet_years import delay, simulate_quiet_years
 from monitor.core.drift_socket import Rule
 from monitor.core.over_time.budget import Gathered, add, kept_above, needed, nothing_yet, together
-from monitor.core.over_time.spending import Before, accumulated, spend
-from monitor.core.records import ColumnResult, Finding, Floats, Kind, Verdict
+from monitor.core.over_time.spending import Before, accumulated, beside, spend
+from monitor.core.records import ColumnResult, Finding, Floats, Kind, Slice, Verdict
 from monitor.core.verdict import dataset_p_tolerance, judge_columns
 from monitor.errors import ConfigError
 from monitor.ports import Outcome
@@ -489,3 +489,54 @@ def test_the_report_shows_the_evidence(folder: Path, service: Service) -> None:
     assert stored is not None
     page = service.render(stored)
     assert "accumulated evidence" in page and "one false alarm in 90 checks" in page
+
+
+# --- What gathers no evidence ---
+
+
+def of_the_dataset(test: str, p: float) -> Finding:
+    return Finding(test, Verdict.DRIFTED, f"{test} says so", p_tolerance=p, what="what moved")
+
+
+def in_a_segment(p: float) -> Slice:
+    return Slice("country = 'US'", 5000, 500, Verdict.DRIFTED, "drifted there", p_value=p)
+
+
+@pytest.mark.parametrize(("alarm", "p", "stands"), [
+    (False, 1e-6, True), (False, 1 / 361, True), (False, 1 / 359, False), (True, 0.009, True),
+])  # fmt: skip
+def test_segments_and_the_whole_dataset_spend_a_quarter_of_the_budget_each(
+    alarm: bool, p: float, stands: bool
+) -> None:
+    """At one alarm in 90 checks: p at most 1 / 360 in one window, or an alarm that is on."""
+    verdict = Verdict.DRIFTED if alarm else Verdict.PASSED
+    found = Finding("accumulated", verdict, "", statistic=1.0, threshold=90.0)
+    for part in (of_the_dataset("correlation_change", p), in_a_segment(p)):
+        [judged] = beside([part], found, 90.0)
+        assert judged.verdict is (Verdict.DRIFTED if stands else Verdict.WATCH)
+        assert ("waits for more evidence" in judged.reason) is not stands
+
+
+def test_several_tests_of_the_dataset_share_their_quarter() -> None:
+    found = Finding("accumulated", Verdict.PASSED, "", statistic=1.0, threshold=90.0)
+    two = [of_the_dataset("correlation_change", 1 / 500), of_the_dataset("domain_classifier", 1e-9)]
+    assert [f.verdict for f in beside(two, found, 90.0)] == [Verdict.WATCH, Verdict.DRIFTED]
+
+
+def test_a_correlation_that_flips_is_an_alarm_under_a_budget(folder: Path) -> None:
+    """No column moves: the evidence of columns stays where it is."""
+
+    def together(count: int, start: datetime, sign: int) -> pa.Table:
+        table = rows(count, start)
+        amount = np.asarray(table["amount"])
+        noise = np.random.default_rng(count).normal(size=count)
+        table = table.set_column(2, "age", pa.array(40 + sign * (amount - 100) + 5 * noise))
+        return table
+
+    pq.write_table(together(20_000, FIRST_DAY, 1), folder / "reference.parquet")
+    for number, sign in ((0, 1), (1, -1)):
+        table = together(ROWS, day(number).start, sign)
+        pq.write_table(table, folder / "data" / f"day{number}.parquet")
+    service = opened(folder)
+    assert play(service, range(2)) == [Verdict.PASSED, Verdict.DRIFTED]
+    service.close()

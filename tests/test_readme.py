@@ -131,8 +131,8 @@ def test_the_python_snippet_runs(folder: Path) -> None:
     assert done.stdout.strip()
 
 
-def test_the_yaml_snippet_loads(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    [snippet] = blocks("yaml")
+@pytest.mark.parametrize("snippet", blocks("yaml"))
+def test_a_yaml_snippet_loads(folder: Path, monkeypatch: pytest.MonkeyPatch, snippet: str) -> None:
     monkeypatch.setenv("SLACK_BOT_TOKEN", "a-token")
     monkeypatch.setenv("RETRAIN_SECRET", "a-secret")
     config = folder / "snippet.yaml"
