@@ -495,7 +495,7 @@ def test_the_report_shows_the_evidence(folder: Path, service: Service) -> None:
 
 
 def of_the_dataset(test: str, p: float) -> Finding:
-    return Finding(test, Verdict.DRIFTED, f"{test} says so", p_tolerance=p, what="what moved")
+    return Finding(test, Verdict.DRIFTED, f"{test} says so", p_tolerance=p, tolerance=0.2)
 
 
 def in_a_segment(p: float) -> Slice:
