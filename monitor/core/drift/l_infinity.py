@@ -81,10 +81,10 @@ def _of_independent_levels(reference: Counts, current: Counts, inflation: float)
 def _look(gaps: Gaps, bounds: Bounds) -> Evidence:
     sizes, reach = gaps.sizes, gaps.sizes + FAR * gaps.spread
     largest = int(np.argmax(sizes))
-    before, now = float(gaps.p[largest]), float(gaps.q[largest])
+    before, now, n = float(gaps.p[largest]), float(gaps.q[largest]), gaps.rows_behind(largest)
     trials = max(1, int(np.count_nonzero(reach >= bounds.tolerance)))
     shared = Bounds(bounds.alpha / trials, bounds.tolerance, bounds.must_see)
-    one = tolerance_p(before, gaps.n, now, gaps.m, bounds.tolerance)
+    one = tolerance_p(before, n, now, gaps.m, bounds.tolerance)
     low, high = _interval(gaps, np.flatnonzero(reach >= sizes[largest]), largest)
     return Evidence(
         statistic=float(sizes[largest]),
@@ -92,7 +92,7 @@ def _look(gaps: Gaps, bounds: Bounds) -> Evidence:
         low=low,
         high=high,
         p_tolerance=min(1.0, trials * one),
-        threshold=tolerance_limit(before, gaps.n, gaps.m, shared, upward=now >= before),
+        threshold=tolerance_limit(before, n, gaps.m, shared, upward=now >= before),
     )
 
 

@@ -31,10 +31,21 @@ class Gaps:
     spread: Floats  # standard deviation of each difference
     n: int
     m: int
+    at_quantiles: bool  # cells of numbers, cut where the reference has its quantiles
 
     @property
     def sizes(self) -> Floats:
         return np.abs(self.q - self.p)
+
+    def rows_behind(self, cell: int) -> int:
+        """Rows of the reference that stand behind the difference in one cell.
+
+        An error of a quantile moves the border of a cell. What lies at the border in the window
+        moves with it, so where the window is denser the error counts for more.
+        """
+        if not self.at_quantiles or self.q[cell] <= self.p[cell]:
+            return self.n
+        return max(1, round(self.n * float(self.p[cell] / self.q[cell]) ** 2))
 
 
 Null = Callable[[Counts, Counts, float], tuple[float, str]]
@@ -63,7 +74,7 @@ def evidence_of_gaps(
     p_value, law = null(reference, current, design) if pooled.size > 1 else (1.0, "")
     smallest = seen(pooled / pooled.sum(), sum(1 / rows for rows in pair.effective), bounds)
     return replace(
-        look(_gaps(reference, current, design), bounds),
+        look(_gaps(reference, current, design, pair.numeric), bounds),
         p_value=p_value,
         law=law,
         minimum_detectable=min(1.0, smallest),
@@ -78,11 +89,11 @@ def margin(f: float, alpha: float) -> float:
     return float(special.ndtri(1 - alpha) + special.ndtri(POWER)) * WIDEST * math.sqrt(f)
 
 
-def _gaps(reference: Counts, current: Counts, design_effect: float) -> Gaps:
+def _gaps(reference: Counts, current: Counts, design_effect: float, numeric: bool) -> Gaps:
     n, m = (effective_rows(int(side.sum()), design_effect) for side in (reference, current))
     p, q = shares(reference, current)  # without empty cells, which would seem to be certain
     spread = np.sqrt(p * (1 - p) / n + q * (1 - q) / m)
-    return Gaps(reference / reference.sum(), current / current.sum(), spread, n, m)
+    return Gaps(reference / reference.sum(), current / current.sum(), spread, n, m, numeric)
 
 
 def _filled(pair: Pair) -> tuple[Counts, Counts]:
