@@ -22,7 +22,15 @@ from monitor.core.cells import Pair
 from monitor.core.drift_socket import Bounds
 
 QUICK = ("psi", "ks", "chi_squared", "hellinger", "missing_share")
-RUN = {"seed": 0, "fast": False, "seconds": 60, "cores": 2, "python": "3", "versions": {}}
+RUN = {
+    "seed": 0,
+    "fast": False,
+    "seconds": 60,
+    "cores": 2,
+    "cap_s": 4.0,
+    "python": "3",
+    "versions": {},
+}
 
 # --- What is drawn ---
 
