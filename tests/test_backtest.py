@@ -134,9 +134,12 @@ def test_columns_and_tests_of_the_whole_dataset_are_one_family() -> None:
 
 
 def test_what_is_beside_the_columns_waits_for_the_budget() -> None:
-    drifted = (whole(1e-9),)
+    """More than its quarter of the budget, 1 / 360, allows for in one window."""
+    drifted, proven = (whole(0.005),), (whole(1e-9),)
     weak = [replace(look(n, column("a", 5e-4)), dataset=drifted) for n in range(2)]
     assert by_budget({}, 90, Rule())(weak) == [(), ("a", "together")]
+    strong = [replace(look(0, column("a", 5e-4)), dataset=proven)]
+    assert by_budget({}, 90, Rule())(strong) == [("together",)]
     broken = Finding("volume", Verdict.VIOLATED, "")
     held = [replace(look(n, column("a", 5e-4)), dataset=(broken,)) for n in range(3)]
     assert by_budget({}, 90, Rule())(held) == [()] * 3  # broken data is no evidence of drift

@@ -55,9 +55,9 @@ share of windows in which the dataset test says so, and in which a test of colum
 As table (a), with rows that depend on one another: each row follows the one before by φ (AR(1)), or
 the level of a day turns with the week by so many standard deviations. Calibration is on and learns
 from the windows of the reference alone; claimed is at most 2 × nominal up to φ = 0.8, and 0.9 is
-measured. The default tests get 5 000 replicates, since every one draws weeks of rows and measures
-how they vary; the others 1 000, those that permute or solve for eigenvalues with 28 windows of 200
-rows only.""",
+measured. In a full run the default tests get 5 000 replicates, since every one draws weeks of rows
+and measures how they vary, and the others 500; those that permute or solve for eigenvalues are
+measured with 28 windows of 200 rows only.""",
     "series-tolerance": """\
 As table (b) on the same data: a shift, and a scale, of exactly what is tolerated against a day of
 the same kind, with as many replicates.""",
