@@ -28,32 +28,25 @@ RANKING = "domain_classifier"  # the dataset test that may rank the causes
 
 def drift_tests(named: Iterable[str] = ()) -> dict[str, DriftTest]:
     """Every drift test by name; UnknownName when one of `named` is not among them."""
-    known = {name: _drift_test(name) for name in catalogue.names(DRIFT_SOCKET)}
-    for name in named:
-        if name not in known:
-            catalogue.load(DRIFT_SOCKET, name, "drift test")
-    return known
-
-
-@cache
-def _drift_test(name: str) -> DriftTest:
-    test: DriftTest = catalogue.load(DRIFT_SOCKET, name, "drift test")
-    return test
+    return _members(DRIFT_SOCKET, "drift test", named)
 
 
 def dataset_tests(named: Iterable[str] = ()) -> dict[str, DatasetTest]:
     """Every test of the whole dataset by name; UnknownName when one of `named` is none of them."""
-    known = {name: _dataset_test(name) for name in catalogue.names(DATASET_SOCKET)}
+    return _members(DATASET_SOCKET, "dataset test", named)
+
+
+def _members(socket: str, what: str, named: Iterable[str]) -> dict[str, Any]:
+    known = {name: _member(socket, name, what) for name in catalogue.names(socket)}
     for name in named:
         if name not in known:
-            catalogue.load(DATASET_SOCKET, name, "dataset test")
+            catalogue.load(socket, name, what)
     return known
 
 
 @cache
-def _dataset_test(name: str) -> DatasetTest:
-    test: DatasetTest = catalogue.load(DATASET_SOCKET, name, "dataset test")
-    return test
+def _member(socket: str, name: str, what: str) -> Any:
+    return catalogue.load(socket, name, what)
 
 
 def brief(
