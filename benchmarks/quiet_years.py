@@ -16,7 +16,7 @@ from monitor.core.drift import psi
 from monitor.core.drift_socket import Bounds
 from monitor.core.over_time import budget
 from monitor.core.records import Floats, Kind
-from monitor.core.summary import Summary
+from monitor.core.summaries.summary import Summary
 
 DAYS = 365
 DECIDING = 2  # findings that decide a number: KS and PSI; p_tolerance is Bonferroni over them

@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 from monitor.core.records import (
     Check,
-    Column,
     Episode,
     EpisodeChange,
     ExpectationReport,
@@ -16,6 +15,7 @@ from monitor.core.records import (
     Notice,
     RetrainRequest,
     SampleInfo,
+    Stream,
     Window,
 )
 
@@ -25,10 +25,11 @@ class Sample:
     """The rows of a window that were looked at; read once, handed to validate and compare."""
 
     info: SampleInfo
-    columns: Mapping[str, Column]
-    table: Any  # the engine's own rows (an Arrow table) for adapters that need them
+    columns: Mapping[str, Stream]  # held in memory, or streamed where they are too large for it
+    table: Any  # the rows for adapters that need them: an Arrow table, or what reads like one
     notices: tuple[Notice, ...] = ()
-    times: Floats | None = None  # epoch seconds of the rows, when every row tells its time
+    # Epoch seconds of the rows that are drawn from each column, when every row tells its time
+    times: Floats | None = None
 
 
 class Source(Protocol):

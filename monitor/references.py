@@ -7,7 +7,7 @@ from monitor.core.kinds import decide_kind
 from monitor.core.over_time.calibration import Calibration
 from monitor.core.over_time.phases import Cadence, past_windows, windows_of
 from monitor.core.records import Floats, Kind, ReferenceInfo, Window
-from monitor.core.summary import Summaries
+from monitor.core.summaries.kept import Summaries
 from monitor.errors import AskedWrongly, ReferenceChanged, nearest
 from monitor.ports import Clock, Sample, Snapshots, Source, Store, StoredReference
 

@@ -79,7 +79,8 @@ def times_of(sample: Sample, time: str | None, zone: ZoneInfo) -> Floats | None:
 def content_version(sample: Sample) -> str:
     """`sha256:...` over the values of a sample that has no file."""
     digest = hashlib.sha256()
-    for name, column in sample.columns.items():
+    for name, stream in sample.columns.items():
+        column = stream.drawn()
         digest.update(f"{name}\x1f{column.dtype}\x1f{column.missing}".encode())
         for part in (column.numbers, column.codes):
             if part is not None:

@@ -11,7 +11,8 @@ from monitor.core.cells import Pair
 from monitor.core.comparison import Plan
 from monitor.core.drift_socket import DriftTest
 from monitor.core.records import Column, Kind
-from monitor.core.summary import in_one_precision, summarize
+from monitor.core.summaries.collecting import summarize
+from monitor.core.summaries.summary import in_one_precision
 from monitor.settings import DriftSettings
 
 DRIFT_SOCKET = "monitor.core.drift"

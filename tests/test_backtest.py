@@ -34,7 +34,7 @@ from monitor.core.replay.sensitivity import (
     shift_of,
 )
 from monitor.core.replay.words import advice_lines, backtest_to_json, headline
-from monitor.core.summary import Summary
+from monitor.core.summaries.summary import Summary
 from monitor.demo.project import install_project
 from monitor.reports.backtest import draw_backtest
 from monitor.settings import datasets_folder, load_settings

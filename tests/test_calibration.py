@@ -14,7 +14,7 @@ from monitor.core.over_time.calibration import Calibration, Yardstick
 from monitor.core.over_time.phases import Cadence, PastWindows, past_windows, windows_of
 from monitor.core.over_time.variation import Variation, variation_of
 from monitor.core.records import Check, Column, Kind, Verdict, Window
-from monitor.core.summary import summarize
+from monitor.core.summaries.collecting import summarize
 from monitor.core.windows import Span
 from monitor.settings import load_settings
 from monitor.wiring import Service

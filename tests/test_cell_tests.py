@@ -27,7 +27,7 @@ from monitor.core.laws import proportions
 from monitor.core.laws.fixed_margins import sum_p
 from monitor.core.laws.random_tables import table_p
 from monitor.core.records import Finding, Floats, Kind, Verdict
-from monitor.core.summary import Summary
+from monitor.core.summaries.summary import Summary
 
 OF_CELLS = ("psi", "chi_squared", "g_test", "jensen_shannon", "hellinger")
 OF_GAPS = ("total_variation", "l_infinity")

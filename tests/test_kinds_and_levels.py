@@ -11,7 +11,9 @@ from monitor.core.comparison import Plan, compare_columns
 from monitor.core.kinds import decide_kind
 from monitor.core.records import Column, ColumnResult, Kind, Verdict
 from monitor.core.spelling import canonical, level_counts, number_in
-from monitor.core.summary import Summaries, Summary, summarize
+from monitor.core.summaries.collecting import summarize
+from monitor.core.summaries.kept import Summaries
+from monitor.core.summaries.summary import Summary
 
 
 def compared(reference: Column, current: Column, asked: Plan | None = None) -> ColumnResult:

@@ -21,7 +21,7 @@ from monitor.core.laws.norms import length_seen, rows_for_length
 from monitor.core.laws.pooled import MOST_CELLS, grid_of, permutation_p
 from monitor.core.laws.quadratic_law import exceedance, length_at, truth_at
 from monitor.core.records import Finding, Floats, Kind, Verdict
-from monitor.core.summary import Summary
+from monitor.core.summaries.summary import Summary
 
 NAMES = (
     "wasserstein",

@@ -8,7 +8,7 @@ import pytest
 from monitor.core.cells import Pair
 from monitor.core.onset import onset, shared_onset
 from monitor.core.records import Column, Kind, Window
-from monitor.core.summary import summarize
+from monitor.core.summaries.collecting import summarize
 
 DAY = Window(datetime(2026, 4, 15, tzinfo=UTC), datetime(2026, 4, 16, tzinfo=UTC))
 NINE = DAY.start + timedelta(hours=9)

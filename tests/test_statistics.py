@@ -16,7 +16,7 @@ from monitor.core.drift import chi_squared, ks, psi, unseen_share
 from monitor.core.drift_socket import Bounds, Evidence, Rule, find
 from monitor.core.laws import chi_family, proportions
 from monitor.core.records import ColumnResult, Finding, Floats, Kind, Verdict
-from monitor.core.summary import Summary
+from monitor.core.summaries.summary import Summary
 from monitor.core.verdict import column_p, dataset_p, judge_columns
 
 PSI_BOUNDS = Bounds(alpha=0.01, tolerance=0.1, must_see=0.5)

@@ -19,7 +19,7 @@ from benchmarks.trust.tables import dataset_findings
 from monitor.briefing import make_plan
 from monitor.core.comparison import Plan, compare_columns
 from monitor.core.records import Column, Floats, Kind, Verdict
-from monitor.core.summary import Summaries
+from monitor.core.summaries.kept import Summaries
 from monitor.core.verdict import judge_check
 from monitor.settings import DriftSettings
 

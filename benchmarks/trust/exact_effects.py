@@ -19,7 +19,7 @@ from monitor.briefing import drift_tests
 from monitor.core.cells import Pair
 from monitor.core.drift_socket import Bounds
 from monitor.core.records import Kind
-from monitor.core.summary import Summary
+from monitor.core.summaries.summary import Summary
 
 POINTS = 20_000  # of a population of numbers: shares are right to one in as many
 ROWS = 8 * 10**8  # of both populations of levels together

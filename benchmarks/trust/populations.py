@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.core.records import Floats
-from monitor.core.summary import Summary
+from monitor.core.summaries.summary import Summary
 
 ZEROS = {"zero-inflated": 0.43, "zeros at an edge": 0.4}  # share of zeros
 STEPS = {"ties": 0.4, "ties at an edge": 0.5}  # between tied values, in standard deviations

@@ -25,7 +25,8 @@ from monitor.core.drift_socket import Bounds
 from monitor.core.over_time.calibration import Calibration
 from monitor.core.over_time.phases import Cadence, PastWindows, past_windows, windows_of
 from monitor.core.records import Column, Floats, Kind, Window
-from monitor.core.summary import Summary, summarize
+from monitor.core.summaries.collecting import summarize
+from monitor.core.summaries.summary import Summary
 from monitor.core.windows import Span
 
 DEPENDENCE = ((0.0, 0.0), (0.5, 0.0), (0.8, 0.0), (0.9, 0.0), (0.0, 0.2), (0.0, 0.5), (0.5, 0.2),

@@ -7,12 +7,13 @@ carry a test; which ones do is read off pooled totals alone, so that the null la
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.core.records import Floats, Kind
-from monitor.core.summary import Cut, Summary
+from monitor.core.summaries.summary import Cut, Summary
 
 MIN_EXPECTED = 5.0  # rows a cell must expect on the smaller side
 Counts = NDArray[np.int64]
@@ -47,30 +48,44 @@ class Pair:
     def fine_cells(self) -> tuple[Counts, Counts]:
         """Counts (cells,) of both sides before merging."""
         if self.numeric:
-            assert self.reference.values is not None and self.current.values is not None
             cuts = self.reference.cuts
-            return _counts(self.reference.values, cuts), _counts(self.current.values, cuts)
+            return _counts(self.reference, cuts), _counts(self.current, cuts)
         levels = sorted(self.reference.counts.keys() | self.current.counts.keys())
-        return (
-            np.array([self.reference.counts.get(v, 0) for v in levels], dtype=np.int64),
-            np.array([self.current.counts.get(v, 0) for v in levels], dtype=np.int64),
-        )
+        sides = [[side.counts.get(v, 0) for v in levels] for side in (self.reference, self.current)]
+        if self.reference.rest or self.current.rest:  # rows of levels that are not counted singly
+            sides = [sides[0] + [self.reference.rest], sides[1] + [self.current.rest]]
+        return np.array(sides[0], dtype=np.int64), np.array(sides[1], dtype=np.int64)
 
     @cached_property
     def cells(self) -> tuple[Counts, Counts]:
         """Counts (cells,) of both sides after merging, none empty on both."""
+        reference, current = (self._merged(side) for side in self.fine_cells)
+        kept = reference + current > 0
+        return reference[kept], current[kept]
+
+    @cached_property
+    def slack(self) -> tuple[Floats, Floats] | None:
+        """By how many rows a count in `cells` may be off on either side; None when by none."""
+        sides = self.reference, self.current
+        fine = _slack_of_numbers(*sides) if self.numeric else _slack_of_levels(*sides)
+        if fine is None:
+            return None
+        kept = np.sum([self._merged(side) for side in self.fine_cells], axis=0) > 0
+        return self._merged(fine[0])[kept], self._merged(fine[1])[kept]
+
+    @cached_property
+    def _groups(self) -> NDArray[np.int64]:
+        """Which cell after merging each cell before it belongs to."""
         n, m = self.sizes
-        reference, current = self.fine_cells
         if not n or not m:
-            return reference[:0], current[:0]
-        pooled = reference + current
+            return np.empty(0, dtype=np.int64)
+        pooled = self.fine_cells[0] + self.fine_cells[1]
         expected = np.asarray(pooled * (min(n, m) / (n + m)), dtype=np.float64)
-        groups = _neighbours(expected) if self.numeric else _rest(expected)
-        merged = [
-            np.bincount(groups, weights=side).astype(np.int64) for side in (reference, current)
-        ]
-        kept = merged[0] + merged[1] > 0
-        return merged[0][kept], merged[1][kept]
+        return _neighbours(expected) if self.numeric else _rest(expected)
+
+    def _merged(self, fine: NDArray[Any]) -> NDArray[Any]:
+        groups = self._groups
+        return np.bincount(groups, weights=fine[: groups.size]).astype(fine.dtype)
 
     @property
     def most_cells(self) -> int:
@@ -93,11 +108,50 @@ def shares(reference: Counts, current: Counts) -> tuple[Floats, Floats]:
     return (reference + add) / (reference + add).sum(), (current + add) / (current + add).sum()
 
 
-def _counts(values: Floats, cuts: list[Cut]) -> Counts:
-    sides = {side: [c for c, s in cuts if s == side] for side in ("left", "right")}
-    below = {s: iter(np.searchsorted(values, np.array(c), s)) for s, c in sides.items() if c}  # type: ignore[call-overload]
-    ends = [0, *(int(next(below[side])) for _, side in cuts), values.size]
-    return np.asarray(np.diff(ends), dtype=np.int64)
+def _counts(side: Summary, cuts: list[Cut]) -> Counts:
+    return np.diff(side.up_to(cuts), prepend=0, append=side.present)
+
+
+def _slack_of_numbers(reference: Summary, current: Summary) -> tuple[Floats, Floats] | None:
+    """Of cells between cuts, shapes (cells,): each border may be off, and the cuts themselves.
+
+    Cuts that were frozen with exact counts are what they are. Others are quantiles of points: the
+    true one lies between two points, and rows of the window lie between these, too.
+    """
+    cuts = reference.cuts
+    moved, sides = not reference.below and reference.rank_error > 0, []
+    for side in (reference, current):
+        error = 0.0 if cuts and all(cut in side.below for cut in cuts) else side.rank_error
+        borders = np.full(len(cuts), error * side.present)
+        if moved:
+            low, high = _neighbourhood(reference, cuts)
+            borders += side.up_to(high) - side.up_to(low)
+        sides.append(np.append(borders, 0.0) + np.append(0.0, borders))
+    return (sides[0], sides[1]) if np.any(sides) else None
+
+
+def _neighbourhood(reference: Summary, cuts: list[Cut]) -> tuple[list[Cut], list[Cut]]:
+    """The points between which the true quantile lies that each cut stands for."""
+    values = reference.values
+    assert values is not None
+    steps = int(np.ceil(2 * reference.rank_error * values.size))
+    at = np.searchsorted(values, [value for value, _ in cuts], "left")
+    low, high = (np.clip(at + step, 0, values.size - 1) for step in (-steps, steps))
+    return [(v, "left") for v in values[low].tolist()], [
+        (v, "right") for v in values[high].tolist()
+    ]
+
+
+def _slack_of_levels(reference: Summary, current: Summary) -> tuple[Floats, Floats] | None:
+    """Of levels in their order, shapes (cells,): counts may be too small, the rest too large."""
+    if not reference.count_error and not current.count_error:
+        return None
+    levels = sorted(reference.counts.keys() | current.counts.keys())
+    kept = [float(level not in reference.counts) for level in levels]  # the others are exact
+    return (
+        np.array([float(reference.count_error)] * len(levels) + [reference.rest]),
+        np.array([current.count_error * loose for loose in kept] + [current.rest]),
+    )
 
 
 def _neighbours(expected: Floats) -> NDArray[np.int64]:

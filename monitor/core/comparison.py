@@ -6,28 +6,34 @@
 3. All columns together: the verdict of each, with false-discovery control.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from monitor.core.cells import Pair
 from monitor.core.dataset_socket import DatasetTest
 from monitor.core.drift_socket import DriftTest, Rule, find
-from monitor.core.kinds import decide_kind
+from monitor.core.kinds import FEW_INTEGERS, decide_kind
 from monitor.core.onset import onset
 from monitor.core.over_time.calibration import Measure, Yardstick
 from monitor.core.records import (
     COMPARED_KINDS,
     OUTPUTS,
-    Column,
     ColumnResult,
     Finding,
     Floats,
     Kind,
+    Stream,
     Verdict,
 )
 from monitor.core.shape import draw_shape
-from monitor.core.summary import Summaries, Summary, in_one_precision, summarize
+from monitor.core.summaries.collecting import summarize
+from monitor.core.summaries.kept import Summaries
+from monitor.core.summaries.summary import Summary, in_one_precision
 from monitor.core.verdict import column_p, judge_columns, strength_of
+
+# How a function is applied to every column: one after the other, or side by side.
+Run = Callable[[Callable[[str], Any], Iterable[str]], Iterable[Any]]
 
 TOLD_DESIGN_EFFECT = 1.5  # a smaller one makes no difference worth a sentence
 MODEL_OUTPUT = 2.0  # importance of what the model says, when nothing is configured
@@ -69,8 +75,8 @@ class Plan:
 
 
 def compare_columns(
-    reference: Mapping[str, Column],
-    current: Mapping[str, Column],
+    reference: Mapping[str, Stream],
+    current: Mapping[str, Stream],
     plan: Plan,
     summaries: Summaries | None = None,
     times: Floats | None = None,
@@ -81,23 +87,28 @@ def compare_columns(
 
 
 def columns_alone(
-    reference: Mapping[str, Column],
-    current: Mapping[str, Column],
+    reference: Mapping[str, Stream],
+    current: Mapping[str, Stream],
     plan: Plan,
     summaries: Summaries | None = None,
     times: Floats | None = None,
     measure: Measure | None = None,
+    run: Run = map,
 ) -> list[ColumnResult]:
     """Every common column with its findings, not judged yet.
 
     `summaries` are those of the reference, kept from one window to the next; `times` are the epoch
-    seconds of the window's rows, shape (rows,), by which a drifted column tells when it moved.
-    `measure` knows how much such windows vary; without it rows count as independent.
+    seconds of the window's drawn rows, shape (rows,), by which a drifted column tells when it
+    moved. `measure` knows how much such windows vary; without it rows count as independent.
     """
     window = _Window(current, times, measure)
     kept = Summaries() if summaries is None else summaries
     common = [name for name in reference if name in current and plan.wants(name)]
-    return [_compare_safely(reference[name], window, plan, kept) for name in common]
+
+    def compare(name: str) -> ColumnResult:
+        return _compare_safely(reference[name], window, plan, kept)
+
+    return list(run(compare, common))
 
 
 def judged(
@@ -111,30 +122,46 @@ def judged(
 _FROZEN = {Kind.TIME: "it tells a time", Kind.ID: "it identifies rows"}
 
 
-def kind_of(column: Column, plan: Plan) -> tuple[Kind, str]:
-    """The kind of a reference column and why: as frozen or configured, else decided now."""
+def kind_of(column: Stream, plan: Plan) -> tuple[Kind, str]:
+    """The kind of a reference column and why: as frozen or configured, else decided now.
+
+    A streamed column is judged by its first piece.
+    """
     if column.name in plan.kinds:
         kind = plan.kinds[column.name]
         return kind, _FROZEN.get(kind, "as frozen or configured")
-    decision = decide_kind(column)
+    decision = decide_kind(column.head())
     return decision.kind, decision.reason
+
+
+def picture_of(column: Stream, plan: Plan, summaries: Summaries) -> tuple[Kind, Summary]:
+    """The kind of a compared reference column, and its summary.
+
+    Integers of which a first piece held few distinct values may turn out to have many.
+    """
+    kind, _ = kind_of(column, plan)
+    summary = summaries.of(column, kind)
+    counted = kind is Kind.CATEGORY and column.dtype in ("integer", "float")
+    if counted and column.name not in plan.kinds and len(summary.counts) > FEW_INTEGERS:
+        return Kind.NUMBER, summaries.of(column, Kind.NUMBER)
+    return kind, summary
 
 
 @dataclass(frozen=True, slots=True)
 class _Window:
     """The other side of every comparison."""
 
-    columns: Mapping[str, Column]
+    columns: Mapping[str, Stream]
     times: Floats | None
     measure: Measure | None
 
-    def yardstick(self, column: Column, kind: Kind, summary: Summary) -> Yardstick:
+    def yardstick(self, column: Stream, kind: Kind, summary: Summary) -> Yardstick:
         """What a column of the reference is to the window: all of it, unless measured."""
         return self.measure(column, kind, summary) if self.measure else Yardstick(summary)
 
 
 def _compare_safely(
-    reference: Column, window: _Window, plan: Plan, summaries: Summaries
+    reference: Stream, window: _Window, plan: Plan, summaries: Summaries
 ) -> ColumnResult:
     """One bad column never ends a check: what breaks here is told here."""
     try:
@@ -144,7 +171,7 @@ def _compare_safely(
         return _undecided(reference, plan, reason[:300])
 
 
-def _compare(reference: Column, window: _Window, plan: Plan, summaries: Summaries) -> ColumnResult:
+def _compare(reference: Stream, window: _Window, plan: Plan, summaries: Summaries) -> ColumnResult:
     current = window.columns[reference.name]
     kind, why = kind_of(reference, plan)
     if kind not in COMPARED_KINDS:
@@ -152,7 +179,7 @@ def _compare(reference: Column, window: _Window, plan: Plan, summaries: Summarie
     problem = reference.problem or current.problem
     if problem:
         return _undecided(reference, plan, problem)
-    before = summaries.of(reference, kind)
+    kind, before = picture_of(reference, plan, summaries)
     now = summarize(current, kind, before)
     yardstick = window.yardstick(reference, kind, before)
     pair = Pair(
@@ -166,7 +193,7 @@ def _compare(reference: Column, window: _Window, plan: Plan, summaries: Summarie
     moved = any(f.verdict is Verdict.DRIFTED and not f.guard for f in result.findings)
     if window.times is None or not moved:
         return result
-    return replace(result, onset=onset(pair, current, window.times))
+    return replace(result, onset=onset(pair, current.drawn(), window.times))
 
 
 def _findings(pair: Pair, plan: Plan) -> tuple[Finding, ...]:
@@ -224,7 +251,7 @@ def _statistics(
     return {k: (before[k], now[k]) for k in shown}
 
 
-def _listed(reference: Column, current: Column, kind: Kind, why: str) -> ColumnResult:
+def _listed(reference: Stream, current: Stream, kind: Kind, why: str) -> ColumnResult:
     """A time or an identifier: there, but not compared."""
     return ColumnResult(
         name=reference.name,
@@ -237,7 +264,7 @@ def _listed(reference: Column, current: Column, kind: Kind, why: str) -> ColumnR
     )
 
 
-def _undecided(reference: Column, plan: Plan, reason: str) -> ColumnResult:
+def _undecided(reference: Stream, plan: Plan, reason: str) -> ColumnResult:
     return ColumnResult(
         name=reference.name,
         kind=plan.kinds.get(reference.name, Kind.CATEGORY),

@@ -12,11 +12,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from monitor.core.comparison import Plan, columns_alone, judged
+from monitor.core.comparison import Plan, Run, columns_alone, judged
 from monitor.core.dataset_socket import Found, find_in_table
 from monitor.core.over_time.calibration import Measure
-from monitor.core.records import Column, ColumnResult, Finding, Floats
-from monitor.core.summary import Summaries
+from monitor.core.records import Column, ColumnResult, Finding, Floats, Stream
+from monitor.core.summaries.kept import Summaries
 from monitor.core.table import rows_of
 from monitor.core.verdict import judge_dataset
 
@@ -24,15 +24,16 @@ UNHEARD = 0.01  # importance of a column that the ranking test did not use, wher
 
 
 def compare_table(
-    reference: Mapping[str, Column],
-    current: Mapping[str, Column],
+    reference: Mapping[str, Stream],
+    current: Mapping[str, Stream],
     plan: Plan,
     summaries: Summaries | None = None,
     times: Floats | None = None,
     measure: Measure | None = None,
+    run: Run = map,
 ) -> tuple[tuple[ColumnResult, ...], tuple[Finding, ...]]:
-    """The columns, and the findings on the whole dataset; arguments as of `compare_columns`."""
-    alone = columns_alone(reference, current, plan, summaries, times, measure)
+    """The columns, and the findings on the whole dataset; arguments as of `columns_alone`."""
+    alone = columns_alone(reference, current, plan, summaries, times, measure, run)
     found = _found(reference, current, alone, plan)
     findings = tuple(each.finding for each in found)
     columns = judged(alone, plan, findings)
@@ -41,17 +42,25 @@ def compare_table(
 
 
 def _found(
-    reference: Mapping[str, Column],
-    current: Mapping[str, Column],
+    reference: Mapping[str, Stream],
+    current: Mapping[str, Stream],
     alone: Sequence[ColumnResult],
     plan: Plan,
 ) -> list[Found]:
     if not plan.dataset_tests:
         return []
-    rows = rows_of(reference, current, alone)
+    rows = rows_of(*both_drawn(reference, current, alone), alone)
     tests = plan.dataset_tests.items()
     found = (find_in_table(name, test, rows, plan.rule) for name, test in tests)
     return [each for each in found if each is not None]
+
+
+def both_drawn(
+    reference: Mapping[str, Stream], current: Mapping[str, Stream], results: Sequence[ColumnResult]
+) -> tuple[dict[str, Column], dict[str, Column]]:
+    """The drawn rows of the compared columns on both sides."""
+    names = [r.name for r in results if r.compared]
+    return {n: reference[n].drawn() for n in names}, {n: current[n].drawn() for n in names}
 
 
 def _ranked(

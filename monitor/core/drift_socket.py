@@ -1,5 +1,6 @@
 """What a drift test is: what it declares, the rule it decides by, and how a finding is worded."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -78,6 +79,9 @@ class Evidence:
     what: str = ""  # what changed, in words that stand in a sentence; names columns, no values
     by_column: Mapping[str, float] = field(default_factory=dict)  # share of each, whole dataset
     missing_input: str = ""  # why nothing could be measured
+    # By how much the effect may differ from that of all rows; None: by nothing, where both
+    # summaries are exact, and by nobody knows how much where they are not
+    error_bound: float | None = None
 
 
 class Declared(Protocol):
@@ -115,7 +119,15 @@ def find(
     if not names:
         evidence = replace(evidence, named="")
     sizes = (pair.reference.rows, pair.current.rows) if spec.guard else pair.sizes
+    if evidence.error_bound is None:
+        evidence = replace(evidence, error_bound=_unknown_bound(spec, pair))
     return finding_of(name, spec, evidence, rule, sizes)
+
+
+def _unknown_bound(spec: TestSpec, pair: Pair) -> float:
+    """Guards count rows, which every summary does exactly."""
+    exact = pair.reference.exact and pair.current.exact
+    return 0.0 if exact or spec.guard else math.inf
 
 
 def bounds_of(name: str, spec: Declared, rule: Rule) -> Bounds:
@@ -154,6 +166,8 @@ def finding_of(
         rows_reference=sizes[0],
         rows_current=sizes[1],
         rows_needed=evidence.rows_needed,
+        exact=not evidence.error_bound,
+        error_bound=evidence.error_bound or 0.0,
         decides=_decides(spec, rule, classical),
         guard=spec.guard,
         what=evidence.what,

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
-from monitor.core.records import Column, Finding, Notice, Verdict
+from monitor.core.records import Finding, Notice, Stream, Verdict
 
 UNTYPED = "other"
 
@@ -47,7 +47,7 @@ def volume(rows: int, min_rows: int) -> Finding:
 
 
 def schema(
-    reference: Mapping[str, str], current: Mapping[str, Column], late: Collection[str]
+    reference: Mapping[str, str], current: Mapping[str, Stream], late: Collection[str]
 ) -> tuple[tuple[Finding, ...], tuple[Notice, ...]]:
     """Lost columns as findings; new, retyped and late ones as notices.
 
@@ -81,7 +81,7 @@ def _lost(name: str) -> Finding:
 
 
 def _retyped(
-    reference: Mapping[str, str], current: Mapping[str, Column]
+    reference: Mapping[str, str], current: Mapping[str, Stream]
 ) -> list[tuple[str, str, str]]:
     """Columns whose dtype family changed; one without values has no type to compare with."""
     return [

@@ -1,10 +1,10 @@
 """The nouns of the house: frozen records that every room speaks in."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +82,40 @@ class Column:
     levels: tuple[str, ...] = ()
     problem: str = ""  # why this column could not be read; empty when it could
     present: Flags | None = None  # shape (rows,): which rows hold a value; None when all do
+
+    def head(self) -> "Column":
+        """A whole column is a stream of one piece."""
+        return self
+
+    def pieces(self) -> "Iterator[Column]":
+        return iter((self,))
+
+    def drawn(self) -> "Column":
+        return self
+
+
+class Stream(Protocol):
+    """A column that need not be held as a whole: known by what it is, read piece by piece."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def missing(self) -> int: ...
+    @property
+    def problem(self) -> str: ...
+
+    def head(self) -> Column:
+        """The first piece, large enough to tell what the column holds."""
+
+    def pieces(self) -> Iterator[Column]:
+        """All rows in order, a piece at a time; may be asked for again."""
+
+    def drawn(self) -> Column:
+        """A uniform draw of rows, the same rows for every column of a dataset; all when few."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import numpy as np
 from monitor.core import spelling
 from monitor.core.parts import cut, where
 from monitor.core.records import Column, ColumnResult, Flags, Floats, Kind
-from monitor.core.summary import measured
+from monitor.core.summaries.collecting import measured
 
 MOST_ROWS = 10_000  # of a side; a seeded draw of them where there are more
 MOST_COLUMNS = 200  # the most important ones

@@ -92,7 +92,7 @@ def _time_column(rows: Sample, start: Start) -> str:
         if start.time not in rows.columns:
             raise UnknownName("column", start.time, rows.columns)
         return start.time
-    found = [name for name, c in rows.columns.items() if decide_kind(c).kind is Kind.TIME]
+    found = [name for name, c in rows.columns.items() if decide_kind(c.head()).kind is Kind.TIME]
     if len(found) == 1:
         return found[0]
     raise AskedWrongly(

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.core.records import Column, Kind
-from monitor.core.summary import Summary, summarize
+from monitor.core.summaries.collecting import summarize
+from monitor.core.summaries.summary import Summary
 from monitor.errors import CouldNotLook
 from monitor.ports import Sample
 
@@ -66,18 +67,20 @@ class EvidentlyExplorer:
         rng = np.random.default_rng(self._seed)
         pairs = []
         for name, text in kinds.items():
-            before, now = reference.columns.get(name), current.columns.get(name)
-            if text not in _SHOWN or not _has_values(before) or not _has_values(now):
+            sides = reference.columns.get(name), current.columns.get(name)
+            if text not in _SHOWN or None in sides:
                 continue
-            assert before is not None and now is not None
+            before, now = (side.drawn() for side in sides if side is not None)
+            if not _has_values(before) or not _has_values(now):
+                continue
             pair = _read(name, Kind(text), before, now)
-            sides = (_some(side, self._rows, rng) for side in (pair.reference, pair.current))
-            pairs.append(_Pair(name, pair.kind, *sides))
+            shown = (_some(side, self._rows, rng) for side in (pair.reference, pair.current))
+            pairs.append(_Pair(name, pair.kind, *shown))
         return [pair for pair in pairs if pair.reference.size and pair.current.size]
 
 
-def _has_values(column: Column | None) -> bool:
-    return column is not None and not column.problem and column.missing < column.rows
+def _has_values(column: Column) -> bool:
+    return not column.problem and column.missing < column.rows
 
 
 def _read(name: str, kind: Kind, reference: Column, current: Column) -> _Pair:

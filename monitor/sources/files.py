@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -13,12 +14,14 @@ from monitor.core.records import Floats, Notice, SampleInfo, Window
 from monitor.errors import AskedWrongly, PathNotFound, SourceUnreadable, UnknownName
 from monitor.ports import Sample, Source
 from monitor.settings import SourceSettings
+from monitor.tables.blocks import Block
 from monitor.tables.columns import to_sample
 from monitor.tables.dataset import Files, list_files, open_format
 from monitor.tables.frames import plain
 from monitor.tables.gate import Extent, Gate
-from monitor.tables.reading import Growing, reading
+from monitor.tables.reading import Columnar, Growing, reading
 from monitor.tables.reservoir import Reservoir
+from monitor.tables.streams import streamed_sample
 from monitor.tables.times import epoch_seconds, to_datetime
 from monitor.tables.unify import unify
 
@@ -28,6 +31,7 @@ def make(settings: SourceSettings, root: Path) -> Source:
     return FileSource(settings, root)
 
 
+HELD_VALUES = 2**23  # rows times columns that are held in memory, 64 MB; more are streamed
 FileState = tuple[int, int]  # size and time of change: the same state, the same rows
 
 
@@ -76,6 +80,8 @@ class FileSource:
             nothing = SampleInfo(rows=0, rows_in_window=0, method="all")
             return to_sample(pa.table({}), nothing, [Notice("no_files", str(error))])
         # 2. Read.
+        if limit is None and (streamed := self._streamed(files, window, columns)) is not None:
+            return streamed
         scan = _Scan(self._settings, files, window, self._extents)
         reservoir = Reservoir(limit, seed)
         for rows in scan.rows(columns, whole=limit is None):
@@ -84,6 +90,28 @@ class FileSource:
         table = scan.finish(reservoir.take(), columns)
         info = reservoir.info(scan.newest)
         return to_sample(table, info, scan.notices, self._times(table))
+
+    def _streamed(
+        self, files: Files, window: Window | None, columns: Sequence[str] | None
+    ) -> Sample | None:
+        """All rows of the window without holding them; None when they are few enough to hold."""
+        scan = _Scan(self._settings, files, window, self._extents)
+        if not scan.may_be_large():
+            return None
+        blocks = list(scan.blocks())
+        names = scan.names(columns)
+        rows = sum(block.rows for block in blocks)
+        if rows * len(names) <= HELD_VALUES:
+            return None
+        info = SampleInfo(rows, rows, "all", newest=scan.newest)
+        return streamed_sample(
+            blocks,
+            names,
+            info,
+            self._settings.timezone,
+            time=self._settings.time,
+            notices=scan.notices,
+        )
 
     def _times(self, table: pa.Table) -> Floats | None:
         time = self._settings.time
@@ -175,6 +203,37 @@ class _Scan:
                 yield rows if whole else plain(rows)
             if state is not None and state == _state(path) and told == len(self.notices):
                 self._extents[path] = Known(state, extent, empty)
+
+    def may_be_large(self) -> bool:
+        """Whether there are more values than one holds, as far as that is told without reading."""
+        if not isinstance(self._format, Columnar):
+            return False
+        values = 0
+        for path in self._files.paths:
+            with suppress(FileNotFoundError), reading(path, self._files.format):
+                values += self._format.values(path)
+            if values > HELD_VALUES:
+                return True
+        return False
+
+    def blocks(self) -> Iterator[Block]:
+        """The rows that come in, as blocks of which nothing but times was read."""
+        assert isinstance(self._format, Columnar)
+        for path in self._files.paths:
+            self._gate.begin_file()
+            try:
+                with reading(path, self._files.format):
+                    for block in self._format.blocks(path, self._gate):
+                        self._columns_seen.update(dict.fromkeys(block.schema.names))
+                        yield block
+            except FileNotFoundError:
+                self._note(path, "file_vanished", "vanished before it was read")
+
+    def names(self, columns: Sequence[str] | None) -> list[str]:
+        """The columns that were seen and asked for, after the checks that only the end allows."""
+        self._check_times()
+        known = self._columns_seen
+        return [name for name in (known if columns is None else columns) if name in known]
 
     def finish(self, pieces: Sequence[pa.Table], columns: Sequence[str] | None) -> pa.Table:
         """The pieces as one table, after the checks that only the end allows.

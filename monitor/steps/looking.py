@@ -1,22 +1,37 @@
 """Steps 1 to 3: sample the window, validate the rows, compare them with the reference."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 
 from monitor.core import feed
+from monitor.core.comparison import Run
 from monitor.core.dataset_comparison import compare_table
+from monitor.core.numerals import count
 from monitor.core.over_time.calibration import Measure
-from monitor.core.records import ColumnResult, Finding, Notice, SampleInfo, Verdict, Window
+from monitor.core.records import (
+    Column,
+    ColumnResult,
+    Finding,
+    Notice,
+    SampleInfo,
+    Stream,
+    Verdict,
+    Window,
+)
 from monitor.core.slices.search import search_slices
 from monitor.core.slices.segments import compare_segments, share_alpha
-from monitor.core.slices.within import Sides, Within, of_some_rows
+from monitor.core.slices.within import Within, of_some_rows
 from monitor.errors import AskedWrongly, CouldNotLook
 from monitor.ports import Sample, Source, Validator
 from monitor.references import Reference
 from monitor.steps.kit import Look, Timings, Watch
 
 log = logging.getLogger(__name__)
+
+WORKERS = 2  # threads; each holds one column of either side
 
 
 def sample_window(
@@ -89,17 +104,14 @@ def _compare(
         late,
     )
     plan = share_alpha(watch.plan) if watch.segments else watch.plan
-    columns, whole = compare_table(
-        reference.sample.columns,
-        sample.columns,
-        plan,
-        reference.summaries,
-        sample.times,
-        measure,
-    )
-    partly = measure and of_some_rows(measure, reference.sample.columns, reference.summaries)
+    before, now = reference.sample.columns, sample.columns
+    with side_by_side(before, now) as run:
+        columns, whole = compare_table(
+            before, now, plan, reference.summaries, sample.times, measure, run
+        )
+    partly = measure and of_some_rows(measure, before, reference.summaries)
     within = Within(plan, partly, watch.versus)
-    look = _locate(watch, within, (reference.sample.columns, sample.columns), columns, look)
+    look = _locate(watch, within, (before, now), columns, look)
     return replace(
         look,
         columns=columns,
@@ -109,21 +121,48 @@ def _compare(
 
 
 def _locate(
-    watch: Watch, within: Within, sides: Sides, columns: Sequence[ColumnResult], look: Look
+    watch: Watch,
+    within: Within,
+    sides: tuple[Mapping[str, Stream], Mapping[str, Stream]],
+    columns: Sequence[ColumnResult],
+    look: Look,
 ) -> Look:
     """Where in the rows: the configured segments, and what explains the drift of columns.
 
-    An explanation that cannot be had is missed, and changes nothing else.
+    An explanation that cannot be had is missed, and changes nothing else. Of columns that are too
+    large to be held, the drawn rows are looked at.
     """
-    look = replace(look, segments=compare_segments(*sides, within, watch.segments))
+    compared = [c for c in columns if c.compared]
+    names = dict.fromkeys([*(c.name for c in compared), *watch.segments])
+    before, now = ({n: side[n].drawn() for n in names if n in side} for side in sides)
+    whole = rows_of(before) == rows_of(sides[0]) and rows_of(now) == rows_of(sides[1])
+    look = replace(look, segments=compare_segments(before, now, within, watch.segments))
+    if watch.segments and not whole:
+        text = f"segments were compared in {count(rows_of(now))} rows drawn at random"
+        look = replace(look, notices=(*look.notices, Notice("segments_drawn", text)))
     if not watch.explain:
         return look
     try:
-        return replace(look, slices=search_slices(*sides, within, columns, seed=watch.seed))
+        found = search_slices(before, now, within, compared, seed=watch.seed, whole=whole)
+        return replace(look, slices=found)
     except Exception as error:
         log.exception("monitor=%s the slices of a drift could not be searched", watch.name)
         missed = f"where in the rows could not be searched ({type(error).__name__})"
         return replace(look, notices=(*look.notices, Notice("slices_not_searched", missed)))
+
+
+def rows_of(columns: Mapping[str, Stream]) -> int:
+    return max((column.rows for column in columns.values()), default=0)
+
+
+@contextmanager
+def side_by_side(*sides: Mapping[str, Stream]) -> Iterator[Run]:
+    """Two columns at a time where they are large; the libraries let go of the interpreter."""
+    if all(isinstance(column, Column) for side in sides for column in side.values()):
+        yield map
+        return
+    with ThreadPoolExecutor(WORKERS) as pool:
+        yield pool.map
 
 
 def watched(columns: Sequence[ColumnResult]) -> list[Notice]:

@@ -24,6 +24,17 @@ def to_sample(
     return Sample(info, columns, table, tuple(notices), times)
 
 
+def to_piece(name: str, values: pa.ChunkedArray) -> Column:
+    """The same as `to_column`, faster, for those who do not ask which rows hold a value."""
+    if pa.types.is_floating(values.type) or pa.types.is_integer(values.type):
+        numbers = _floats(values.drop_null())
+        if numbers.size and np.isnan(np.min(numbers)):
+            numbers = numbers[~np.isnan(numbers)]
+        missing = len(values) - numbers.size
+        return Column(name, _number_family(values.type), len(values), missing, numbers=numbers)
+    return to_column(name, values)
+
+
 def to_column(name: str, values: pa.ChunkedArray) -> Column:
     """One Arrow column as a core column; never raises.
 

@@ -75,18 +75,23 @@ class Gate:
 
     def admit(self, table: pa.Table) -> pa.Table:
         """The rows of a table that come in."""
+        inside = self.inside(table)
+        if not self._rows:
+            return table.slice(0, 0)
+        return table if inside is None else table.filter(pa.array(inside))
+
+    def inside(self, table: pa.Table) -> NDArray[np.bool_] | None:
+        """Which rows of a table (its times suffice) come in, shape (rows,); None is all of them."""
         if self.column is None:
             self._count(table.num_rows, 0)
-            return table if self._rows else table.slice(0, 0)
+            return None
         times = self._times(table)
         self._remember(times, table.num_rows)
         self._keep_example(table, times)
-        if not self._rows:
-            return table.slice(0, 0)
         if self._window is None:
-            return table
+            return None
         inside = self._inside(times)
-        return table if inside.all() else table.filter(pa.array(inside))
+        return None if inside.all() else inside
 
     def passes_over(self, table: pa.Table) -> bool:
         """Whether nothing of a table (its times suffice) comes in; if so, it is remembered."""

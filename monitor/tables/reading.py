@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Protocol, cast
+from typing import Any, BinaryIO, Protocol, cast, runtime_checkable
 
 import pyarrow as pa
 
@@ -42,6 +42,17 @@ class Format(Protocol):
 
     def finish(self, table: pa.Table) -> pa.Table:
         """Settle what only all rows together can tell, such as the types of text columns."""
+
+
+@runtime_checkable
+class Columnar(Protocol):
+    """A format that stores columns apart, so that one is read without its neighbours."""
+
+    def blocks(self, path: Path, gate: Gate) -> Iterator[Any]:
+        """The rows that come in as `blocks.Block`s; one at least, of a file without rows, too."""
+
+    def values(self, path: Path) -> int:
+        """Rows times columns, without reading them."""
 
 
 class Growing(Exception):

@@ -54,15 +54,15 @@ def _column(
         if piece is None:
             chunks.append(pa.nulls(count, target))
         else:
-            chunks.extend(_as(piece, target, zone).chunks)
+            chunks.extend(as_type(piece, target, zone).chunks)
     return pa.chunked_array(chunks, type=target)
 
 
-def _as(values: pa.ChunkedArray, target: pa.DataType, zone: ZoneInfo) -> pa.ChunkedArray:
+def as_type(values: pa.ChunkedArray, target: pa.DataType, zone: ZoneInfo) -> pa.ChunkedArray:
     if values.type.equals(target):
         return values
     if pa.types.is_dictionary(values.type):
-        return _as(values.cast(values.type.value_type), target, zone)
+        return as_type(values.cast(values.type.value_type), target, zone)
     if target.equals(INSTANT):
         return instants(values, zone)
     try:

@@ -7,6 +7,8 @@ values are no cell: they have a finding of their own.
 Source: Yurdakul (2018); Yurdakul & Naranjo (2020); tolerance test after Potgieter et al. (2023).
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from monitor.core.cells import Counts, Pair, shares
@@ -31,7 +33,10 @@ SPEC = TestSpec(
 
 def measure(pair: Pair, bounds: Bounds) -> Evidence | None:
     """Evidence from the merged cells of a pair."""
-    return evidence_of(pair, bounds, _estimate, additive(_score))
+    off = error_bound(*pair.cells, *pair.slack) if pair.slack and all(pair.sizes) else 0.0
+    careful = replace(bounds, tolerance=bounds.tolerance + off)
+    found = evidence_of(pair, careful, _estimate, additive(_score))
+    return replace(found, error_bound=off)
 
 
 def psi(reference: Counts, current: Counts) -> float:
@@ -42,6 +47,31 @@ def psi(reference: Counts, current: Counts) -> float:
     """
     p, q = shares(reference, current)
     return float(np.sum((p - q) * np.log(p / q)))
+
+
+def error_bound(
+    reference: Counts, current: Counts, slack_reference: Floats, slack_current: Floats
+) -> float:
+    """How much PSI may change when counts, shape (B,), are off by up to `slack` rows.
+
+    (p − q) ln (p / q) is convex in both shares, so its maximum over a cell's box stands in a
+    corner, and its minimum there, too, or at p = q where the box holds such a point.
+
+    >>> even = np.array([500, 500])
+    >>> round(error_bound(even, even, np.array([5.0, 5.0]), np.array([0.0, 0.0])), 6)
+    0.0001
+    """
+    n, m = float(reference.sum()), float(current.sum())
+    corners = [
+        _score(np.maximum(reference + i * slack_reference, 0.5),
+               np.maximum(current + j * slack_current, 0.5), n, m)
+        for i in (-1, 1)
+        for j in (-1, 1)
+    ]  # fmt: skip
+    here = _score(np.maximum(reference, 0.5), np.maximum(current, 0.5), n, m)
+    apart = np.abs(reference / n - current / m) > slack_reference / n + slack_current / m
+    least = np.where(apart, np.min(corners, axis=0), 0.0)
+    return float(max(np.sum(np.max(corners, axis=0) - here), np.sum(here - least)))
 
 
 def _estimate(reference: Counts, current: Counts) -> Divergence:

@@ -99,6 +99,7 @@ def evidence_of(
         minimum_detectable=scale.tell(smallest),
         rows_needed=needed() if smallest > meant.must_see else None,
         law=law,
+        error_bound=None if pair.slack else 0.0,
     )
 
 

@@ -79,6 +79,7 @@ def evidence_of_gaps(
         law=law,
         minimum_detectable=min(1.0, smallest),
         rows_needed=needed() if smallest > bounds.must_see else None,
+        error_bound=None if pair.slack else 0.0,
     )
 
 

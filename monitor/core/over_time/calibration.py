@@ -10,8 +10,10 @@ from typing import Protocol
 from monitor.core.over_time.phases import PastWindows
 from monitor.core.over_time.variation import Variation, variation
 from monitor.core.parts import where
-from monitor.core.records import Column, Kind
-from monitor.core.summary import Summaries, Summary, summarize
+from monitor.core.records import Kind, Stream
+from monitor.core.summaries.collecting import summarize
+from monitor.core.summaries.kept import Summaries
+from monitor.core.summaries.summary import Summary
 
 MIN_INSTANCES = 3  # of a phase, to be compared with it alone
 
@@ -37,7 +39,7 @@ class Measure(Protocol):
     """Knows the yardstick of a column: `column` and its `summary` are what the window is held
     against."""
 
-    def __call__(self, column: Column, kind: Kind, summary: Summary) -> Yardstick: ...
+    def __call__(self, column: Stream, kind: Kind, summary: Summary) -> Yardstick: ...
 
 
 class Calibration:
@@ -51,7 +53,7 @@ class Calibration:
     def against_reference(self, phase: str) -> Measure:
         """For windows of a phase that are held against the reference, or that phase of it."""
 
-        def measure(column: Column, kind: Kind, summary: Summary) -> Yardstick:
+        def measure(column: Stream, kind: Kind, summary: Summary) -> Yardstick:
             found = self._variation(column, kind, summary)
             times = self.past.instances_of(phase)
             if not found.seasonal or times < MIN_INSTANCES:
@@ -63,11 +65,11 @@ class Calibration:
         return measure
 
     def against_window(
-        self, reference: Mapping[str, Column], summaries: Summaries, *, same_phase: bool
+        self, reference: Mapping[str, Stream], summaries: Summaries, *, same_phase: bool
     ) -> Measure:
         """For windows that are held against an earlier one; `reference` tells how both vary."""
 
-        def measure(column: Column, kind: Kind, summary: Summary) -> Yardstick:
+        def measure(column: Stream, kind: Kind, summary: Summary) -> Yardstick:
             frozen = reference.get(column.name)
             if frozen is None:
                 return Yardstick(summary)
@@ -77,15 +79,15 @@ class Calibration:
 
         return measure
 
-    def _variation(self, column: Column, kind: Kind, summary: Summary) -> Variation:
+    def _variation(self, column: Stream, kind: Kind, summary: Summary) -> Variation:
         key = column.name, kind
         if key not in self._variations:
-            self._variations[key] = variation(column, kind, summary, self.past)
+            self._variations[key] = variation(column.drawn(), kind, summary, self.past)
         return self._variations[key]
 
-    def _in_phase(self, column: Column, kind: Kind, phase: str) -> Summary:
+    def _in_phase(self, column: Stream, kind: Kind, phase: str) -> Summary:
         """The rows of one phase alone."""
         key = column.name, kind, phase
         if key not in self._alike:
-            self._alike[key] = summarize(where(column, self.past.in_phase(phase)), kind)
+            self._alike[key] = summarize(where(column.drawn(), self.past.in_phase(phase)), kind)
         return self._alike[key]

@@ -21,7 +21,8 @@ from monitor.core import spelling
 from monitor.core.cells import MIN_EXPECTED
 from monitor.core.over_time.phases import PastWindows
 from monitor.core.records import Codes, Column, Floats, Kind
-from monitor.core.summary import Summary, measured
+from monitor.core.summaries.collecting import measured
+from monitor.core.summaries.summary import Summary
 
 MIN_WINDOWS = 20  # fewer tell nothing of how much they vary
 SEASON_LEVEL = 0.001  # of the test whether phases differ, for all directions together

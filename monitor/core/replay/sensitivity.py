@@ -22,7 +22,7 @@ from monitor.core.cells import Pair
 from monitor.core.drift_socket import Bounds, DriftTest
 from monitor.core.laws.chi_family import POWER
 from monitor.core.records import Floats, Kind
-from monitor.core.summary import CELLS, Summary
+from monitor.core.summaries.summary import CELLS, Summary
 
 LARGEST_SHIFT = 12.0  # beyond it two normal columns share nothing
 MOST_PICTURED = 100_000  # values that stand for a side; more change nothing

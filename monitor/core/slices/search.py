@@ -68,11 +68,12 @@ def search_slices(
     results: Sequence[ColumnResult],
     *,
     seed: int = 0,
+    whole: bool = True,
 ) -> tuple[Slice, ...]:
     """The confirmed slices, at most one a drifted column; none without drift.
 
     `results` are what the comparison of all rows said. Of more than 50 000 rows a side a random
-    sample is looked at, fixed by `seed`.
+    sample is looked at, fixed by `seed`; `whole` is false when the rows are a sample already.
     """
     causes = _causes(results)
     if not causes:
@@ -84,7 +85,9 @@ def search_slices(
     chosen = _most_telling(found)
     confirming = Confirming(within.frozen({c.name: c.kind for c in results}), len(chosen))
     confirmed = _confirmed(drawn, cuts, cells, chosen, confirming)
-    return tuple(told(group, within.versus, _looked_at(drawn)) for group in _by_slice(confirmed))
+    return tuple(
+        told(group, within.versus, _looked_at(drawn, whole=whole)) for group in _by_slice(confirmed)
+    )
 
 
 def _causes(results: Sequence[ColumnResult]) -> list[ColumnResult]:
@@ -124,8 +127,11 @@ def _draw_side(
     return {name: where(side[name], kept) for name in names}, half
 
 
-def _looked_at(drawn: _Drawn) -> str:
-    return "" if drawn.all_rows else f"looked for in {count(ROWS)} rows a side"
+def _looked_at(drawn: _Drawn, *, whole: bool) -> str:
+    if whole and drawn.all_rows:
+        return ""
+    most = max(drawn.searched.reference.size, drawn.searched.current.size)
+    return f"looked for in {count(most)} rows a side"
 
 
 # --- Searching ---

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 from monitor.core.comparison import Plan, compare_columns
 from monitor.core.over_time.calibration import Measure, Yardstick
-from monitor.core.records import Column, ColumnResult, Kind
-from monitor.core.summary import Summaries, Summary
+from monitor.core.records import Column, ColumnResult, Kind, Stream
+from monitor.core.summaries.kept import Summaries
+from monitor.core.summaries.summary import Summary
 
 Sides = tuple[Mapping[str, Column], Mapping[str, Column]]  # (reference, window)
 
@@ -32,7 +33,7 @@ class Within:
 
 
 def of_some_rows(
-    measure: Measure, reference: Mapping[str, Column], summaries: Summaries
+    measure: Measure, reference: Mapping[str, Stream], summaries: Summaries
 ) -> Measure:
     """What `measure` knows of the whole columns of `reference`, for some of their rows.
 
@@ -40,7 +41,7 @@ def of_some_rows(
     left out, as the rows of one phase would be too few.
     """
 
-    def scaled(column: Column, kind: Kind, summary: Summary) -> Yardstick:
+    def scaled(column: Stream, kind: Kind, summary: Summary) -> Yardstick:
         whole = reference[column.name]
         found = measure(whole, kind, summaries.of(whole, kind))
         return Yardstick(summary, found.variation, against_window=found.against_window)

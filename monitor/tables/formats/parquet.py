@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from monitor.errors import SourceUnreadable
 from monitor.settings import CsvSettings
+from monitor.tables.blocks import Block, ParquetBlock, grouped
 from monitor.tables.gate import Gate
 from monitor.tables.reading import refuse_empty, refuse_repeated, signature
 
@@ -47,6 +48,35 @@ class Parquet:
             texts = [name for name in names if _is_text(schema.field(name).type)]
             with pq.ParquetFile(path, read_dictionary=texts, metadata=plain.metadata) as file:
                 yield file.read_row_groups(groups, columns=names)
+
+    def blocks(self, path: Path, gate: Gate) -> Iterator[Block]:
+        """The file as blocks that are read column by column; the gate learns its times."""
+        refuse_empty(path)
+        _refuse_other(path)
+        with pq.ParquetFile(path, pre_buffer=False) as file:
+            schema = file.schema_arrow
+            refuse_repeated(path, schema.names)
+            metadata = file.metadata
+            if gate.column is None:
+                sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
+                for groups in grouped(sizes):
+                    yield ParquetBlock(path, metadata, schema, groups)
+                if not sizes:
+                    yield ParquetBlock(path, metadata, schema, ())
+                return
+            there = [gate.column] if gate.column in schema.names else []
+            for group in _groups(file, gate):
+                times = file.read_row_group(group, columns=there)
+                if not there:
+                    times = pa.table({"": pa.nulls(metadata.row_group(group).num_rows)})
+                yield ParquetBlock(path, metadata, schema, (group,), gate.inside(times))
+
+    def values(self, path: Path) -> int:
+        """Rows times columns of a file, without reading them."""
+        refuse_empty(path)
+        _refuse_other(path)
+        found = pq.read_metadata(path)
+        return int(found.num_rows) * int(found.num_columns)
 
     def learn(self, rows: pa.Table) -> None:
         """Nothing to learn: the file says what its columns hold."""

@@ -1,0 +1,115 @@
+"""A frozen reference as one file: an Arrow file of the drawn rows that carries the summaries.
+
+Any tool that reads Arrow can look at the rows; the pictures of the columns travel in the metadata
+of its schema, in the versioned form of `core/summaries/binary.py`.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from monitor.core.frozen import FrozenColumn, Picture
+from monitor.core.records import Kind, SampleInfo, Stream
+from monitor.core.summaries.binary import UnknownForm, from_bytes, to_bytes
+from monitor.errors import SourceUnreadable
+from monitor.ports import Sample
+from monitor.tables.columns import to_column
+from monitor.tables.reading import reading, refuse_empty
+from monitor.tables.reservoir import thin
+from monitor.tables.streams import DRAWN_ROWS, StreamedTable
+
+SUFFIX = ".reference"
+_PICTURES, _SUMMARIES = b"drift_monitor.pictures", b"drift_monitor.summaries"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frozen:
+    """A reference that was frozen: what it was made of, and the pictures of its columns."""
+
+    version: str  # sha256:... of the data
+    origin: str  # for people: where the data lay
+    pictures: Mapping[str, Picture]
+    drawn: pa.Table
+
+    @property
+    def rows(self) -> int:
+        return max((picture.rows for picture in self.pictures.values()), default=0)
+
+    def sample(self, again: Callable[[str], Stream] | None = None) -> Sample:
+        """As what comparisons take; `again` reads a column of all rows anew."""
+        columns = {
+            name: FrozenColumn(name, picture, to_column(name, self.drawn[name]), again)
+            for name, picture in self.pictures.items()
+        }
+        return Sample(SampleInfo(self.rows, self.rows, "all"), columns, self.drawn)
+
+
+def drawn_rows(sample: Sample) -> pa.Table:
+    """The rows that are drawn of a sample."""
+    if isinstance(sample.table, StreamedTable):
+        return sample.table.drawn()
+    return thin(sample.table, DRAWN_ROWS[1], 0)[0]
+
+
+def write_frozen(path: Path, frozen: Frozen) -> None:
+    """Write the file, whole or not at all."""
+    told = {
+        "version": frozen.version,
+        "origin": frozen.origin,
+        "columns": {name: _told(picture) for name, picture in frozen.pictures.items()},
+    }
+    summaries = {n: (p.kind, p.summary) for n, p in frozen.pictures.items() if p.summary}
+    extra = {_PICTURES: json.dumps(told), _SUMMARIES: to_bytes(summaries)}
+    table = frozen.drawn.combine_chunks().replace_schema_metadata(extra)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(
+        sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")
+    ) as w:
+        w.write_table(table)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half_written = path.with_name(f"{path.name}.tmp")
+    half_written.write_bytes(sink.getvalue())
+    half_written.replace(path)
+
+
+def read_frozen(path: Path) -> Frozen:
+    """Read the file. SourceUnreadable when it is damaged, or written by a later version."""
+    with reading(path, "a frozen reference"):
+        refuse_empty(path)
+        with pa.OSFile(str(path)) as stored:
+            table = pa.ipc.open_file(stored).read_all()
+    metadata = table.schema.metadata or {}
+    if _PICTURES not in metadata or _SUMMARIES not in metadata:
+        raise SourceUnreadable(f"{path}: this Arrow file is no frozen reference")
+    try:
+        told, kept = json.loads(metadata[_PICTURES]), from_bytes(metadata[_SUMMARIES])
+    except UnknownForm as error:
+        raise SourceUnreadable(
+            f"{path}: {error}", hint="freeze the reference anew, or update Drift Monitor"
+        ) from None
+    pictures = {
+        name: Picture(
+            Kind(column["kind"]),
+            column["dtype"],
+            column["rows"],
+            column["missing"],
+            column["problem"],
+            kept[name][1] if name in kept else None,
+        )
+        for name, column in told["columns"].items()
+    }
+    drawn = table.replace_schema_metadata(None)
+    return Frozen(told["version"], told["origin"], pictures, drawn)
+
+
+def _told(picture: Picture) -> dict[str, str | int]:
+    return {
+        "kind": str(picture.kind),
+        "dtype": picture.dtype,
+        "rows": picture.rows,
+        "missing": picture.missing,
+        "problem": picture.problem,
+    }

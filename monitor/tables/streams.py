@@ -1,0 +1,233 @@
+"""Columns of a dataset that is too large to be held: read block by block, when they are asked for.
+
+While a column passes by, the rows that are drawn of every column are kept, so that what needs
+rows side by side (segments, slices, correlations) has them without a second pass.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from monitor.core.records import Column, Floats, Notice, SampleInfo
+from monitor.ports import Sample
+from monitor.tables.blocks import Block
+from monitor.tables.columns import to_column, to_piece
+from monitor.tables.times import epoch_seconds
+from monitor.tables.unify import as_type, joint_type
+
+DRAWN_ROWS = 10_000, 100_000  # at least and at most
+DRAWN_VALUES = 5_000_000  # of all columns together, within these limits
+SEED = 20_261_128
+
+Finish = Callable[[pa.Table], pa.Table]  # settles the types of columns that were read as text
+
+
+@dataclass(frozen=True, eq=False)
+class Streams(Mapping[str, "StreamedColumn"]):
+    """The columns of blocks by name; two blocks may hold a column in two types, or not at all."""
+
+    blocks: tuple[Block, ...]
+    names: tuple[str, ...]
+    zone: ZoneInfo
+    finish: Finish
+
+    @cached_property
+    def rows(self) -> int:
+        return sum(block.rows for block in self.blocks)
+
+    @cached_property
+    def drawn(self) -> tuple[NDArray[np.int64] | None, ...]:
+        """Which rows of each block are drawn, in order; None is all of them."""
+        least, most = DRAWN_ROWS
+        wanted = min(most, max(least, DRAWN_VALUES // max(1, len(self.names))))
+        if self.rows <= wanted:
+            return (None,) * len(self.blocks)
+        chance = np.random.default_rng(SEED)
+        places = np.sort(chance.choice(self.rows, wanted, replace=False, shuffle=False))
+        starts = np.cumsum([0, *(block.rows for block in self.blocks)])
+        cuts = np.searchsorted(places, starts)
+        return tuple(
+            places[low:high] - start
+            for low, high, start in zip(cuts[:-1], cuts[1:], starts[:-1], strict=True)
+        )
+
+    @cached_property
+    def _columns(self) -> dict[str, "StreamedColumn"]:
+        return {name: StreamedColumn(name, self) for name in self.names}
+
+    def __getitem__(self, name: str) -> "StreamedColumn":
+        return self._columns[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+class StreamedColumn:
+    """One column; `head` and `drawn` are kept once they were read."""
+
+    def __init__(self, name: str, streams: Streams) -> None:
+        self.name = name
+        self._streams = streams
+        self._head: tuple[pa.ChunkedArray, Column] | None = None  # until the column passes by
+        self._drawn: Column | None = None
+        self._drawn_values: pa.ChunkedArray | None = None
+        self.held: pa.ChunkedArray | None = None  # all of it, where an adapter asked for the rows
+
+    @cached_property
+    def _type(self) -> pa.DataType:
+        """The type that holds the values of all blocks; of those with rows, where there are any."""
+        name, blocks = self.name, self._streams.blocks
+        filled = [b for b in blocks if b.rows and name in b.schema.names]
+        holding = filled or [b for b in blocks if name in b.schema.names]
+        types = [block.schema.field(name).type for block in holding]
+        return types[0] if len(set(types)) == 1 else reduce(joint_type, types)
+
+    @cached_property
+    def _empty(self) -> Column:
+        return to_column(self.name, self._settled(pa.chunked_array([], self._type)))
+
+    @property
+    def dtype(self) -> str:
+        return self._empty.dtype
+
+    @property
+    def problem(self) -> str:
+        return self._empty.problem
+
+    @property
+    def rows(self) -> int:
+        return self._streams.rows
+
+    @cached_property
+    def missing(self) -> int:
+        """As the files tell, else counted."""
+        known = [
+            block.nulls(self.name) if self.name in block.schema.names else block.rows
+            for block in self._streams.blocks
+        ]
+        if None not in known:
+            return sum(nulls for nulls in known if nulls is not None)
+        return sum(piece.missing for piece in self.pieces())
+
+    def head(self) -> Column:
+        if self._head is None:
+            first = next(iter(self.arrays()), None)
+            if first is None:
+                return self._empty
+            self._head = first, to_piece(self.name, first)
+        return self._head[1]
+
+    def pieces(self) -> Iterator[Column]:
+        kept: list[pa.ChunkedArray] = []
+        for values, places in zip(self.arrays(), self._streams.drawn, strict=True):
+            kept.append(values if places is None else values.take(pa.array(places)))
+            known, self._head = self._head, None
+            yield known[1] if known else to_piece(self.name, values)
+        if self._drawn_values is None and kept:
+            chunks = [chunk for values in kept for chunk in values.chunks]
+            self._drawn_values = pa.chunked_array(chunks, kept[0].type)
+
+    def drawn(self) -> Column:
+        if self._drawn is None:
+            self._drawn = to_column(self.name, self.drawn_values())
+        return self._drawn
+
+    def drawn_values(self) -> pa.ChunkedArray:
+        """The values of the drawn rows; of a column that was not read yet it reads them all."""
+        if self._drawn_values is None:
+            for _ in self.pieces():
+                pass
+        if self._drawn_values is None:  # there is no block
+            return self._settled(pa.chunked_array([], self._type))
+        return self._drawn_values
+
+    def array(self) -> pa.ChunkedArray:
+        """All values at once, for those who cannot do with less; kept from then on."""
+        if self.held is None:
+            chunks = [chunk for values in self.arrays() for chunk in values.chunks]
+            self.held = pa.chunked_array(chunks, chunks[0].type if chunks else self._type)
+        return self.held
+
+    def arrays(self) -> Iterator[pa.ChunkedArray]:
+        """The values of each block; a first one that `head` has read is not read again."""
+        at = 0
+        for number, block in enumerate(self._streams.blocks):
+            if self.held is not None:
+                yield self.held.slice(at, block.rows)
+            elif not number and self._head is not None:
+                yield self._head[0]
+            else:
+                yield self._read(block)
+            at += block.rows
+
+    def _read(self, block: Block) -> pa.ChunkedArray:
+        if self.name not in block.schema.names:
+            return self._settled(pa.chunked_array([pa.nulls(block.rows, self._type)]))
+        values = block.column(self.name)
+        coded = pa.types.is_dictionary(values.type) and values.type.value_type == self._type
+        return self._settled(values if coded else as_type(values, self._type, self._streams.zone))
+
+    def _settled(self, values: pa.ChunkedArray) -> pa.ChunkedArray:
+        return self._streams.finish(pa.table({self.name: values})).column(0)
+
+
+class StreamedTable:
+    """The rows for adapters: reads the columns that are asked for, as an Arrow table would."""
+
+    def __init__(self, streams: Streams) -> None:
+        self._streams = streams
+
+    @property
+    def column_names(self) -> list[str]:
+        return list(self._streams.names)
+
+    @property
+    def num_rows(self) -> int:
+        return self._streams.rows
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        return self._streams[name].array()
+
+    def __getitem__(self, name: str) -> pa.ChunkedArray:
+        return self.column(name)
+
+    def select(self, names: Sequence[str]) -> pa.Table:
+        return pa.table({name: self.column(name) for name in names})
+
+    def drawn(self) -> pa.Table:
+        """All columns of the drawn rows."""
+        return pa.table({n: column.drawn_values() for n, column in self._streams.items()})
+
+
+def streamed_sample(
+    blocks: Iterable[Block],
+    names: Sequence[str],
+    info: SampleInfo,
+    zone: ZoneInfo,
+    *,
+    finish: Finish = lambda table: table,
+    time: str | None = None,
+    notices: Iterable[Notice] = (),
+) -> Sample:
+    """A sample of all rows of some blocks, of which only drawn rows are ever held."""
+    streams = Streams(tuple(blocks), tuple(names), zone, finish)
+    times = _times(streams, time) if time in streams else None
+    return Sample(info, streams, StreamedTable(streams), tuple(notices), times)
+
+
+def _times(streams: Streams, time: str | None) -> Floats | None:
+    assert time is not None
+    drawn = [
+        values if places is None else values.take(pa.array(places))
+        for values, places in zip(streams[time].arrays(), streams.drawn, strict=True)
+    ]
+    chunks = [chunk for values in drawn for chunk in values.chunks]
+    return epoch_seconds(pa.chunked_array(chunks), streams.zone) if chunks else None
