@@ -8,6 +8,7 @@
 """
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -139,20 +140,41 @@ def _check(watch: Watch, reference: Any, current: Any, asked: Question) -> Check
     """Read both sides, look, decide; a side that cannot be read is a finding."""
     timings = Timings()
     before = None
-    try:
-        with timings.step("sample"):
-            before = _reference(reference, asked)
-            now = _read(current, asked, asked.time_column)
-            window = _window(current, now, asked)
-    except CouldNotLook as error:
-        unread = Finding(test="source", verdict=Verdict.UNDECIDED, reason=str(error))
-        look = Look(SampleInfo(0, 0, "none"), dataset=(unread,))
-        return decide(watch, before, None, look, timings)
-    _check_names(before.sample, now, asked)
-    look = Look(now.info, notices=now.notices)
-    look = validate_rows(watch, now, look, wiring.validator(), timings)
-    look = compare_rows(watch, before, now, look, timings)
+    with ThreadPoolExecutor(1) as aside:
+        try:
+            with timings.step("sample"):
+                version = aside.submit(_version, reference, asked)
+                before = _reference(reference, asked)
+                now = _read(current, asked, asked.time_column)
+                window = _window(current, now, asked)
+        except CouldNotLook as error:
+            unread = Finding(test="source", verdict=Verdict.UNDECIDED, reason=str(error))
+            look = Look(SampleInfo(0, 0, "none"), dataset=(unread,))
+            return decide(watch, before, None, look, timings)
+        _check_names(before.sample, now, asked)
+        look = Look(now.info, notices=now.notices)
+        look = validate_rows(watch, now, look, wiring.validator(), timings)
+        look = compare_rows(watch, before, now, look, timings)
+        before = replace(before, stored=replace(before.stored, version=version.result()))
     return decide(watch, before, window, look, timings)
+
+
+def freeze(reference: Any, file: str | Path, **question: Any) -> StoredReference:
+    """Freeze training data into one file, which `compare` takes in place of the data.
+
+    `reference` is what `compare` takes, `file` a path that ends in `.reference`; of the question,
+    what columns are and how files are read counts. Checks against the file cost what the new data
+    cost, and it can travel where the data may not: it holds the levels of categories, points of
+    the numbers, and a draw of at most 100 000 rows. Raises AskedWrongly and CouldNotLook.
+    """
+    asked, place = checked(Question, question), Path(file)
+    if place.suffix != ".reference":
+        raise AskedWrongly(f"{place} must end in .reference", hint=f"write to {place}.reference")
+    before = _reference(reference, asked)
+    plan = briefing.make_plan(asked, kinds=_kinds(asked), roles={}, names=True)
+    version, origin = _version(reference, asked), _told(reference)
+    stored = replace(before.stored, version=version, origin=origin)
+    return wiring.freeze(stored, before.sample, plan, place)
 
 
 def _kinds(asked: Question) -> dict[str, Kind]:
@@ -199,7 +221,7 @@ def _reference(data: Any, asked: Question) -> Reference:
         raise AskedWrongly(f"the reference has no rows: {_told(data)}", hint=_REFERENCE_FIRST)
     stored = StoredReference(
         monitor="",
-        version=_source(path, asked).fingerprint() if path else wiring.content_version(sample),
+        version="",  # told by `_version`, which may have to read every byte
         rows=sample.info.rows,
         path=_told(data),
         kinds={},
@@ -207,6 +229,13 @@ def _reference(data: Any, asked: Question) -> Reference:
         built_at=wiring.now(),
     )
     return Reference(stored, sample)
+
+
+def _version(data: Any, asked: Question) -> str:
+    """`sha256:...` of the training data: of the bytes of its files, or of the values in memory."""
+    if not isinstance(data, str | Path):
+        return wiring.content_version(_read(data, asked))
+    return _source(data, asked).fingerprint()
 
 
 def _window(data: Any, sample: Sample, asked: Question) -> Window | None:

@@ -1,10 +1,11 @@
 """The sockets of the house and what each promises; adapters plug in from their own folders."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from monitor.core.frozen import Pictures
 from monitor.core.records import (
     Check,
     Episode,
@@ -61,13 +62,22 @@ class Source(Protocol):
 
 
 class Snapshots(Protocol):
-    """Keeps rows that would otherwise vanish: a range of production that serves as reference."""
+    """Keeps what a reference needs: rows that would otherwise vanish, and frozen pictures."""
 
     def write(self, monitor: str, sample: Sample) -> str:
         """Write the rows once; return a path that `source` understands."""
 
     def source(self, path: str) -> Source:
         """The rows again."""
+
+    def freeze(self, stored: "StoredReference", sample: Sample, found: Pictures) -> None:
+        """Keep the pictures of a large reference, and a draw of its rows, by its version."""
+
+    def frozen(self, stored: "StoredReference", again: Callable[[str], Stream]) -> Sample | None:
+        """What `freeze` kept of a version; None when it was not frozen, or the file is damaged.
+
+        `again` gives a column of all rows, for questions that the pictures cannot answer.
+        """
 
 
 class Validator(Protocol):

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from monitor.core.kinds import decide_kind
+from monitor.core.comparison import Plan, kind_of
+from monitor.core.frozen import are_frozen, freeze
 from monitor.core.over_time.calibration import Calibration
 from monitor.core.over_time.phases import Cadence, past_windows, windows_of
 from monitor.core.records import Floats, Kind, ReferenceInfo, Window
+from monitor.core.side_by_side import are_held, side_by_side
 from monitor.core.summaries.kept import Summaries
 from monitor.errors import AskedWrongly, ReferenceChanged, nearest
 from monitor.ports import Clock, Sample, Snapshots, Source, Store, StoredReference
@@ -55,10 +57,11 @@ class ReferenceMaker:
     def build(self, store: Store, clock: Clock) -> Reference:
         """Read the rows, decide the kinds, freeze both as the current version."""
         sample = self._read()
-        version, path = self._freeze(sample)
-        stored = self._picture(sample, version, path, clock)
-        store.add_reference(stored)
-        return Reference(stored, sample)
+        version, path = self._keep(sample)
+        picture = self._picture(sample, version, path, clock)
+        reference = self._frozen(picture, sample, self.kinds)
+        store.add_reference(reference.stored)
+        return reference
 
     def preview(self, clock: Clock) -> Reference:
         """What `build` would freeze, frozen nowhere."""
@@ -85,7 +88,11 @@ class ReferenceMaker:
             )
         if kept is not None and kept.stored == stored:
             return kept
-        return Reference(stored, self._with_times(source.read()))
+        known = self.snapshots.frozen(stored, lambda name: source.read().columns[name])
+        if known is not None:
+            return Reference(stored, self._with_times(known))
+        kinds = {name: Kind(kind) for name, kind in stored.kinds.items()}
+        return self._frozen(stored, source.read(), {**kinds, **self.kinds})
 
     def _read(self) -> Sample:
         sample = self.source.read(self.window)
@@ -101,19 +108,34 @@ class ReferenceMaker:
         return sample if sample.times is not None else replace(sample, times=self.times(sample))
 
     def _picture(self, sample: Sample, version: str, path: str, clock: Clock) -> StoredReference:
-        decided = {name: decide_kind(column).kind for name, column in sample.columns.items()}
+        plan = Plan({}, kinds=self.kinds)
+        decided = {name: kind_of(column, plan)[0] for name, column in sample.columns.items()}
         return StoredReference(
             monitor=self.monitor,
             version=version,
             rows=sample.info.rows,
             path=path,
-            kinds={name: str(self.kinds.get(name, kind)) for name, kind in decided.items()},
+            kinds={name: str(kind) for name, kind in decided.items()},
             dtypes={name: column.dtype for name, column in sample.columns.items()},
             built_at=clock(),
             origin=self._origin(),
         )
 
-    def _freeze(self, sample: Sample) -> tuple[str, str]:
+    def _frozen(
+        self, stored: StoredReference, sample: Sample, kinds: Mapping[str, Kind]
+    ) -> Reference:
+        """The reference as checks use it: rows that are too many to hold are frozen first."""
+        if are_held(sample.columns) or are_frozen(sample.columns):
+            return Reference(stored, self._with_times(sample))
+        with side_by_side(sample.columns) as run:
+            pictures = freeze(sample.columns, Plan({}, kinds=kinds), run)
+        stored = replace(stored, kinds={name: str(p.kind) for name, p in pictures.items()})
+        self.snapshots.freeze(stored, sample, pictures)
+        found = self.snapshots.frozen(stored, sample.columns.__getitem__)
+        assert found is not None, "what was frozen a moment ago is there"
+        return Reference(stored, self._with_times(found))
+
+    def _keep(self, sample: Sample) -> tuple[str, str]:
         """Version and location: the file's own, or a snapshot of the range."""
         if self.window is None:
             return self.source.fingerprint(), self.location

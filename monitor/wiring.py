@@ -17,7 +17,10 @@ from monitor.briefing import brief, known_kinds, weights_file
 from monitor.check import Seen, conclude, run_check
 from monitor.configuration.weights import read_weights
 from monitor.core import episodes, messages
+from monitor.core.comparison import Plan
+from monitor.core.frozen import freeze as freeze_columns
 from monitor.core.records import Finding, Floats, RetrainRequest, SampleInfo, Verdict, Window
+from monitor.core.side_by_side import side_by_side
 from monitor.core.windows import window_at, windows_from
 from monitor.delivery import Delivery, Patience
 from monitor.errors import AskedWrongly, PathNotFound, StoreConflict
@@ -30,6 +33,7 @@ from monitor.ports import (
     Source,
     Store,
     StoredCheck,
+    StoredReference,
     Validator,
 )
 from monitor.posting import Endpoint
@@ -53,7 +57,9 @@ def now() -> datetime:
 
 
 def open_source(settings: SourceSettings, root: Path) -> Source:
-    source: Source = catalogue.load("monitor.sources", "files", "source").make(settings, root)
+    """Where the rows of a dataset are, by how it is named."""
+    adapter = "frozen" if settings.path.endswith(".reference") else "files"
+    source: Source = catalogue.load("monitor.sources", adapter, "source").make(settings, root)
     return source
 
 
@@ -69,11 +75,27 @@ def sample_of(frame: Any, limit: int | None, seed: int) -> Sample:
 
 def times_of(sample: Sample, time: str | None, zone: ZoneInfo) -> Floats | None:
     """Epoch seconds of the rows by a time column, shape (rows,); None when they tell none."""
+    from monitor.tables.streams import StreamedTable
     from monitor.tables.times import epoch_seconds
 
     if time is None or time not in sample.table.column_names:
         return None
-    return epoch_seconds(sample.table[time], zone)
+    streamed = isinstance(sample.table, StreamedTable)
+    rows = sample.table.drawn_column(time) if streamed else sample.table[time]
+    return epoch_seconds(rows, zone)
+
+
+def freeze(stored: StoredReference, sample: Sample, plan: Plan, file: Path) -> StoredReference:
+    """Write a reference into one file; what is told of it has the kinds it was frozen with."""
+    from monitor.tables.frozen import Frozen, drawn_rows, write_frozen
+
+    columns = {name: column for name, column in sample.columns.items() if plan.wants(name)}
+    with side_by_side(columns) as run:
+        pictures = freeze_columns(columns, plan, run)
+    drawn = drawn_rows(sample, pictures)
+    write_frozen(file, Frozen(stored.version, stored.origin, pictures, drawn))
+    kinds = {name: str(picture.kind) for name, picture in pictures.items()}
+    return replace(stored, path=str(file), kinds=kinds)
 
 
 def content_version(sample: Sample) -> str:

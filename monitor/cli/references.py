@@ -1,11 +1,20 @@
 """`monitor reference`: build, list and show the frozen pictures of the training data."""
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from monitor.cli.monitors import open_configured
-from monitor.cli.options import DEFAULT_CONFIG, ConfigPath, JsonTo, Names, Verbose
+from monitor.cli.options import (
+    DEFAULT_CONFIG,
+    ConfigPath,
+    JsonTo,
+    Names,
+    Verbose,
+    listed,
+    pairs,
+)
 from monitor.cli.output import Output
 from monitor.errors import AskedWrongly
 
@@ -37,6 +46,30 @@ def build(
         stored = maker.build(service.store, service.clock).stored
         out.say(f"{name}: {stored.version}, {stored.rows} rows from {stored.origin}")
         out.document(_document(stored, current=True))
+    return 0
+
+
+@commands.command("freeze")
+def freeze(
+    reference: Annotated[
+        str, typer.Argument(metavar="REFERENCE", help="The training data: file, folder, pattern.")
+    ],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to, ending in .reference.")],
+    exclude: Annotated[str | None, typer.Option(help="Leave these out, as a,b.")] = None,
+    kind: Annotated[
+        list[str],
+        typer.Option(metavar="COLUMN=KIND", help="number, category, boolean, time, text or id."),
+    ] = [],  # noqa: B006 - typer reads defaults, it never changes them
+    json_to: JsonTo = None,
+    verbose: Verbose = False,
+) -> int:
+    """Freeze training data into one file that `compare` takes as REFERENCE; no configuration."""
+    out = Output(json_to, verbose)
+    from monitor import api
+
+    stored = api.freeze(reference, file, exclude=listed(exclude), kinds=pairs(kind, "--kind", str))
+    out.say(f"{file}: {stored.rows} rows from {stored.origin}, {stored.version[:19]}")
+    out.document(_document(stored, current=False))
     return 0
 
 

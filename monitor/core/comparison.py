@@ -6,9 +6,8 @@
 3. All columns together: the verdict of each, with false-discovery control.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from monitor.core.cells import Pair
 from monitor.core.dataset_socket import DatasetTest
@@ -27,13 +26,11 @@ from monitor.core.records import (
     Verdict,
 )
 from monitor.core.shape import draw_shape
+from monitor.core.side_by_side import Run
 from monitor.core.summaries.collecting import summarize
 from monitor.core.summaries.kept import Summaries
 from monitor.core.summaries.summary import Summary, in_one_precision
 from monitor.core.verdict import column_p, judge_columns, strength_of
-
-# How a function is applied to every column: one after the other, or side by side.
-Run = Callable[[Callable[[str], Any], Iterable[str]], Iterable[Any]]
 
 TOLD_DESIGN_EFFECT = 1.5  # a smaller one makes no difference worth a sentence
 MODEL_OUTPUT = 2.0  # importance of what the model says, when nothing is configured
@@ -130,6 +127,8 @@ def kind_of(column: Stream, plan: Plan) -> tuple[Kind, str]:
     if column.name in plan.kinds:
         kind = plan.kinds[column.name]
         return kind, _FROZEN.get(kind, "as frozen or configured")
+    if column.kind is not None:
+        return column.kind, _FROZEN.get(column.kind, "as frozen")
     decision = decide_kind(column.head())
     return decision.kind, decision.reason
 
@@ -142,7 +141,8 @@ def picture_of(column: Stream, plan: Plan, summaries: Summaries) -> tuple[Kind, 
     kind, _ = kind_of(column, plan)
     summary = summaries.of(column, kind)
     counted = kind is Kind.CATEGORY and column.dtype in ("integer", "float")
-    if counted and column.name not in plan.kinds and len(summary.counts) > FEW_INTEGERS:
+    known = column.name in plan.kinds or column.kind is not None
+    if counted and not known and len(summary.counts) > FEW_INTEGERS:
         return Kind.NUMBER, summaries.of(column, Kind.NUMBER)
     return kind, summary
 

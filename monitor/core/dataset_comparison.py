@@ -12,10 +12,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from monitor.core.comparison import Plan, Run, columns_alone, judged
+from monitor.core.comparison import Plan, columns_alone, judged
 from monitor.core.dataset_socket import Found, find_in_table
 from monitor.core.over_time.calibration import Measure
 from monitor.core.records import Column, ColumnResult, Finding, Floats, Stream
+from monitor.core.side_by_side import Run
 from monitor.core.summaries.kept import Summaries
 from monitor.core.table import rows_of
 from monitor.core.verdict import judge_dataset

@@ -7,8 +7,9 @@ again only when somebody asks for a column as another kind than it was frozen as
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from monitor.core.comparison import Plan, Run, kind_of, picture_of
+from monitor.core.comparison import Plan, kind_of, picture_of
 from monitor.core.records import COMPARED_KINDS, Column, Kind, Stream
+from monitor.core.side_by_side import Run
 from monitor.core.summaries.collecting import summarize
 from monitor.core.summaries.kept import Summaries
 from monitor.core.summaries.summary import Summary
@@ -29,7 +30,10 @@ class Picture:
     summary: Summary | None = None
 
 
-def freeze(columns: Mapping[str, Stream], plan: Plan, run: Run = map) -> dict[str, Picture]:
+Pictures = Mapping[str, Picture]  # by column
+
+
+def freeze(columns: Mapping[str, Stream], plan: Plan, run: Run = map) -> Pictures:
     """The picture of each column, with the kinds of the plan where it has some."""
     made = run(lambda name: _picture(columns[name], plan), columns)
     return dict(zip(columns, made, strict=True))
@@ -44,6 +48,11 @@ def _picture(column: Stream, plan: Plan) -> Picture:
     return Picture(kind, column.dtype, summary.rows, summary.missing, summary=kept)
 
 
+def are_frozen(columns: Mapping[str, Stream]) -> bool:
+    """Whether all columns are pictures already."""
+    return all(isinstance(column, FrozenColumn) for column in columns.values())
+
+
 class FrozenColumn:
     """One column of a frozen reference, as comparisons see it."""
 
@@ -54,6 +63,10 @@ class FrozenColumn:
         self.picture = picture
         self._drawn = drawn
         self._again = again
+
+    @property
+    def kind(self) -> Kind:
+        return self.picture.kind
 
     @property
     def dtype(self) -> str:

@@ -83,6 +83,11 @@ class Column:
     problem: str = ""  # why this column could not be read; empty when it could
     present: Flags | None = None  # shape (rows,): which rows hold a value; None when all do
 
+    @property
+    def kind(self) -> Kind | None:
+        """A column of rows does not say by itself what it holds."""
+        return None
+
     def head(self) -> "Column":
         """A whole column is a stream of one piece."""
         return self
@@ -107,6 +112,9 @@ class Stream(Protocol):
     def missing(self) -> int: ...
     @property
     def problem(self) -> str: ...
+    @property
+    def kind(self) -> Kind | None:
+        """What it was frozen as; None when that is to be decided."""
 
     def head(self) -> Column:
         """The first piece, large enough to tell what the column holds."""

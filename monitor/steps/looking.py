@@ -1,18 +1,14 @@
 """Steps 1 to 3: sample the window, validate the rows, compare them with the reference."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from monitor.core import feed
-from monitor.core.comparison import Run
 from monitor.core.dataset_comparison import compare_table
 from monitor.core.numerals import count
 from monitor.core.over_time.calibration import Measure
 from monitor.core.records import (
-    Column,
     ColumnResult,
     Finding,
     Notice,
@@ -21,6 +17,7 @@ from monitor.core.records import (
     Verdict,
     Window,
 )
+from monitor.core.side_by_side import side_by_side
 from monitor.core.slices.search import search_slices
 from monitor.core.slices.segments import compare_segments, share_alpha
 from monitor.core.slices.within import Within, of_some_rows
@@ -30,8 +27,6 @@ from monitor.references import Reference
 from monitor.steps.kit import Look, Timings, Watch
 
 log = logging.getLogger(__name__)
-
-WORKERS = 2  # threads; each holds one column of either side
 
 
 def sample_window(
@@ -153,16 +148,6 @@ def _locate(
 
 def rows_of(columns: Mapping[str, Stream]) -> int:
     return max((column.rows for column in columns.values()), default=0)
-
-
-@contextmanager
-def side_by_side(*sides: Mapping[str, Stream]) -> Iterator[Run]:
-    """Two columns at a time where they are large; the libraries let go of the interpreter."""
-    if all(isinstance(column, Column) for side in sides for column in side.values()):
-        yield map
-        return
-    with ThreadPoolExecutor(WORKERS) as pool:
-        yield pool.map
 
 
 def watched(columns: Sequence[ColumnResult]) -> list[Notice]:

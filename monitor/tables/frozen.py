@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from monitor.core.frozen import FrozenColumn, Picture
-from monitor.core.records import Kind, SampleInfo, Stream
+from monitor.core.frozen import FrozenColumn, Picture, Pictures
+from monitor.core.records import Column, Kind, SampleInfo, Stream
 from monitor.core.summaries.binary import UnknownForm, from_bytes, to_bytes
 from monitor.errors import SourceUnreadable
 from monitor.ports import Sample
@@ -41,17 +41,23 @@ class Frozen:
     def sample(self, again: Callable[[str], Stream] | None = None) -> Sample:
         """As what comparisons take; `again` reads a column of all rows anew."""
         columns = {
-            name: FrozenColumn(name, picture, to_column(name, self.drawn[name]), again)
+            name: FrozenColumn(name, picture, self._drawn(name), again)
             for name, picture in self.pictures.items()
         }
         return Sample(SampleInfo(self.rows, self.rows, "all"), columns, self.drawn)
 
+    def _drawn(self, name: str) -> Column:
+        """Of a column that identifies rows nothing is kept."""
+        known = name in self.drawn.column_names
+        return to_column(name, self.drawn[name]) if known else Column(name, "other", 0, 0)
 
-def drawn_rows(sample: Sample) -> pa.Table:
-    """The rows that are drawn of a sample."""
+
+def drawn_rows(sample: Sample, pictures: Pictures) -> pa.Table:
+    """The rows that are drawn of a sample, without the columns that identify them."""
+    names = [name for name, picture in pictures.items() if picture.kind is not Kind.ID]
     if isinstance(sample.table, StreamedTable):
-        return sample.table.drawn()
-    return thin(sample.table, DRAWN_ROWS[1], 0)[0]
+        return sample.table.drawn(names)
+    return thin(sample.table.select(names), DRAWN_ROWS[1], 0)[0]
 
 
 def write_frozen(path: Path, frozen: Frozen) -> None:

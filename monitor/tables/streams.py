@@ -95,6 +95,10 @@ class StreamedColumn:
         return to_column(self.name, self._settled(pa.chunked_array([], self._type)))
 
     @property
+    def kind(self) -> None:
+        return None
+
+    @property
     def dtype(self) -> str:
         return self._empty.dtype
 
@@ -202,9 +206,12 @@ class StreamedTable:
     def select(self, names: Sequence[str]) -> pa.Table:
         return pa.table({name: self.column(name) for name in names})
 
-    def drawn(self) -> pa.Table:
-        """All columns of the drawn rows."""
-        return pa.table({n: column.drawn_values() for n, column in self._streams.items()})
+    def drawn(self, names: Sequence[str]) -> pa.Table:
+        """Some columns of the drawn rows."""
+        return pa.table({name: self.drawn_column(name) for name in names})
+
+    def drawn_column(self, name: str) -> pa.ChunkedArray:
+        return self._streams[name].drawn_values()
 
 
 def streamed_sample(

@@ -1,0 +1,65 @@
+"""A reference that was frozen into a file: it stands for all rows, of which it holds a draw."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from monitor.core.records import Window
+from monitor.errors import AskedWrongly, PathNotFound
+from monitor.ports import Sample, Source
+from monitor.settings import SourceSettings
+from monitor.tables.frozen import Frozen, read_frozen
+from monitor.tables.times import epoch_seconds
+
+
+def make(settings: SourceSettings, root: Path) -> Source:
+    return FrozenSource(settings, root)
+
+
+class FrozenSource:
+    """Read once; a file that was replaced is a new source."""
+
+    def __init__(self, settings: SourceSettings, root: Path) -> None:
+        self._settings = settings
+        self._path = root / Path(settings.path).expanduser()
+        self._state: tuple[int, int] | None = None
+        self._known: Frozen | None = None
+
+    def read(
+        self,
+        window: Window | None = None,
+        *,
+        columns: Sequence[str] | None = None,
+        limit: int | None = None,
+        seed: int = 0,
+    ) -> Sample:
+        """The whole reference. AskedWrongly for a window: a summary does not tell when."""
+        if window is not None:
+            raise AskedWrongly(
+                f"{self._path} is a frozen reference and has no windows",
+                hint="give the files of the new data themselves",
+            )
+        sample = self._frozen().sample()
+        kept = columns if columns is not None else sample.columns
+        named = {n: c for n, c in sample.columns.items() if n in kept}
+        time, zone = self._settings.time, self._settings.timezone
+        known = time is not None and time in sample.table.column_names
+        times = epoch_seconds(sample.table[time], zone) if known else None
+        return replace(sample, columns=named, times=times)
+
+    def fingerprint(self) -> str:
+        """That of the data it was made of."""
+        return self._frozen().version
+
+    def span(self) -> Window | None:
+        return None
+
+    def _frozen(self) -> Frozen:
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            raise PathNotFound(f"there is no {self._path}") from None
+        state = found.st_size, found.st_mtime_ns
+        if self._known is None or state != self._state:
+            self._known, self._state = read_frozen(self._path), state
+        return self._known
