@@ -19,6 +19,7 @@ from monitor.core.records import (
     SampleInfo,
     Slice,
 )
+from monitor.core.summaries.binary import Kept
 from monitor.ports import Clock, Draw, Explorer, Reports, Source, Store, Validator
 
 HISTORY = 30  # past checks a report shows
@@ -94,6 +95,7 @@ class Look:
     notices: tuple[Notice, ...] = ()
     segments: tuple[Slice, ...] = ()
     slices: tuple[Slice, ...] = ()
+    summaries: Kept = field(default_factory=dict)  # of the compared columns of the window
 
 
 class Timings(dict[str, float]):
