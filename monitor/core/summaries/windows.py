@@ -7,12 +7,13 @@ Where values may not be shown, levels are kept as what they hash to.
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from monitor.core.records import Kind
 from monitor.core.summaries.binary import Kept, to_bytes
-from monitor.core.summaries.summary import Summary
+from monitor.core.summaries.merging import merge
+from monitor.core.summaries.summary import Cut, Summary
 
 POINTS = 2**10  # that stand for the numbers of a column; where there are fewer, all are kept
 _HIDDEN = re.compile(r"sha256:[0-9a-f]{20}")
@@ -45,13 +46,29 @@ def cut_down(summary: Summary, reference: Summary) -> Summary:
     kept = summary.condensed(POINTS, spared=1)
     if summary.values is None or summary.rank_error:  # what is exact of points is told with them
         return kept
-    return with_cuts(kept, reference, summary)
+    return replace(kept, below=_rows_below(summary, reference.cuts))
 
 
-def with_cuts(kept: Summary, reference: Summary, whole: Summary) -> Summary:
-    """`kept` with the rows of `whole`, which is exact, below the cuts of `reference`."""
-    cuts = reference.cuts
-    return replace(kept, below=dict(zip(cuts, whole.up_to(cuts).tolist(), strict=True)))
+def added_up(parts: Sequence[Summary]) -> Summary:
+    """One column of several windows; cells that all of them have stay exact.
+
+    >>> import numpy as np
+    >>> training = Summary(100, 0, np.arange(100.0))
+    >>> hours = [cut_down(Summary(50, 0, np.arange(n, n + 50.0)), training) for n in (0, 50)]
+    >>> added_up(hours).cuts == training.cuts, added_up(hours).rows
+    (True, 100)
+    """
+    if len(parts) == 1:
+        return parts[0]
+    whole = merge(parts)
+    if whole.values is None or whole.rank_error:
+        return whole
+    shared = sorted(set.intersection(*(set(part.below) for part in parts)))
+    return replace(whole, below=_rows_below(whole, shared))
+
+
+def _rows_below(exact: Summary, cuts: Sequence[Cut]) -> dict[Cut, int]:
+    return dict(zip(cuts, exact.up_to(cuts).tolist(), strict=True))
 
 
 def stored_form(kept: Kept, hide_with: str = "") -> bytes | None:
