@@ -78,7 +78,7 @@ def test_every_command_runs_in_order(folder: Path) -> None:
         done = subprocess.run(
             [*MONITOR, *arguments], cwd=here, capture_output=True, text=True, check=False
         )
-        judging = arguments[0] in ("compare", "check")
+        judging = arguments[0] in ("compare", "check", "diff")
         assert done.returncode in (VERDICTS if judging else {0}), f"{line}\n{done.stderr}"
         assert "Traceback" not in done.stderr
     assert (folder / "report.html").exists() and (folder / "result.json").exists()
