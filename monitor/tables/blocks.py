@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from monitor.tables import arrays
 from monitor.tables.reading import reading
 
 BLOCK_ROWS = 2**18  # some row groups together; a block is held while it is worked on
@@ -79,7 +80,7 @@ class ParquetBlock:
             file = _opened(self.path, self.metadata, self.schema)
             found = file.read_row_groups(list(self.groups), columns=[name], use_threads=False)
         values = found.column(name)
-        return values if self.inside is None else values.filter(pa.array(self.inside))
+        return values if self.inside is None else values.filter(arrays.flags(self.inside))
 
     def nulls(self, name: str) -> int | None:
         if self.inside is not None:

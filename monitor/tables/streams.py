@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from monitor.core.records import Column, Floats, Notice, SampleInfo
 from monitor.ports import Sample
+from monitor.tables import arrays
 from monitor.tables.blocks import Block
 from monitor.tables.columns import to_column, to_piece
 from monitor.tables.times import epoch_seconds
@@ -132,7 +133,7 @@ class StreamedColumn:
     def pieces(self) -> Iterator[Column]:
         kept: list[pa.ChunkedArray] = []
         for values, places in zip(self.arrays(), self._streams.drawn, strict=True):
-            kept.append(values if places is None else values.take(pa.array(places)))
+            kept.append(values if places is None else values.take(arrays.places(places)))
             known, self._head = self._head, None
             yield known[1] if known else to_piece(self.name, values)
         if self._drawn_values is None and kept:
@@ -233,7 +234,7 @@ def streamed_sample(
 def _times(streams: Streams, time: str | None) -> Floats | None:
     assert time is not None
     drawn = [
-        values if places is None else values.take(pa.array(places))
+        values if places is None else values.take(arrays.places(places))
         for values, places in zip(streams[time].arrays(), streams.drawn, strict=True)
     ]
     chunks = [chunk for values in drawn for chunk in values.chunks]
