@@ -61,7 +61,8 @@ PEERS_TEXT = """\
 
 Each is installed in an environment of its own from `benchmarks/peers/NAME/requirements.txt`, with
 the Python that runs the benchmarks. `run.py` beside it reads both Parquet files without `id` and
-does what its documentation shows first, on the defaults unless the table says otherwise."""
+does what its documentation shows first, on the defaults unless the table says otherwise. Reports of
+use over the network, which some of them send, are switched off."""
 
 NOT_CLAIMED = """\
 ## What is not claimed
