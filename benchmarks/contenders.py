@@ -18,8 +18,16 @@ WRITTEN: Arguments = ("--json", "{out}/out.json", "--html", "{out}/out.html")
 
 # Against a frozen reference. FREEZE is run once and not measured; both may name {reference},
 # {current}, {frozen} (a path to freeze to) and {out}. Nothing is measured while they are empty.
-FREEZE: Arguments = ()
-COMPARE_FROZEN: Arguments = ()
+FREEZE: Arguments = (*MONITOR, "reference", "freeze", "{reference}", "{frozen}", "--exclude", "id")
+COMPARE_FROZEN: Arguments = (
+    *MONITOR,
+    "compare",
+    "{frozen}",
+    "{current}",
+    "--exclude",
+    "id",
+    *WRITTEN,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ def measure(
 
 def _folder(scratch: Path, contender: Contender, places: Places) -> Places:
     """The places of one run: an empty folder for what it writes, and what it froze before."""
-    out, frozen = scratch / contender.name, scratch / f"{contender.name}.frozen"
+    out, frozen = scratch / contender.name, scratch / f"{contender.name}.reference"
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     return {**places, "out": str(out), "frozen": str(frozen)}
