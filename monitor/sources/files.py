@@ -260,9 +260,9 @@ class _Scan:
         return [name for name in (known if columns is None else columns) if name in known]
 
     @property
-    def settle(self) -> Callable[[pa.Table], pa.Table]:
+    def settle(self) -> Callable[[pa.Table], pa.Table] | None:
         """What only all rows together could tell of columns, such as the types of text."""
-        return self._format.finish
+        return None if isinstance(self._format, Columnar) else self._format.finish
 
     def finish(self, pieces: Sequence[pa.Table], columns: Sequence[str] | None) -> pa.Table:
         """The pieces as one table, after the checks that only the end allows.
