@@ -65,12 +65,16 @@ def open_source(settings: SourceSettings, root: Path) -> Source:
 
 def sample_of(frame: Any, limit: int | None, seed: int) -> Sample:
     """A data frame or Arrow table as a sample of at most `limit` rows."""
-    from monitor.tables.columns import to_sample
+    from monitor.tables.blocks import in_blocks
+    from monitor.tables.columns import HELD_VALUES, to_sample
     from monitor.tables.frames import from_frame
     from monitor.tables.reservoir import thin
+    from monitor.tables.streams import streamed_sample
 
     table, info = thin(from_frame(frame), limit, seed)
-    return to_sample(table, info)
+    if table.num_rows * table.num_columns <= HELD_VALUES:
+        return to_sample(table, info)
+    return streamed_sample(in_blocks(table), table.column_names, info, ZoneInfo("UTC"))
 
 
 def times_of(sample: Sample, time: str | None, zone: ZoneInfo) -> Floats | None:
@@ -102,12 +106,13 @@ def content_version(sample: Sample) -> str:
     """`sha256:...` over the values of a sample that has no file."""
     digest = hashlib.sha256()
     for name, stream in sample.columns.items():
-        column = stream.drawn()
-        digest.update(f"{name}\x1f{column.dtype}\x1f{column.missing}".encode())
-        for part in (column.numbers, column.codes):
-            if part is not None:
-                digest.update(part.tobytes())
-        digest.update("\x1f".join(column.levels).encode())
+        digest.update(f"{name}\x1f{stream.dtype}\x1f".encode())
+        for column in stream.pieces():
+            digest.update(f"{column.missing}\x1f".encode())
+            for part in (column.numbers, column.codes):
+                if part is not None:
+                    digest.update(part.tobytes())
+            digest.update("\x1f".join(column.levels).encode())
     return f"sha256:{digest.hexdigest()}"
 
 

@@ -15,7 +15,7 @@ from monitor.errors import AskedWrongly, PathNotFound, SourceUnreadable, Unknown
 from monitor.ports import Sample, Source
 from monitor.settings import SourceSettings
 from monitor.tables.blocks import Block
-from monitor.tables.columns import to_sample
+from monitor.tables.columns import HELD_VALUES, to_sample
 from monitor.tables.dataset import Files, list_files, open_format
 from monitor.tables.frames import plain
 from monitor.tables.gate import Extent, Gate
@@ -32,7 +32,6 @@ def make(settings: SourceSettings, root: Path) -> Source:
     return FileSource(settings, root)
 
 
-HELD_VALUES = 2**23  # rows times columns that are held in memory, 64 MB; more are streamed
 FileState = tuple[int, int]  # size and time of change: the same state, the same rows
 
 

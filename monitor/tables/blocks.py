@@ -111,6 +111,12 @@ class SpoolBlock:
         return None
 
 
+def in_blocks(table: pa.Table) -> list[Block]:
+    """Rows that are in memory, as blocks; nothing is copied."""
+    starts = range(0, max(1, table.num_rows), BLOCK_ROWS)
+    return [TableBlock(table.slice(start, BLOCK_ROWS)) for start in starts]
+
+
 def grouped(sizes: Sequence[int]) -> list[tuple[int, ...]]:
     """Numbers of neighbouring row groups (or batches) of some sizes that make a block each.
 

@@ -10,6 +10,7 @@ from monitor.core.records import Codes, Column, Flags, Floats, Notice, SampleInf
 from monitor.ports import Sample
 from monitor.tables import arrays
 
+HELD_VALUES = 2**23  # rows times columns that are held in memory, 64 MB; more are streamed
 _PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _SECONDS_PER_DAY = 86_400.0
 
