@@ -160,6 +160,11 @@ def _check(watch: Watch, reference: Any, current: Any, asked: Question) -> Check
     return decide(watch, before, window, look, timings)
 
 
+def prepare_report() -> None:
+    """Do what every report needs and no result does, while a comparison reads and sorts."""
+    wiring.prepare_report()
+
+
 def freeze(reference: Any, file: str | Path, **question: Any) -> StoredReference:
     """Freeze training data into one file, which `compare` takes in place of the data.
 

@@ -128,6 +128,13 @@ def draw() -> Draw:
     return draw_html
 
 
+def prepare_report() -> None:
+    """Compile the page ahead of the first report."""
+    from monitor.reports.html import PAGE, template
+
+    template(PAGE)
+
+
 @cache
 def validator() -> Validator:
     from monitor.validation.validator import SuiteValidator
