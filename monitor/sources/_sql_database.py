@@ -92,22 +92,18 @@ class Database(ABC):
 
         Raises AskedWrongly for what the configuration has wrong, SourceUnreadable for the rest.
         """
-        unknown_table = False
         try:
             with self.engine.connect() as db, db.begin():
                 self._begin(db)
                 yield db
-                return
         except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
-            if not self._is_unknown_table(error, rows):
-                raise self._told(error, rows) from None
-            unknown_table = True
+            unknown = self._is_unknown_table(error, rows)
+            told = self._no_such_table(rows) if unknown else self._told(error, rows)
+            raise told from None
         except UnicodeDecodeError:
-            raise SourceUnreadable(f"{self.place} holds text that is not UTF-8") from None
+            raise self._unreadable("it holds text that is not UTF-8") from None
         except pa.ArrowException as error:
             raise self._unreadable(self._discreet(str(error))) from None
-        if unknown_table:
-            raise self._no_such_table(rows)
 
     def stream(
         self, db: sa.Connection, query: sa.Select[Any], fields: Sequence[Field]

@@ -155,7 +155,7 @@ class PostgreSQL(Database):
             return self._writes(rows)
         if state == "42501":
             return SourceUnreadable(f"{self.place}: {reason}", hint="grant this user SELECT on it")
-        if state.startswith("42"):
+        if state.startswith(("42", "0A")):  # a mistake, or what the server does not know to do
             return AskedWrongly(f"the {rows.place} cannot be run by {self.place}: {reason}")
         if state.startswith("22"):  # its text quotes a value
             reason = reason.partition(': "')[0]

@@ -26,8 +26,10 @@ from monitor.sources._sql_database import (
 )
 from monitor.tables.frames import to_array
 from monitor.tables.stretches import Range
+from monitor.tables.times import EARLIEST_US, LATEST_US, to_datetime
 
 _ISO_DAY = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*"
+_DAY_US = 86_400_000_000
 _STEPS = 20_000  # of SQLite's machine between two looks at the clock; some milliseconds
 
 
@@ -45,7 +47,10 @@ def open_sqlite(url: sa.URL, root: Path, timeout: Span) -> Database:
         return sqlite3.connect(address, uri=True, timeout=CONNECT_S, isolation_level=None)
 
     engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.NullPool)
-    return SQLite(engine, str(path), (), timeout)
+    return SQLite(engine, path, timeout)
+
+
+FileState = tuple[tuple[int, int], ...]  # size and time of change of each file
 
 
 class SQLite(Database):
@@ -56,21 +61,27 @@ class SQLite(Database):
     the gate, which knows offsets and clocks, lets in what is inside.
     """
 
+    def __init__(self, engine: sa.Engine, path: Path, timeout: Span) -> None:
+        super().__init__(engine, str(path), (), timeout)
+        self._path = path
+        self._digests: dict[str, tuple[FileState, str]] = {}
+
     def fields(self, db: sa.Connection, rows: Rows, time: str | None) -> list[Field]:
         declared: dict[str, str] = {}
+        names = [name for name, _ in self.names(db, rows)]
         if rows.table is not None:
             found = sa.inspect(db).get_columns(rows.table, rows.schema)
             declared = {known["name"]: str(known["type"]).upper() for known in found}
-        return [
-            _field(name, "TIMESTAMP" if name == time else declared.get(name, ""))
-            for name, _ in self.names(db, rows)
-        ]
+        if time is not None:
+            declared[time] = "TIMESTAMP"
+        return [_field(name, declared.get(name, "")) for name in names]
 
     def inside(self, time: Field, within: Range, zone: ZoneInfo) -> Condition:
         return sa.or_(self._texts(time, within), *self._numbers(time, within))
 
     def untimed(self, time: Field) -> Condition:
-        return sa.not_(sa.or_(_is_number(time.stored), _is_day(time.stored)))
+        number = sa.func.typeof(time.stored).in_(["integer", "real"])
+        return sa.not_(sa.or_(number, _is_day(time.stored)))
 
     def edges(
         self, db: sa.Connection, rows: Rows, time: Field, within: Range, zone: ZoneInfo
@@ -94,7 +105,16 @@ class SQLite(Database):
         return query, None
 
     def digest(self, db: sa.Connection, rows: Rows, fields: Sequence[Field]) -> str:
-        """The sum of a 128-bit hash of each row."""
+        """The sum of a 128-bit hash of each row; remembered while the file stays as it is."""
+        state = self._state()
+        known = self._digests.get(rows.place)
+        if known is None or known[0] != state:
+            known = state, self._sum_of_hashes(db, rows, fields)
+            if state == self._state():
+                self._digests[rows.place] = known
+        return known[1]
+
+    def _sum_of_hashes(self, db: sa.Connection, rows: Rows, fields: Sequence[Field]) -> str:
         self._restart(db)
         total = count = 0
         query = sa.select(*(field.stored for field in fields)).select_from(rows.clause)
@@ -106,6 +126,12 @@ class SQLite(Database):
                 count += len(part)
                 self._restart(db)
         return f"{count} {total % 2**128}"
+
+    def _state(self) -> FileState:
+        """What tells whether the file, or the log of changes beside it, was written to."""
+        files = (self._path, self._path.with_name(f"{self._path.name}-wal"))
+        found = [file.stat() for file in files if file.exists()]
+        return tuple((state.st_size, state.st_mtime_ns) for state in found)
 
     def _begin(self, db: sa.Connection) -> None:
         connection = db.connection.driver_connection
@@ -119,19 +145,18 @@ class SQLite(Database):
         db.info["watch"].restart()
 
     def _texts(self, time: Field, within: Range) -> Condition:
-        """A day on both sides, and one more: no offset is longer."""
-        start, end = (moment.date() for moment in within.instants())
-        day = timedelta(days=2)
-        low = start - day if start - date.min > day else date.min
-        high = end + day if date.max - end > day else date.max
+        """The days of a range and one more on both sides: no offset is longer."""
+        low_us = max(within.start_us - _DAY_US, EARLIEST_US)
+        high_us = min(within.end_us - 1 + _DAY_US, LATEST_US)
+        low, high = (to_datetime(us).date() for us in (low_us, high_us))
         text = sa.func.typeof(time.stored) == "text"
         return sa.and_(text, time.stored >= str(low), time.stored < f"{high}~")
 
     def _numbers(self, time: Field, within: Range) -> Iterator[Condition]:
-        wide = Range(within.start_us - 1, within.end_us + 1)  # whole numbers are not rounded
-        for low, high in wide.numbers(whole=False):
-            inside = sa.and_(time.stored >= low, time.stored < high)
-            yield sa.and_(_is_number(time.stored), inside)
+        for kind in ("integer", "real"):
+            for low, high in within.numbers(whole=kind == "integer"):
+                inside = sa.and_(time.stored >= low, time.stored < high)
+                yield sa.and_(sa.func.typeof(time.stored) == kind, inside)
 
     # --- Errors ---
 
@@ -145,7 +170,7 @@ class SQLite(Database):
             return self._too_slow(rows)
         if name.startswith("SQLITE_READONLY"):
             return self._writes(rows)
-        if name == "SQLITE_ERROR":
+        if name == "SQLITE_ERROR" or isinstance(error, sa.exc.ProgrammingError):
             return AskedWrongly(f"the {rows.place} cannot be run by {self.place}: {reason}")
         return self._unreadable(reason)
 
@@ -164,26 +189,26 @@ class _Stopwatch:
         return time.monotonic() > self._ends_at
 
 
-def _is_number(stored: sa.ColumnElement[Any]) -> Condition:
-    return sa.func.typeof(stored).in_(["integer", "real"])
-
-
 def _is_day(stored: sa.ColumnElement[Any]) -> Condition:
     text = sa.func.typeof(stored) == "text"
     return sa.and_(text, stored.op("GLOB", is_comparison=True)(_ISO_DAY))
 
 
 def _ends(db: sa.Connection, rows: Rows, time: Field, condition: Condition) -> tuple[Any, Any]:
-    ends = sa.select(sa.func.min(time.stored), sa.func.max(time.stored))
-    oldest, newest = db.execute(ends.select_from(rows.clause).where(condition)).one()
-    return oldest, newest
+    """The least and the greatest value; asked for in one go, SQLite would use no index."""
+    oldest, newest = (
+        sa.select(pick(time.stored)).select_from(rows.clause).where(condition).scalar_subquery()
+        for pick in (sa.func.min, sa.func.max)
+    )
+    found = db.execute(sa.select(oldest, newest)).one()
+    return found[0], found[1]
 
 
 def _near(text: str) -> tuple[str, str] | None:
     """The days around that of a text, as first and last; None when it begins with no day."""
     try:
         day = date.fromisoformat(text[:10])
-        return str(day - timedelta(days=3)), f"{day + timedelta(days=3)}~"
+        return str(day - timedelta(days=2)), f"{day + timedelta(days=2)}~"
     except (ValueError, OverflowError):
         return None
 
