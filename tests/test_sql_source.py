@@ -539,6 +539,21 @@ def test_values_that_swap_rows_change_the_fingerprint(base: Base) -> None:
     assert source.fingerprint() == before
 
 
+@only_sqlite
+def test_a_fingerprint_in_a_log_of_changes_is_seen(base: Base) -> None:
+    hours(base)
+    source = base.source("hours")
+    writer = sqlite3.connect(base.root / "rows.db")
+    try:
+        writer.execute("PRAGMA journal_mode=WAL")
+        first = source.fingerprint()
+        with writer:
+            writer.execute("UPDATE hours SET x = 1 WHERE n = 3")
+        assert source.fingerprint() != first
+    finally:
+        writer.close()
+
+
 # --- Only reading ---
 
 

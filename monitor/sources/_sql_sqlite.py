@@ -106,7 +106,7 @@ class SQLite(Database):
 
     def digest(self, db: sa.Connection, rows: Rows, fields: Sequence[Field]) -> str:
         """The sum of a 128-bit hash of each row; remembered while the file stays as it is."""
-        state = self._state()
+        state = db.info["state"]
         known = self._digests.get(rows.place)
         if known is None or known[0] != state:
             known = state, self._sum_of_hashes(db, rows, fields)
@@ -137,6 +137,7 @@ class SQLite(Database):
         connection = db.connection.driver_connection
         assert isinstance(connection, sqlite3.Connection)
         watch = db.info["watch"] = _Stopwatch(self.timeout_s)
+        db.info["state"] = self._state()  # before anything is read, so it is never newer than that
         connection.set_progress_handler(watch.is_over, _STEPS)
         db.exec_driver_sql("PRAGMA query_only=ON")
         db.exec_driver_sql("BEGIN")
