@@ -23,7 +23,7 @@ from monitor.core.records import Check, Finding, Kind, SampleInfo, Verdict, Wind
 from monitor.errors import AskedWrongly, CouldNotLook, NoCommonColumns, UnknownName
 from monitor.ports import Sample, Source, StoredReference
 from monitor.references import Reference
-from monitor.settings import CsvSettings, DriftSettings, ShowValues, SourceSettings, checked
+from monitor.settings import FROZEN, CsvSettings, DriftSettings, ShowValues, SourceSettings, checked
 from monitor.steps.deciding import decide
 from monitor.steps.kit import Look, Timings, Watch
 from monitor.steps.looking import compare_rows, validate_rows
@@ -174,8 +174,8 @@ def freeze(reference: Any, file: str | Path, **question: Any) -> StoredReference
     the numbers, and a draw of at most 100 000 rows. Raises AskedWrongly and CouldNotLook.
     """
     asked, place = checked(Question, question), Path(file)
-    if place.suffix != ".reference":
-        raise AskedWrongly(f"{place} must end in .reference", hint=f"write to {place}.reference")
+    if place.suffix != FROZEN:
+        raise AskedWrongly(f"{place} must end in {FROZEN}", hint=f"write to {place}{FROZEN}")
     before = _reference(reference, asked)
     plan = briefing.make_plan(asked, kinds=_kinds(asked), roles={}, names=True)
     version = _fingerprint(reference, asked) or wiring.content_version(before.sample)

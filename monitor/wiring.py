@@ -58,8 +58,8 @@ def now() -> datetime:
 
 def open_source(settings: SourceSettings, root: Path) -> Source:
     """Where the rows of a dataset are, by how it is named."""
-    adapter = "frozen" if settings.path.endswith(".reference") else "files"
-    source: Source = catalogue.load("monitor.sources", adapter, "source").make(settings, root)
+    adapter = catalogue.load("monitor.sources", settings.adapter, "source")
+    source: Source = adapter.make(settings, root)
     return source
 
 
@@ -278,7 +278,7 @@ class Service:
         return ReferenceMaker(
             monitor=settings.name,
             source=open_source(made_of, self.settings.root),
-            location=made_of.path,
+            location=made_of.place,
             window=window,
             kinds=known_kinds(settings),
             snapshots=SnapshotFolder(
@@ -319,7 +319,7 @@ class Service:
         rows, unseen = self.production(settings).span(), self.history(settings)
         if rows is None or unseen is None:
             raise PathNotFound(
-                f"monitor {settings.name} has no production rows: {settings.production.path}"
+                f"monitor {settings.name} has no production rows: {settings.production.place}"
             )
         shape = settings.window, settings.timezone, settings.step
         if end is None:
