@@ -23,7 +23,7 @@ from monitor.core.records import Check, Finding, Kind, SampleInfo, Verdict, Wind
 from monitor.errors import AskedWrongly, CouldNotLook, NoCommonColumns, UnknownName
 from monitor.ports import Sample, Source, StoredReference
 from monitor.references import Reference
-from monitor.settings import CsvSettings, DriftSettings, ShowValues, SourceSettings, checked
+from monitor.settings import FROZEN, CsvSettings, DriftSettings, ShowValues, SourceSettings, checked
 from monitor.steps.deciding import decide
 from monitor.steps.kit import Look, Timings, Watch
 from monitor.steps.looking import compare_rows, validate_rows
@@ -143,8 +143,8 @@ def _check(watch: Watch, reference: Any, current: Any, asked: Question) -> Check
     with ThreadPoolExecutor(1) as aside:
         try:
             with timings.step("sample"):
-                version = aside.submit(_version, reference, asked)
                 before = _reference(reference, asked)
+                version = aside.submit(_fingerprint, reference, asked)
                 now = _read(current, asked, asked.time_column)
                 window = _window(current, now, asked)
         except CouldNotLook as error:
@@ -155,8 +155,14 @@ def _check(watch: Watch, reference: Any, current: Any, asked: Question) -> Check
         look = Look(now.info, notices=now.notices)
         look = validate_rows(watch, now, look, wiring.validator(), timings)
         look = compare_rows(watch, before, now, look, timings)
-        before = replace(before, stored=replace(before.stored, version=version.result()))
+        told = version.result() or wiring.content_version(before.sample)
+        before = replace(before, stored=replace(before.stored, version=told))
     return decide(watch, before, window, look, timings)
+
+
+def prepare_report() -> None:
+    """Do what every report needs and no result does, while a comparison reads and sorts."""
+    wiring.prepare_report()
 
 
 def freeze(reference: Any, file: str | Path, **question: Any) -> StoredReference:
@@ -168,12 +174,12 @@ def freeze(reference: Any, file: str | Path, **question: Any) -> StoredReference
     the numbers, and a draw of at most 100 000 rows. Raises AskedWrongly and CouldNotLook.
     """
     asked, place = checked(Question, question), Path(file)
-    if place.suffix != ".reference":
-        raise AskedWrongly(f"{place} must end in .reference", hint=f"write to {place}.reference")
+    if place.suffix != FROZEN:
+        raise AskedWrongly(f"{place} must end in {FROZEN}", hint=f"write to {place}{FROZEN}")
     before = _reference(reference, asked)
     plan = briefing.make_plan(asked, kinds=_kinds(asked), roles={}, names=True)
-    version, origin = _version(reference, asked), _told(reference)
-    stored = replace(before.stored, version=version, origin=origin)
+    version = _fingerprint(reference, asked) or wiring.content_version(before.sample)
+    stored = replace(before.stored, version=version, origin=_told(reference))
     return wiring.freeze(stored, before.sample, plan, place)
 
 
@@ -221,7 +227,7 @@ def _reference(data: Any, asked: Question) -> Reference:
         raise AskedWrongly(f"the reference has no rows: {_told(data)}", hint=_REFERENCE_FIRST)
     stored = StoredReference(
         monitor="",
-        version="",  # told by `_version`, which may have to read every byte
+        version="",  # told by `_fingerprint`, which may have to read every byte
         rows=sample.info.rows,
         path=_told(data),
         kinds={},
@@ -231,11 +237,9 @@ def _reference(data: Any, asked: Question) -> Reference:
     return Reference(stored, sample)
 
 
-def _version(data: Any, asked: Question) -> str:
-    """`sha256:...` of the training data: of the bytes of its files, or of the values in memory."""
-    if not isinstance(data, str | Path):
-        return wiring.content_version(_read(data, asked))
-    return _source(data, asked).fingerprint()
+def _fingerprint(data: Any, asked: Question) -> str:
+    """`sha256:...` over the bytes of the files; empty for what is in memory."""
+    return _source(data, asked).fingerprint() if isinstance(data, str | Path) else ""
 
 
 def _window(data: Any, sample: Sample, asked: Question) -> Window | None:

@@ -1,5 +1,6 @@
 """The only reader of configuration and environment: monitor.yaml, checked, typed, frozen."""
 
+import hashlib
 import os
 import re
 from collections.abc import Mapping
@@ -34,6 +35,7 @@ from monitor.configuration.fields import (
     Weight,
     Zone,
     parse_time,
+    table_name,
 )
 from monitor.configuration.mistakes import mistakes_of
 from monitor.core.crontab import Crontab
@@ -41,7 +43,9 @@ from monitor.core.records import Kind, Window
 from monitor.core.windows import Span
 from monitor.errors import AskedWrongly, UnknownName
 
+FROZEN = ".reference"  # the ending of a file that holds a frozen reference
 STORES = ("sqlite", "postgresql", "memory")
+DATABASES = r"(sqlite:///.|postgres(ql)?(\+psycopg)?://)"  # that rows are read from
 
 
 class _Settings(BaseModel):
@@ -64,14 +68,80 @@ class CsvSettings(_Settings):
     missing: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 
 
-class SourceSettings(_Settings):
-    """A dataset: a file, a folder or a pattern, and the column that tells the time of a row."""
+class SqlSettings(_Settings):
+    """Rows of a database: a table, or what a query answers."""
 
-    path: str
+    url: SecretStr
+    table: str | None = None  # events, shop.events, or "quoted"."names"
+    query: str | None = None
+    timeout: SpanText = Span(60, "s")  # of one statement
+
+    @field_validator("url")
+    @classmethod
+    def _known_database(cls, value: SecretStr) -> SecretStr:
+        """The value is never repeated: it may hold a password."""
+        if not re.match(DATABASES, value.get_secret_value()):
+            raise ValueError(
+                "is no address of a database; write postgresql://user:password@host/name "
+                "or sqlite:///FILE"
+            )
+        return value
+
+    @field_validator("table")
+    @classmethod
+    def _a_table(cls, value: str | None) -> str | None:
+        if value is not None:
+            table_name(value)
+        return value
+
+    @model_validator(mode="after")
+    def _table_or_query(self) -> "SqlSettings":
+        if (self.table is None) == (self.query is None):
+            raise ValueError("give either `table` (like shop.events) or `query` (a SELECT)")
+        if self.query is not None and not self.query.strip(" \t\r\n;"):
+            raise ValueError("the `query` is empty")
+        return self
+
+    @property
+    def place(self) -> str:
+        """For people and for the records: without address, and without what a query may quote."""
+        if self.query is None:
+            return f"table {self.table}"
+        return f"query {hashlib.sha256(self.query.encode()).hexdigest()[:12]}"
+
+
+class SourceSettings(_Settings):
+    """A dataset, files or rows of a database, and the column that tells the time of a row."""
+
+    path: str = ""  # a file, a folder or a pattern
+    sql: SqlSettings | None = None
     time: str | None = None
     format: Literal["parquet", "csv", "ndjson", "arrow"] | None = None  # None: by file name
     timezone: Zone = ZoneInfo("UTC")  # of times written without an offset
     csv: CsvSettings = CsvSettings()
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "SourceSettings":
+        given = self.model_fields_set
+        if self.sql is not None and "path" in given:
+            raise ValueError("rows come from `path` or from `sql`, not from both: choose one")
+        if self.sql is not None and (extra := sorted(given & {"format", "csv"})):
+            raise ValueError(f"`{extra[0]}` says how files are written, and `sql` reads none")
+        if self.sql is None and not self.path:
+            raise ValueError("give `path` (files) or `sql` (a table or query of a database)")
+        return self
+
+    @property
+    def adapter(self) -> str:
+        """Which file of `sources` reads it."""
+        if self.sql is not None:
+            return "sql"
+        return "frozen" if self.path.endswith(FROZEN) else "files"
+
+    @property
+    def place(self) -> str:
+        """Where the rows are, for people; holds no secret."""
+        return self.path if self.sql is None else self.sql.place
 
 
 class RangeSettings(_Settings):

@@ -59,19 +59,23 @@ def now() -> datetime:
 
 def open_source(settings: SourceSettings, root: Path) -> Source:
     """Where the rows of a dataset are, by how it is named."""
-    adapter = "frozen" if settings.path.endswith(".reference") else "files"
-    source: Source = catalogue.load("monitor.sources", adapter, "source").make(settings, root)
+    adapter = catalogue.load("monitor.sources", settings.adapter, "source")
+    source: Source = adapter.make(settings, root)
     return source
 
 
 def sample_of(frame: Any, limit: int | None, seed: int) -> Sample:
     """A data frame or Arrow table as a sample of at most `limit` rows."""
-    from monitor.tables.columns import to_sample
+    from monitor.tables.blocks import in_blocks
+    from monitor.tables.columns import HELD_VALUES, to_sample
     from monitor.tables.frames import from_frame
     from monitor.tables.reservoir import thin
+    from monitor.tables.streams import streamed_sample
 
     table, info = thin(from_frame(frame), limit, seed)
-    return to_sample(table, info)
+    if table.num_rows * table.num_columns <= HELD_VALUES:
+        return to_sample(table, info)
+    return streamed_sample(in_blocks(table), table.column_names, info, ZoneInfo("UTC"))
 
 
 def times_of(sample: Sample, time: str | None, zone: ZoneInfo) -> Floats | None:
@@ -103,12 +107,13 @@ def content_version(sample: Sample) -> str:
     """`sha256:...` over the values of a sample that has no file."""
     digest = hashlib.sha256()
     for name, stream in sample.columns.items():
-        column = stream.drawn()
-        digest.update(f"{name}\x1f{column.dtype}\x1f{column.missing}".encode())
-        for part in (column.numbers, column.codes):
-            if part is not None:
-                digest.update(part.tobytes())
-        digest.update("\x1f".join(column.levels).encode())
+        digest.update(f"{name}\x1f{stream.dtype}\x1f".encode())
+        for column in stream.pieces():
+            digest.update(f"{column.missing}\x1f".encode())
+            for part in (column.numbers, column.codes):
+                if part is not None:
+                    digest.update(part.tobytes())
+            digest.update("\x1f".join(column.levels).encode())
     return f"sha256:{digest.hexdigest()}"
 
 
@@ -122,6 +127,13 @@ def draw() -> Draw:
     from monitor.reports.html import draw as draw_html
 
     return draw_html
+
+
+def prepare_report() -> None:
+    """Compile the page ahead of the first report."""
+    from monitor.reports.html import PAGE, template
+
+    template(PAGE)
 
 
 @cache
@@ -277,7 +289,7 @@ class Service:
         return ReferenceMaker(
             monitor=settings.name,
             source=open_source(made_of, self.settings.root),
-            location=made_of.path,
+            location=made_of.place,
             window=window,
             kinds=known_kinds(settings),
             snapshots=SnapshotFolder(
@@ -318,7 +330,7 @@ class Service:
         rows, unseen = self.production(settings).span(), self.history(settings)
         if rows is None or unseen is None:
             raise PathNotFound(
-                f"monitor {settings.name} has no production rows: {settings.production.path}"
+                f"monitor {settings.name} has no production rows: {settings.production.place}"
             )
         shape = settings.window, settings.timezone, settings.step
         if end is None:

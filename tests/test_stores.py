@@ -22,7 +22,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from store_backends import Backend, new_postgresql_database, postgresql_server
+from store_backends import Backend, new_postgresql_database
 
 from monitor.core.records import (
     Cause,
@@ -144,12 +144,6 @@ def save(store: Store, *checks: Check) -> None:
 
 
 # --- Databases ---
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[Path]:
-    with postgresql_server() as socket:
-        yield socket
 
 
 @pytest.fixture(params=["memory", *SQL])

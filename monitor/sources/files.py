@@ -1,7 +1,7 @@
 """A file, a folder or a pattern as one dataset: Parquet, CSV, NDJSON or Arrow."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,12 +15,13 @@ from monitor.errors import AskedWrongly, PathNotFound, SourceUnreadable, Unknown
 from monitor.ports import Sample, Source
 from monitor.settings import SourceSettings
 from monitor.tables.blocks import Block
-from monitor.tables.columns import to_sample
+from monitor.tables.columns import HELD_VALUES, to_sample
 from monitor.tables.dataset import Files, list_files, open_format
 from monitor.tables.frames import plain
 from monitor.tables.gate import Extent, Gate
 from monitor.tables.reading import Columnar, Growing, reading
 from monitor.tables.reservoir import Reservoir
+from monitor.tables.spool import Spool
 from monitor.tables.streams import streamed_sample
 from monitor.tables.times import epoch_seconds, to_datetime
 from monitor.tables.unify import unify
@@ -31,7 +32,6 @@ def make(settings: SourceSettings, root: Path) -> Source:
     return FileSource(settings, root)
 
 
-HELD_VALUES = 2**23  # rows times columns that are held in memory, 64 MB; more are streamed
 FileState = tuple[int, int]  # size and time of change: the same state, the same rows
 
 
@@ -83,13 +83,43 @@ class FileSource:
         if limit is None and (streamed := self._streamed(files, window, columns)) is not None:
             return streamed
         scan = _Scan(self._settings, files, window, self._extents)
+        if limit is None:
+            return self._all(scan, columns)
         reservoir = Reservoir(limit, seed)
-        for rows in scan.rows(columns, whole=limit is None):
+        for rows in scan.rows(columns, whole=False):
             reservoir.add(rows)
         # 3. Make one table.
-        table = scan.finish(reservoir.take(), columns)
-        info = reservoir.info(scan.newest)
+        return self._held(scan, reservoir.take(), columns, reservoir.info(scan.newest))
+
+    def _all(self, scan: "_Scan", columns: Sequence[str] | None) -> Sample:
+        """Every row that comes in: held when they are few, else from files of our own."""
+        spool = Spool()
+        for rows in scan.rows(columns, whole=True):
+            spool.add(rows)
+        info = SampleInfo(spool.seen, spool.seen, "all", newest=scan.newest)
+        if not spool.on_disk:
+            return self._held(scan, spool.pieces, columns, info)
+        return self._of_blocks(scan, spool.blocks(), scan.names(columns), info)
+
+    def _held(
+        self, scan: "_Scan", pieces: Sequence[pa.Table], columns: Sequence[str] | None,
+        info: SampleInfo,
+    ) -> Sample:  # fmt: skip
+        table = scan.finish(pieces, columns)
         return to_sample(table, info, scan.notices, self._times(table))
+
+    def _of_blocks(
+        self, scan: "_Scan", blocks: Sequence[Block], names: Sequence[str], info: SampleInfo
+    ) -> Sample:
+        return streamed_sample(
+            blocks,
+            names,
+            info,
+            self._settings.timezone,
+            finish=scan.settle,
+            time=self._settings.time,
+            notices=scan.notices,
+        )
 
     def _streamed(
         self, files: Files, window: Window | None, columns: Sequence[str] | None
@@ -104,14 +134,7 @@ class FileSource:
         if rows * len(names) <= HELD_VALUES:
             return None
         info = SampleInfo(rows, rows, "all", newest=scan.newest)
-        return streamed_sample(
-            blocks,
-            names,
-            info,
-            self._settings.timezone,
-            time=self._settings.time,
-            notices=scan.notices,
-        )
+        return self._of_blocks(scan, blocks, names, info)
 
     def _times(self, table: pa.Table) -> Floats | None:
         time = self._settings.time
@@ -234,6 +257,11 @@ class _Scan:
         self._check_times()
         known = self._columns_seen
         return [name for name in (known if columns is None else columns) if name in known]
+
+    @property
+    def settle(self) -> Callable[[pa.Table], pa.Table] | None:
+        """What only all rows together could tell of columns, such as the types of text."""
+        return None if isinstance(self._format, Columnar) else self._format.finish
 
     def finish(self, pieces: Sequence[pa.Table], columns: Sequence[str] | None) -> pa.Table:
         """The pieces as one table, after the checks that only the end allows.

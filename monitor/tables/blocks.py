@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from monitor.tables import arrays
 from monitor.tables.reading import reading
 
 BLOCK_ROWS = 2**18  # some row groups together; a block is held while it is worked on
@@ -79,7 +80,7 @@ class ParquetBlock:
             file = _opened(self.path, self.metadata, self.schema)
             found = file.read_row_groups(list(self.groups), columns=[name], use_threads=False)
         values = found.column(name)
-        return values if self.inside is None else values.filter(pa.array(self.inside))
+        return values if self.inside is None else values.filter(arrays.flags(self.inside))
 
     def nulls(self, name: str) -> int | None:
         if self.inside is not None:
@@ -108,6 +109,12 @@ class SpoolBlock:
 
     def nulls(self, name: str) -> int | None:
         return None
+
+
+def in_blocks(table: pa.Table) -> list[Block]:
+    """Rows that are in memory, as blocks; nothing is copied."""
+    starts = range(0, max(1, table.num_rows), BLOCK_ROWS)
+    return [TableBlock(table.slice(start, BLOCK_ROWS)) for start in starts]
 
 
 def grouped(sizes: Sequence[int]) -> list[tuple[int, ...]]:

@@ -21,7 +21,6 @@ from monitor.tables.reading import reading, refuse_empty
 from monitor.tables.reservoir import thin
 from monitor.tables.streams import DRAWN_ROWS, StreamedTable
 
-SUFFIX = ".reference"
 _PICTURES, _SUMMARIES = b"drift_monitor.pictures", b"drift_monitor.summaries"
 
 

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from monitor.core.records import Window
+from monitor.tables import arrays
 from monitor.tables.times import instants, to_epoch_us
 
 
@@ -78,7 +79,7 @@ class Gate:
         inside = self.inside(table)
         if not self._rows:
             return table.slice(0, 0)
-        return table if inside is None else table.filter(pa.array(inside))
+        return table if inside is None else table.filter(arrays.flags(inside))
 
     def inside(self, table: pa.Table) -> NDArray[np.bool_] | None:
         """Which rows of a table (its times suffice) come in, shape (rows,); None is all of them."""

@@ -79,6 +79,11 @@ def reading(path: Path, name: str) -> Iterator[None]:
         raise SourceUnreadable(f"{path}: not readable as {name}: {_told(error)}") from None
 
 
+def without_rows(schema: pa.Schema) -> pa.Table:
+    """An empty table of a schema; the library's own way to one imports pandas."""
+    return pa.Table.from_batches([], schema)
+
+
 def refuse_empty(path: Path) -> None:
     """Raise SourceUnreadable for a file of no bytes."""
     if path.stat().st_size == 0:

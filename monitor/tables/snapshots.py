@@ -12,7 +12,8 @@ from monitor.core.frozen import Pictures
 from monitor.core.records import Stream
 from monitor.errors import SourceUnreadable
 from monitor.ports import Sample, Source, StoredReference
-from monitor.tables.frozen import SUFFIX, Frozen, drawn_rows, read_frozen, write_frozen
+from monitor.settings import FROZEN
+from monitor.tables.frozen import Frozen, drawn_rows, read_frozen, write_frozen
 
 log = logging.getLogger(__name__)
 
@@ -59,4 +60,4 @@ class SnapshotFolder:
 
     def _place(self, stored: StoredReference) -> Path:
         name = stored.version.removeprefix("sha256:")[:16]
-        return self._root / FOLDER / stored.monitor / f"{name}{SUFFIX}"
+        return self._root / FOLDER / stored.monitor / f"{name}{FROZEN}"

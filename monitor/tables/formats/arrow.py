@@ -8,7 +8,7 @@ import pyarrow as pa
 from monitor.errors import SourceUnreadable
 from monitor.settings import CsvSettings
 from monitor.tables.gate import Gate
-from monitor.tables.reading import refuse_empty, refuse_repeated, signature
+from monitor.tables.reading import refuse_empty, refuse_repeated, signature, without_rows
 
 SUFFIXES = (".arrow", ".feather", ".ipc", ".arrows")
 
@@ -34,7 +34,7 @@ class Arrow:
             refuse_repeated(path, reader.schema.names)
             known = reader.schema.names
             names = [n for n in (columns if columns is not None else known) if n in known]
-            yield reader.schema.empty_table()
+            yield without_rows(reader.schema)
             for batch in _stored_batches(reader):
                 yield pa.Table.from_batches([batch]).select(names)
 

@@ -12,7 +12,7 @@ from monitor.errors import SourceUnreadable
 from monitor.settings import CsvSettings
 from monitor.tables.blocks import Block, ParquetBlock, grouped
 from monitor.tables.gate import Gate
-from monitor.tables.reading import refuse_empty, refuse_repeated, signature
+from monitor.tables.reading import refuse_empty, refuse_repeated, signature, without_rows
 
 SUFFIXES = (".parquet", ".pq", ".parq")
 
@@ -37,7 +37,7 @@ class Parquet:
         with pq.ParquetFile(path, pre_buffer=False) as plain:
             schema = plain.schema_arrow
             refuse_repeated(path, schema.names)
-            yield schema.empty_table()
+            yield without_rows(schema)
             wanted = schema.names if columns is None else columns
             names = [name for name in schema.names if name in wanted]
             groups = _groups(plain, gate)
