@@ -565,7 +565,10 @@ ONSET = datetime(2019, 3, 31, tzinfo=UTC)
     datasets_folder() is None,
     reason="MONITOR_DATASETS names no folder of public data sets (docs/datasets.md)",
 )
-def test_car_loan_alarms_from_the_onset_while_classical_rules_cry_wolf(tmp_path: Path) -> None:
+def test_car_loan_alarms_from_the_onset_while_classical_rules_cry_wolf(
+    demo_project: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "data").symlink_to(demo_project / "data")  # nobody reads it
     install_project(tmp_path, datasets=True)
     settings = load_settings(tmp_path / "monitor.yaml")
     service = Service(settings.model_copy(update={"store": "memory://"}))
