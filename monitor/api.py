@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from monitor import briefing, wiring
+from monitor.configuration.urls import scheme_of, without_secrets
 from monitor.core import wire
 from monitor.core.comparison import Plan
 from monitor.core.records import Check, Finding, Kind, SampleInfo, Verdict, Window
@@ -173,7 +174,11 @@ def _setup(plan: Plan, reference: Any, current: Any, asked: Question) -> dict[st
 
 
 def _told(data: Any) -> str:
-    return str(data) if isinstance(data, str | Path) else f"a {type(data).__name__} in memory"
+    return (
+        without_secrets(str(data))
+        if isinstance(data, str | Path)
+        else f"a {type(data).__name__} in memory"
+    )
 
 
 # --- Reading ---
@@ -191,7 +196,8 @@ def _read(data: Any, asked: Question, time: str | None = None) -> Sample:
 
 def _reference(data: Any, asked: Question) -> Reference:
     """The rows of the training data, not kept anywhere; its time column may be absent."""
-    path = Path(data) if isinstance(data, str | Path) else None
+    named = isinstance(data, str | Path)
+    path = Path(data) if named and not scheme_of(str(data)) else None
     if path and path.is_file() and not path.stat().st_size:
         raise AskedWrongly(f"the reference {path} is empty (0 bytes)", hint=_REFERENCE_FIRST)
     sample = _read(data, asked)
@@ -199,7 +205,7 @@ def _reference(data: Any, asked: Question) -> Reference:
         raise AskedWrongly(f"the reference has no rows: {_told(data)}", hint=_REFERENCE_FIRST)
     stored = StoredReference(
         monitor="",
-        version=_source(path, asked).fingerprint() if path else wiring.content_version(sample),
+        version=_source(data, asked).fingerprint() if named else wiring.content_version(sample),
         rows=sample.info.rows,
         path=_told(data),
         kinds={},

@@ -18,6 +18,7 @@ from pydantic import (
     SecretStr,
     Tag,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -36,6 +37,7 @@ from monitor.configuration.fields import (
     parse_time,
 )
 from monitor.configuration.mistakes import mistakes_of
+from monitor.configuration.urls import TAKEN_WHOLE, scheme_of, without_secrets
 from monitor.core.crontab import Crontab
 from monitor.core.records import Kind, Window
 from monitor.core.windows import Span
@@ -64,14 +66,28 @@ class CsvSettings(_Settings):
     missing: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 
 
+StorageOptions = Mapping[str, Any]  # as the implementation of a kind of store names them
+
+
 class SourceSettings(_Settings):
     """A dataset: a file, a folder or a pattern, and the column that tells the time of a row."""
 
-    path: str
+    path: Annotated[str, Field(repr=False)]
+    storage: Annotated[StorageOptions, Field(repr=False)] = {}  # over those of `storage:` above
     time: str | None = None
     format: Literal["parquet", "csv", "ndjson", "arrow"] | None = None  # None: by file name
     timezone: Zone = ZoneInfo("UTC")  # of times written without an offset
     csv: CsvSettings = CsvSettings()
+
+    @property
+    def shown(self) -> str:
+        """The path without what was given in confidence."""
+        return without_secrets(self.path)
+
+    def stored_in(self, storage: Mapping[str, StorageOptions]) -> "SourceSettings":
+        """The same, with the options that all data in its kind of store share."""
+        shared = storage.get(scheme_of(self.path), {})
+        return self.model_copy(update={"storage": {**shared, **self.storage}}) if shared else self
 
 
 class RangeSettings(_Settings):
@@ -276,6 +292,12 @@ class MonitorSettings(_Settings):
     model: ModelSettings = ModelSettings()
     retrain: RetrainSettings | None = None
 
+    def stored_in(self, storage: Mapping[str, StorageOptions]) -> "MonitorSettings":
+        """The same, with the options of `storage` in its datasets."""
+        given = {"reference": self.reference, "production": self.production}
+        found = {n: s.stored_in(storage) for n, s in given.items() if isinstance(s, SourceSettings)}
+        return self.model_copy(update=found)
+
     @model_validator(mode="after")
     def _months_step_by_days(self) -> "MonitorSettings":
         """Months differ in length: by the hour, later windows would end before earlier ones."""
@@ -330,6 +352,8 @@ class Settings(_Settings):
 
     store: Annotated[str, Field(repr=False)] = "sqlite:///monitor.db"
     reports: str = "reports/"
+    snapshots: str = "reference_data/"  # where a range of production that serves as reference goes
+    storage: Annotated[Mapping[str, StorageOptions], Field(repr=False)] = {}  # by s3, gs, ...
     base_url: str = ""  # where people reach `monitor serve`, for links in alerts
     alerts: AlertSettings = AlertSettings()
     monitors: Annotated[Mapping[MonitorName, MonitorSettings], Field(min_length=1)]
@@ -345,12 +369,22 @@ class Settings(_Settings):
             raise ValueError(f"is no address of a store; write {kinds}")
         return value
 
-    @field_validator("reports")
+    @field_validator("reports", "snapshots")
     @classmethod
-    def _a_folder(cls, value: str) -> str:
-        if "://" in value:
-            raise ValueError("is the path of a folder; other places are not supported yet")
+    def _a_place_to_write(cls, value: str) -> str:
+        """Links to what lies there are shown and stored."""
+        if without_secrets(value) != value:
+            raise ValueError("holds a password; write credentials under `storage`")
+        if scheme_of(value) not in ("", "file", *TAKEN_WHOLE):
+            known = ", ".join(f"{scheme}://" for scheme in TAKEN_WHOLE)
+            raise ValueError(f"is no folder and no object store that can be written to: {known}")
         return value
+
+    @field_validator("monitors")
+    @classmethod
+    def _share_storage(cls, value: Any, info: ValidationInfo) -> Any:
+        shared = info.data.get("storage", {})
+        return {name: monitor.stored_in(shared) for name, monitor in value.items()}
 
     @property
     def file(self) -> str:
@@ -365,6 +399,10 @@ class Settings(_Settings):
     def path(self, text: str) -> Path:
         """A configured path, relative to the folder of monitor.yaml."""
         return self.root / Path(text).expanduser()
+
+    def stored(self, path: str) -> SourceSettings:
+        """A dataset of our own, such as a snapshot."""
+        return SourceSettings(path=path).stored_in(self.storage)
 
     def refuse(self, mistakes: Mapping[Keys, AskedWrongly]) -> None:
         """Raise one ConfigError for all mistakes found elsewhere, each with file, line and key."""

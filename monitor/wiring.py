@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from monitor import catalogue
@@ -42,6 +42,9 @@ from monitor.settings import (
     load_settings,
 )
 from monitor.steps.kit import HISTORY, Look, Timings, Tools, Watch
+
+if TYPE_CHECKING:
+    from monitor.tables.places import Place
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 CONFLICTS = 10  # times a check is run again because another one changed its episodes meanwhile
@@ -243,12 +246,13 @@ class Service:
         return ReferenceMaker(
             monitor=settings.name,
             source=open_source(made_of, self.settings.root),
-            location=made_of.path,
+            location=made_of.shown,
             window=window,
             kinds=known_kinds(settings),
             snapshots=SnapshotFolder(
-                self.settings.root,
-                lambda path: open_source(SourceSettings(path=path), self.settings.root),
+                self.settings.snapshots,
+                lambda path: _place(self.settings, path),
+                lambda path: open_source(self.settings.stored(path), self.settings.root),
             ),
             times=lambda sample: times_of(sample, time, zone),
         )
@@ -284,7 +288,7 @@ class Service:
         rows, unseen = self.production(settings).span(), self.history(settings)
         if rows is None or unseen is None:
             raise PathNotFound(
-                f"monitor {settings.name} has no production rows: {settings.production.path}"
+                f"monitor {settings.name} has no production rows: {settings.production.shown}"
             )
         shape = settings.window, settings.timezone, settings.step
         if end is None:
@@ -444,4 +448,11 @@ def _store_is_absent(settings: Settings) -> bool:
 def _open_reports(settings: Settings) -> Reports:
     from monitor.reports.folder import ReportFolder
 
-    return ReportFolder(settings.path(settings.reports), settings.base_url)
+    return ReportFolder(_place(settings, settings.reports), settings.base_url)
+
+
+def _place(settings: Settings, path: str) -> "Place":
+    """Where files of our own go: a folder, or an object store."""
+    from monitor.tables.places import place_of
+
+    return place_of(path, settings.root, settings.stored(path).storage)

@@ -2,36 +2,33 @@
 
 import hashlib
 from collections.abc import Callable
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from monitor.ports import Sample, Source
-
-FOLDER = "reference_data"
+from monitor.tables.places import Place
 
 
 class SnapshotFolder:
-    """Parquet files `reference_data/MONITOR/HASH.parquet`, named by what they hold."""
+    """Parquet files `FOLDER/MONITOR/HASH.parquet`, named by what they hold."""
 
-    def __init__(self, root: Path, open_file: Callable[[str], Source]) -> None:
-        self._root = root
+    def __init__(
+        self, folder: str, place: Callable[[str], Place], open_file: Callable[[str], Source]
+    ) -> None:
+        self._folder = folder.rstrip("/")
+        self._place = place
         self._open_file = open_file
 
     def write(self, monitor: str, sample: Sample) -> str:
         """Write the rows, whole or not at all; the same rows make the same file."""
         sink = pa.BufferOutputStream()
         pq.write_table(sample.table, sink, compression="zstd")
-        content = sink.getvalue()
+        content = sink.getvalue().to_pybytes()
         name = hashlib.sha256(content).hexdigest()[:16]
-        path = Path(FOLDER) / monitor / f"{name}.parquet"
-        target = self._root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        half_written = target.with_suffix(".tmp")
-        half_written.write_bytes(content)
-        half_written.replace(target)
-        return str(path)
+        path = f"{self._folder}/{monitor}/{name}.parquet"
+        self._place(path).write(content)
+        return path
 
     def source(self, path: str) -> Source:
         return self._open_file(path)

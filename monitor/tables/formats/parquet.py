@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +10,7 @@ import pyarrow.parquet as pq
 from monitor.errors import SourceUnreadable
 from monitor.settings import CsvSettings
 from monitor.tables.gate import Gate
+from monitor.tables.places import Place
 from monitor.tables.reading import refuse_empty, refuse_repeated, signature
 
 SUFFIXES = (".parquet", ".pq", ".parq")
@@ -28,12 +28,13 @@ class Parquet:
     """Parquet files; text arrives dictionary-encoded when everything is read anyway."""
 
     def batches(
-        self, path: Path, columns: Sequence[str] | None, gate: Gate, *, whole: bool
+        self, path: Place, columns: Sequence[str] | None, gate: Gate, *, whole: bool
     ) -> Iterator[pa.Table]:
         refuse_empty(path)
         _refuse_other(path)
+        source = path.for_arrow()
         # Without pre_buffer, which would hold the packed bytes of all row groups at once.
-        with pq.ParquetFile(path, pre_buffer=False) as plain:
+        with pq.ParquetFile(source, pre_buffer=False) as plain:
             schema = plain.schema_arrow
             refuse_repeated(path, schema.names)
             yield schema.empty_table()
@@ -45,7 +46,7 @@ class Parquet:
                     yield pa.Table.from_batches([batch])
                 return
             texts = [name for name in names if _is_text(schema.field(name).type)]
-            with pq.ParquetFile(path, read_dictionary=texts, metadata=plain.metadata) as file:
+            with pq.ParquetFile(source, read_dictionary=texts, metadata=plain.metadata) as file:
                 yield file.read_row_groups(groups, columns=names)
 
     def learn(self, rows: pa.Table) -> None:
@@ -55,11 +56,11 @@ class Parquet:
         return table
 
 
-def _refuse_other(path: Path) -> None:
+def _refuse_other(path: Place) -> None:
     """Say what is wrong in the cases people meet, before the library says it in its words."""
-    with path.open("rb") as file:
+    with path.open() as file:
         head = file.read(len(_MAGIC))
-        file.seek(-min(path.stat().st_size, len(_MAGIC)), 2)
+        file.seek(-min(path.size(), len(_MAGIC)), 2)
         tail = file.read()
     if head != _MAGIC:
         raise SourceUnreadable(f"{path}: not Parquet: the content is {signature(head) or 'other'}")
