@@ -15,8 +15,8 @@ from monitor.errors import AskedWrongly, PathNotFound, SourceUnreadable, StoreUn
 from monitor.tables.places import State, nothing_there
 from monitor.tables.store_client import EXTRAS, ObjectStore, open_store
 
-_TEXT_BYTES = 8 << 20  # fetched at a time of what is read from start to end
 _PART_BYTES = 1 << 18  # fetched at least: little more to carry, and small parts come together
+_TEXT_BYTES = 8 << 20  # fetched at most ahead of what is read from start to end
 _CHECKSUMS = ("md5Hash", "crc32c", "ETag", "etag", "Content-MD5", "sha256", "checksum")
 _TIMES = ("LastModified", "last_modified", "updated", "mtime", "modified", "created")
 
@@ -24,7 +24,10 @@ _TIMES = ("LastModified", "last_modified", "updated", "mtime", "modified", "crea
 def stored_place(text: str, options: Mapping[str, Any]) -> "StoredPlace":
     """The place of a URL. Raises AskedWrongly for a store that cannot be spoken to."""
     store = open_store(text, options)
-    return StoredPlace(store, store.key_of(text))
+    place = StoredPlace(store, store.key_of(text))
+    if store.scheme in EXTRAS and has_magic(place.key.split("/")[0]):
+        raise AskedWrongly(f"{place}: a pattern cannot stand for a bucket")
+    return place
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,6 @@ class StoredPlace:
 
     def files(self) -> Iterator[tuple[str, "StoredPlace"]]:
         base, pattern = _fixed_part(self.key)
-        if pattern and not base and self.store.scheme in EXTRAS:
-            raise AskedWrongly(f"{self}: a pattern cannot stand for a bucket")
         wanted = _matcher(pattern)
         for key, info in self._found(base, pattern).items():
             name = key.removeprefix(base).lstrip("/")
@@ -100,7 +101,7 @@ class StoredPlace:
     def for_arrow(self) -> io.RawIOBase:
         return self._ranged(_PART_BYTES)
 
-    def _ranged(self, least_bytes: int) -> io.RawIOBase:
+    def _ranged(self, ahead_bytes: int) -> io.RawIOBase:
         with self.store.asking(self.key):
             file = self.store.fs.open(self.key, "rb", cache_type="none")
             if isinstance(file, io.BytesIO):  # of memory://, one object for all who read it
@@ -108,7 +109,7 @@ class StoredPlace:
             if not file.seekable():
                 file = io.BytesIO(file.read())
             size = file.seek(0, io.SEEK_END)
-        return _Ranged(self, file, size, least_bytes)
+        return _Ranged(self, file, size, ahead_bytes)
 
     def size(self) -> int:
         return int((self.listed or self.store.info(self.key)).get("size") or 0)
@@ -160,11 +161,12 @@ class StoredPlace:
 class _Ranged(io.RawIOBase):
     """A stored file of which only the parts that are asked for are fetched."""
 
-    def __init__(self, place: StoredPlace, file: Any, size: int, least_bytes: int) -> None:
+    def __init__(self, place: StoredPlace, file: Any, size: int, ahead_bytes: int) -> None:
         self._place = place
         self._file = file
         self._size = size
-        self._least_bytes = least_bytes
+        self._piece_bytes = _PART_BYTES
+        self._ahead_bytes = ahead_bytes
         self._at = 0
         self._held, self._held_from = b"", 0
 
@@ -184,7 +186,9 @@ class _Ranged(io.RawIOBase):
     def readinto(self, into: Any) -> int:
         count = max(0, min(len(into), self._size - self._at))
         if not self._holds(count):
-            self._fetch(max(count, min(self._least_bytes, self._size - self._at)))
+            if self._held and self._at == self._held_from + len(self._held):  # on and on
+                self._piece_bytes = min(2 * self._piece_bytes, self._ahead_bytes)
+            self._fetch(max(count, min(self._piece_bytes, self._size - self._at)))
         start = self._at - self._held_from
         into[:count] = memoryview(self._held)[start : start + count]
         self._at += count

@@ -21,14 +21,15 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
         "use_listings_cache": False,
         "config_kwargs": {
             "connect_timeout": 5,
-            "read_timeout": 30,
+            "read_timeout": 20,
             "retries": {"mode": "standard", "total_max_attempts": 2},
         },
     },
     "gcs": {"use_listings_cache": False, "requests_timeout": 30},
     "azure": {"use_listings_cache": False, "connection_timeout": 5, "read_timeout": 30},
 }
-_TRIES = 3  # of s3fs, over those of the client below it
+_TRIES = 2  # of s3fs, over those of the client below it
+_MISTAKES = ("ParamValidationError", "TypeError", "InvalidEndpoint", "UnknownParameterError")
 _SECRET_KEY = re.compile(r"secret|token|passw|key|credential|connection_string|sas", re.IGNORECASE)
 
 
@@ -75,9 +76,13 @@ class ObjectStore:
                 ) from None
             if name == "FileExpired":
                 raise kind(f"{self.shown(key)} was replaced while it was read") from None
-            raise kind(
-                f"{self.shown(key)}: the store gives no answer: {self.told(error)}"
-            ) from None
+            if name in _MISTAKES:
+                raise AskedWrongly(
+                    f"{self.shown(key)} cannot be asked for: {self.told(error)}",
+                    hint="are the name of the bucket and the options in `storage:` right?",
+                ) from None
+            told = f"the store gives no answer: {self.told(error)}"
+            raise kind(f"{self.shown(key)}: {told}") from None
 
     def told(self, error: Exception) -> str:
         """An error in one line, without anything that was given in confidence."""
@@ -112,12 +117,11 @@ def open_store(text: str, options: Mapping[str, Any]) -> ObjectStore:
             f"{without_secrets(text)} needs a package that is not installed: {error}",
             hint=f"pip install 'drift-monitor[{extra}]'" if extra else "",
         ) from None
-    named = implementation._get_kwargs_from_urls(text)
+    named = implementation._get_kwargs_from_urls(text)  # a host, a user
     defaults = _DEFAULTS.get(EXTRAS.get(scheme, ""), {})
     host = str(named.get("host") or "")
-    return _connected(
-        scheme, host, json.dumps({**_merged(defaults, options), **named}, default=str)
-    )
+    whole = {**_merged(defaults, options), **named}
+    return _connected(scheme, host, json.dumps(whole, default=str, sort_keys=True))
 
 
 @lru_cache(maxsize=64)
