@@ -453,6 +453,6 @@ def _open_reports(settings: Settings) -> Reports:
 
 def _place(settings: Settings, path: str) -> "Place":
     """Where files of our own go: a folder, or an object store."""
-    from monitor.tables.places import place_of
+    from monitor.tables.addresses import place_of
 
     return place_of(path, settings.root, settings.stored(path).storage)

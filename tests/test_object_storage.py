@@ -35,7 +35,9 @@ from monitor.errors import (
 from monitor.reports.folder import ReportFolder
 from monitor.settings import SourceSettings, load_settings
 from monitor.sources.files import FileSource
-from monitor.tables.places import LocalPlace, Place, place_of
+from monitor.tables.addresses import place_of
+from monitor.tables.local_files import LocalPlace
+from monitor.tables.places import Place
 from monitor.web.app import make_app
 from monitor.wiring import open_service
 

@@ -7,7 +7,7 @@ import pytest
 
 from monitor.errors import AskedWrongly
 from monitor.reports.folder import Nowhere, ReportFolder
-from monitor.tables.places import LocalPlace
+from monitor.tables.local_files import LocalPlace
 
 
 def test_a_report_is_written_whole_and_replaced_whole(tmp_path: Path) -> None:

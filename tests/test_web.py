@@ -38,7 +38,7 @@ from monitor.ports import Outcome, StoredReference
 from monitor.reports.folder import ReportFolder
 from monitor.scheduler import MonitorStatus
 from monitor.stores.memory import MemoryStore
-from monitor.tables.places import LocalPlace
+from monitor.tables.local_files import LocalPlace
 from monitor.web.app import make_app
 from monitor.web.views import CHECKS
 

@@ -8,7 +8,8 @@ from monitor import catalogue
 from monitor.core.records import Notice
 from monitor.errors import AskedWrongly
 from monitor.settings import SourceSettings
-from monitor.tables.places import Place, place_of, some
+from monitor.tables.addresses import place_of
+from monitor.tables.places import Place, some
 from monitor.tables.reading import Format
 
 _FORMATS = "monitor.tables.formats"
