@@ -128,7 +128,10 @@ class NumberCollector:
         self._filled = 0
         held = Summary(values.size, 0, values)
         below = dict(zip(self._cuts, held.up_to(self._cuts).tolist(), strict=True))
-        return replace(held, below=below).condensed(self._points)
+        part = replace(held, below=below).condensed(self._points)
+        part = replace(part, below=below)
+        # Too few to be cut: they would be overwritten by what fills the buffer next.
+        return part if part.rank_error else replace(part, values=values.copy())
 
 
 def measured(column: Column, kind: Kind) -> Floats:
