@@ -65,13 +65,17 @@ class Pair:
 
     @cached_property
     def slack(self) -> tuple[Floats, Floats] | None:
-        """By how many rows a count in `cells` may be off on either side; None when by none."""
+        """By how many rows of all in its cell a count in `cells` may be off; None when by none."""
         sides = self.reference, self.current
         fine = _slack_of_numbers(*sides) if self.numeric else _slack_of_levels(*sides)
         if fine is None:
             return None
         kept = np.sum([self._merged(side) for side in self.fine_cells], axis=0) > 0
-        return self._merged(fine[0])[kept], self._merged(fine[1])[kept]
+        reference, current = (self._merged(side)[kept] for side in fine)
+        if not self.numeric:
+            return reference, current
+        # Cells that were merged have no border between them any more.
+        return np.minimum(reference, fine[0].max()), np.minimum(current, fine[1].max())
 
     @cached_property
     def _groups(self) -> NDArray[np.int64]:
@@ -113,33 +117,17 @@ def _counts(side: Summary, cuts: list[Cut]) -> Counts:
 
 
 def _slack_of_numbers(reference: Summary, current: Summary) -> tuple[Floats, Floats] | None:
-    """Of cells between cuts, shapes (cells,): each border may be off, and the cuts themselves.
+    """Of cells between cuts, shapes (cells,): the rows below each border may be off.
 
-    Cuts that were frozen with exact counts are what they are. Others are quantiles of points: the
-    true one lies between two points, and rows of the window lie between these, too.
+    The cuts are what they are: quantiles of points are borders as good as those of all rows.
     """
-    cuts = reference.cuts
-    moved, sides = not reference.below and reference.rank_error > 0, []
+    cuts, sides = reference.cuts, []
     for side in (reference, current):
-        error = 0.0 if cuts and all(cut in side.below for cut in cuts) else side.rank_error
-        borders = np.full(len(cuts), error * side.present)
-        if moved:
-            low, high = _neighbourhood(reference, cuts)
-            borders += side.up_to(high) - side.up_to(low)
+        told = all(cut in side.below for cut in cuts)
+        error = 0.0 if told or not side.rank_error else side.rank_error * side.present + 0.5
+        borders = np.full(len(cuts), error)
         sides.append(np.append(borders, 0.0) + np.append(0.0, borders))
     return (sides[0], sides[1]) if np.any(sides) else None
-
-
-def _neighbourhood(reference: Summary, cuts: list[Cut]) -> tuple[list[Cut], list[Cut]]:
-    """The points between which the true quantile lies that each cut stands for."""
-    values = reference.values
-    assert values is not None
-    steps = int(np.ceil(2 * reference.rank_error * values.size))
-    at = np.searchsorted(values, [value for value, _ in cuts], "left")
-    low, high = (np.clip(at + step, 0, values.size - 1) for step in (-steps, steps))
-    return [(v, "left") for v in values[low].tolist()], [
-        (v, "right") for v in values[high].tolist()
-    ]
 
 
 def _slack_of_levels(reference: Summary, current: Summary) -> tuple[Floats, Floats] | None:
