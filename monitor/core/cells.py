@@ -50,11 +50,14 @@ class Pair:
         if self.numeric:
             cuts = self.reference.cuts
             return _counts(self.reference, cuts), _counts(self.current, cuts)
-        levels = sorted(self.reference.counts.keys() | self.current.counts.keys())
-        sides = [[side.counts.get(v, 0) for v in levels] for side in (self.reference, self.current)]
-        if self.reference.rest or self.current.rest:  # rows of levels that are not counted singly
-            sides = [sides[0] + [self.reference.rest], sides[1] + [self.current.rest]]
-        return np.array(sides[0], dtype=np.int64), np.array(sides[1], dtype=np.int64)
+        known, sides = self.reference.counts, (self.reference, self.current)
+        some_uncounted = any(side.rest for side in sides)
+        levels = sorted(known if some_uncounted else known.keys() | self.current.counts.keys())
+        counted = [[side.counts.get(v, 0) for v in levels] for side in sides]
+        if some_uncounted:  # what the reference does not count singly, nobody does
+            for side, sizes in zip(sides, counted, strict=True):
+                sizes.append(side.present - sum(sizes))
+        return np.array(counted[0], dtype=np.int64), np.array(counted[1], dtype=np.int64)
 
     @cached_property
     def cells(self) -> tuple[Counts, Counts]:
@@ -67,7 +70,7 @@ class Pair:
     def slack(self) -> tuple[Floats, Floats] | None:
         """By how many rows of all in its cell a count in `cells` may be off; None when by none."""
         sides = self.reference, self.current
-        fine = _slack_of_numbers(*sides) if self.numeric else _slack_of_levels(*sides)
+        fine = _slack_of_numbers(*sides) if self.numeric else _slack_of_levels(self.reference)
         if fine is None:
             return None
         kept = np.sum([self._merged(side) for side in self.fine_cells], axis=0) > 0
@@ -130,16 +133,16 @@ def _slack_of_numbers(reference: Summary, current: Summary) -> tuple[Floats, Flo
     return (sides[0], sides[1]) if np.any(sides) else None
 
 
-def _slack_of_levels(reference: Summary, current: Summary) -> tuple[Floats, Floats] | None:
-    """Of levels in their order, shapes (cells,): counts may be too small, the rest too large."""
-    if not reference.count_error and not current.count_error:
+def _slack_of_levels(reference: Summary) -> tuple[Floats, Floats] | None:
+    """Of levels in their order and the rest: counts may be too small, the rest too large.
+
+    The levels of the reference are counted exactly in a window.
+    """
+    off, levels = float(reference.count_error), len(reference.counts)
+    if not off:
         return None
-    levels = sorted(reference.counts.keys() | current.counts.keys())
-    kept = [float(level not in reference.counts) for level in levels]  # the others are exact
-    return (
-        np.array([float(reference.count_error)] * len(levels) + [reference.rest]),
-        np.array([current.count_error * loose for loose in kept] + [current.rest]),
-    )
+    sides = np.append(np.full(levels, off), min(reference.rest, off * levels))
+    return sides, np.zeros(levels + 1)
 
 
 def _neighbours(expected: Floats) -> NDArray[np.int64]:
