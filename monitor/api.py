@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from monitor import briefing, wiring
+from monitor.configuration.urls import scheme_of, without_secrets
 from monitor.core import wire
 from monitor.core.comparison import Plan
 from monitor.core.records import Check, Finding, Kind, SampleInfo, Verdict, Window
@@ -173,8 +174,8 @@ def freeze(reference: Any, file: str | Path, **question: Any) -> StoredReference
     cost, and it can travel where the data may not: it holds the levels of categories, points of
     the numbers, and a draw of at most 100 000 rows. Raises AskedWrongly and CouldNotLook.
     """
-    asked, place = checked(Question, question), Path(file)
-    if place.suffix != FROZEN:
+    asked, place = checked(Question, question), str(file)
+    if not place.endswith(FROZEN):
         raise AskedWrongly(f"{place} must end in {FROZEN}", hint=f"write to {place}{FROZEN}")
     before = _reference(reference, asked)
     plan = briefing.make_plan(asked, kinds=_kinds(asked), roles={}, names=True)
@@ -201,7 +202,11 @@ def _setup(plan: Plan, reference: Any, current: Any, asked: Question) -> dict[st
 
 
 def _told(data: Any) -> str:
-    return str(data) if isinstance(data, str | Path) else f"a {type(data).__name__} in memory"
+    return (
+        without_secrets(str(data))
+        if isinstance(data, str | Path)
+        else f"a {type(data).__name__} in memory"
+    )
 
 
 # --- Reading ---
@@ -219,7 +224,8 @@ def _read(data: Any, asked: Question, time: str | None = None) -> Sample:
 
 def _reference(data: Any, asked: Question) -> Reference:
     """The rows of the training data, not kept anywhere; its time column may be absent."""
-    path = Path(data) if isinstance(data, str | Path) else None
+    named = isinstance(data, str | Path)
+    path = Path(data) if named and not scheme_of(str(data)) else None
     if path and path.is_file() and not path.stat().st_size:
         raise AskedWrongly(f"the reference {path} is empty (0 bytes)", hint=_REFERENCE_FIRST)
     sample = _read(data, asked)

@@ -1,6 +1,6 @@
 """The sockets of the house and what each promises; adapters plug in from their own folders."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -234,6 +234,12 @@ class Reports(Protocol):
 
     def location(self, name: str) -> str:
         """The link or path of a report by name."""
+
+    def read(self, name: str) -> bytes | None:
+        """A report as it was written, or None. Raises StoreUnavailable."""
+
+    def holding(self, names: Collection[str]) -> set[str]:
+        """Those of the names of which there is a report. Raises StoreUnavailable."""
 
 
 class Draw(Protocol):

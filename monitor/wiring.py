@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from monitor import catalogue
@@ -47,6 +47,9 @@ from monitor.settings import (
     load_settings,
 )
 from monitor.steps.kit import HISTORY, Look, Timings, Tools, Watch
+
+if TYPE_CHECKING:
+    from monitor.tables.places import Place
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 CONFLICTS = 10  # times a check is run again because another one changed its episodes meanwhile
@@ -90,17 +93,19 @@ def times_of(sample: Sample, time: str | None, zone: ZoneInfo) -> Floats | None:
     return epoch_seconds(rows, zone)
 
 
-def freeze(stored: StoredReference, sample: Sample, plan: Plan, file: Path) -> StoredReference:
+def freeze(stored: StoredReference, sample: Sample, plan: Plan, file: str) -> StoredReference:
     """Write a reference into one file; what is told of it has the kinds it was frozen with."""
+    from monitor.tables.addresses import place_of
     from monitor.tables.frozen import Frozen, drawn_rows, write_frozen
 
     columns = {name: column for name, column in sample.columns.items() if plan.wants(name)}
     with side_by_side(columns) as run:
         pictures = freeze_columns(columns, plan, run)
     drawn = drawn_rows(sample, pictures)
-    write_frozen(file, Frozen(stored.version, stored.origin, pictures, drawn))
+    place = place_of(file, Path())
+    write_frozen(place, Frozen(stored.version, stored.origin, pictures, drawn))
     kinds = {name: str(picture.kind) for name, picture in pictures.items()}
-    return replace(stored, path=str(file), kinds=kinds)
+    return replace(stored, path=str(place), kinds=kinds)
 
 
 def content_version(sample: Sample) -> str:
@@ -293,8 +298,9 @@ class Service:
             window=window,
             kinds=known_kinds(settings),
             snapshots=SnapshotFolder(
-                self.settings.root,
-                lambda path: open_source(SourceSettings(path=path), self.settings.root),
+                self.settings.snapshots,
+                lambda path: _place(self.settings, path),
+                lambda path: open_source(self.settings.stored(path), self.settings.root),
             ),
             times=lambda sample: times_of(sample, time, zone),
         )
@@ -490,4 +496,11 @@ def _store_is_absent(settings: Settings) -> bool:
 def _open_reports(settings: Settings) -> Reports:
     from monitor.reports.folder import ReportFolder
 
-    return ReportFolder(settings.path(settings.reports), settings.base_url)
+    return ReportFolder(_place(settings, settings.reports), settings.base_url)
+
+
+def _place(settings: Settings, path: str) -> "Place":
+    """Where files of our own go: a folder, or an object store."""
+    from monitor.tables.addresses import place_of
+
+    return place_of(path, settings.root, settings.stored(path).storage)

@@ -8,7 +8,7 @@ import typer
 
 from monitor.cli.options import DEFAULT_CONFIG, ConfigPath, JsonTo, Verbose
 from monitor.cli.output import Output
-from monitor.errors import AskedWrongly, UnknownName
+from monitor.errors import AskedWrongly, CouldNotLook, UnknownName
 
 if TYPE_CHECKING:
     from monitor.core.dataset_socket import DatasetTest
@@ -190,7 +190,7 @@ def _absent(settings: "Settings", monitor: "MonitorSettings") -> list[str]:
         if isinstance(source, SourceSettings) and source.sql is None:
             try:
                 list_files(source, settings.root)
-            except AskedWrongly as error:
+            except (AskedWrongly, CouldNotLook) as error:
                 notes.append(f"{role}: {error}")
     return notes
 

@@ -50,11 +50,14 @@ class Pair:
         if self.numeric:
             cuts = self.reference.cuts
             return _counts(self.reference, cuts), _counts(self.current, cuts)
-        levels = sorted(self.reference.counts.keys() | self.current.counts.keys())
-        sides = [[side.counts.get(v, 0) for v in levels] for side in (self.reference, self.current)]
-        if self.reference.rest or self.current.rest:  # rows of levels that are not counted singly
-            sides = [sides[0] + [self.reference.rest], sides[1] + [self.current.rest]]
-        return np.array(sides[0], dtype=np.int64), np.array(sides[1], dtype=np.int64)
+        known, sides = self.reference.counts, (self.reference, self.current)
+        some_uncounted = any(side.rest for side in sides)
+        levels = sorted(known if some_uncounted else known.keys() | self.current.counts.keys())
+        counted = [[side.counts.get(v, 0) for v in levels] for side in sides]
+        if some_uncounted:  # what the reference does not count singly, nobody does
+            for side, sizes in zip(sides, counted, strict=True):
+                sizes.append(side.present - sum(sizes))
+        return np.array(counted[0], dtype=np.int64), np.array(counted[1], dtype=np.int64)
 
     @cached_property
     def cells(self) -> tuple[Counts, Counts]:
@@ -65,13 +68,17 @@ class Pair:
 
     @cached_property
     def slack(self) -> tuple[Floats, Floats] | None:
-        """By how many rows a count in `cells` may be off on either side; None when by none."""
+        """By how many rows of all in its cell a count in `cells` may be off; None when by none."""
         sides = self.reference, self.current
-        fine = _slack_of_numbers(*sides) if self.numeric else _slack_of_levels(*sides)
+        fine = _slack_of_numbers(*sides) if self.numeric else _slack_of_levels(self.reference)
         if fine is None:
             return None
         kept = np.sum([self._merged(side) for side in self.fine_cells], axis=0) > 0
-        return self._merged(fine[0])[kept], self._merged(fine[1])[kept]
+        reference, current = (self._merged(side)[kept] for side in fine)
+        if not self.numeric:
+            return reference, current
+        # Cells that were merged have no border between them any more.
+        return np.minimum(reference, fine[0].max()), np.minimum(current, fine[1].max())
 
     @cached_property
     def _groups(self) -> NDArray[np.int64]:
@@ -113,45 +120,29 @@ def _counts(side: Summary, cuts: list[Cut]) -> Counts:
 
 
 def _slack_of_numbers(reference: Summary, current: Summary) -> tuple[Floats, Floats] | None:
-    """Of cells between cuts, shapes (cells,): each border may be off, and the cuts themselves.
+    """Of cells between cuts, shapes (cells,): the rows below each border may be off.
 
-    Cuts that were frozen with exact counts are what they are. Others are quantiles of points: the
-    true one lies between two points, and rows of the window lie between these, too.
+    The cuts are what they are: quantiles of points are borders as good as those of all rows.
     """
-    cuts = reference.cuts
-    moved, sides = not reference.below and reference.rank_error > 0, []
+    cuts, sides = reference.cuts, []
     for side in (reference, current):
-        error = 0.0 if cuts and all(cut in side.below for cut in cuts) else side.rank_error
-        borders = np.full(len(cuts), error * side.present)
-        if moved:
-            low, high = _neighbourhood(reference, cuts)
-            borders += side.up_to(high) - side.up_to(low)
+        told = all(cut in side.below for cut in cuts)
+        error = 0.0 if told or not side.rank_error else side.rank_error * side.present + 0.5
+        borders = np.full(len(cuts), error)
         sides.append(np.append(borders, 0.0) + np.append(0.0, borders))
     return (sides[0], sides[1]) if np.any(sides) else None
 
 
-def _neighbourhood(reference: Summary, cuts: list[Cut]) -> tuple[list[Cut], list[Cut]]:
-    """The points between which the true quantile lies that each cut stands for."""
-    values = reference.values
-    assert values is not None
-    steps = int(np.ceil(2 * reference.rank_error * values.size))
-    at = np.searchsorted(values, [value for value, _ in cuts], "left")
-    low, high = (np.clip(at + step, 0, values.size - 1) for step in (-steps, steps))
-    return [(v, "left") for v in values[low].tolist()], [
-        (v, "right") for v in values[high].tolist()
-    ]
+def _slack_of_levels(reference: Summary) -> tuple[Floats, Floats] | None:
+    """Of levels in their order and the rest: counts may be too small, the rest too large.
 
-
-def _slack_of_levels(reference: Summary, current: Summary) -> tuple[Floats, Floats] | None:
-    """Of levels in their order, shapes (cells,): counts may be too small, the rest too large."""
-    if not reference.count_error and not current.count_error:
+    The levels of the reference are counted exactly in a window.
+    """
+    off, levels = float(reference.count_error), len(reference.counts)
+    if not off:
         return None
-    levels = sorted(reference.counts.keys() | current.counts.keys())
-    kept = [float(level not in reference.counts) for level in levels]  # the others are exact
-    return (
-        np.array([float(reference.count_error)] * len(levels) + [reference.rest]),
-        np.array([current.count_error * loose for loose in kept] + [current.rest]),
-    )
+    sides = np.append(np.full(levels, off), min(reference.rest, off * levels))
+    return sides, np.zeros(levels + 1)
 
 
 def _neighbours(expected: Floats) -> NDArray[np.int64]:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,6 +18,7 @@ from monitor.tables.columns import HELD_VALUES, to_sample
 from monitor.tables.dataset import Files, list_files, open_format
 from monitor.tables.frames import plain
 from monitor.tables.gate import Extent, Gate
+from monitor.tables.places import Place, State
 from monitor.tables.reading import Columnar, Growing, reading
 from monitor.tables.reservoir import Reservoir
 from monitor.tables.spool import Spool
@@ -32,14 +32,11 @@ def make(settings: SourceSettings, root: Path) -> Source:
     return FileSource(settings, root)
 
 
-FileState = tuple[int, int]  # size and time of change: the same state, the same rows
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Known:
     """What is remembered of a file: in which state it told what."""
 
-    state: FileState
+    state: State
     extent: Extent
     columns: pa.Table  # without rows
 
@@ -54,7 +51,7 @@ class FileSource:
     def __init__(self, settings: SourceSettings, root: Path) -> None:
         self._settings = settings
         self._root = root
-        self._extents: dict[Path, Known] = {}
+        self._extents: dict[Place, Known] = {}
 
     def read(
         self,
@@ -176,7 +173,7 @@ class FileSource:
 
     def _files(self) -> Files:
         try:
-            with reading(Path(self._settings.path), "a dataset"):
+            with reading(self._settings.place, "a dataset"):
                 return list_files(self._settings, self._root)
         except FileNotFoundError as error:
             raise SourceUnreadable(f"{error.filename} vanished while it was listed") from None
@@ -190,7 +187,7 @@ class _Scan:
         settings: SourceSettings,
         files: Files,
         window: Window | None,
-        extents: dict[Path, Known],
+        extents: dict[Place, Known],
         *,
         times_only: bool = False,
     ) -> None:
@@ -210,7 +207,7 @@ class _Scan:
         asked = [*columns, *([time] if time else [])] if columns is not None else None
         needed = None if asked is None else list(dict.fromkeys(asked))
         for path in self._files.paths:
-            state, told = _state(path), len(self.notices)
+            state, told = path.state(), len(self.notices)
             known = self._extents.get(path)
             if known and state == known.state and self._gate.passes_over_file(known.extent):
                 self._columns_seen.update(dict.fromkeys(known.columns.column_names))
@@ -224,7 +221,7 @@ class _Scan:
                 rows = _only(self._gate.admit(table), columns)
                 self._format.learn(rows)
                 yield rows if whole else plain(rows)
-            if state is not None and state == _state(path) and told == len(self.notices):
+            if state is not None and state == path.state_now() and told == len(self.notices):
                 self._extents[path] = Known(state, extent, empty)
 
     def may_be_large(self) -> bool:
@@ -284,7 +281,7 @@ class _Scan:
             return None
         return Window(to_datetime(self._gate.oldest_us), to_datetime(self._gate.newest_us + 1))
 
-    def _read(self, path: Path, needed: Sequence[str] | None, whole: bool) -> Iterator[pa.Table]:
+    def _read(self, path: Place, needed: Sequence[str] | None, whole: bool) -> Iterator[pa.Table]:
         try:
             with reading(path, self._files.format):
                 yield from self._format.batches(path, needed, self._gate, whole=whole)
@@ -293,7 +290,7 @@ class _Scan:
         except Growing:
             self._note(path, "file_growing", "the last line is not complete")
 
-    def _note(self, path: Path, kind: str, text: str) -> None:
+    def _note(self, path: Place, kind: str, text: str) -> None:
         """Normal while a service watches a folder; an error when someone named these files."""
         if not self._tolerant:
             raise SourceUnreadable(f"{path}: {text}")
@@ -312,19 +309,10 @@ class _Scan:
         told = f"{gate.unreadable} of {gate.seen} rows have no readable time in {gate.column!r}"
         if self._needs_times and gate.unreadable == gate.seen:
             raise SourceUnreadable(
-                f"{self._settings.path}: no row has a readable time in {gate.column!r}{example}",
+                f"{self._settings.place}: no row has a readable time in {gate.column!r}{example}",
                 hint="times are timestamps, ISO 8601 text, or seconds since 1970",
             )
         self.notices.append(Notice("time_unreadable", f"{told}{example}", gate.column))
-
-
-def _state(path: Path) -> FileState | None:
-    """What tells whether a file is still the same; None when it is gone."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_size, found.st_mtime_ns
 
 
 def _only(table: pa.Table, columns: Sequence[str] | None) -> pa.Table:
@@ -334,16 +322,9 @@ def _only(table: pa.Table, columns: Sequence[str] | None) -> pa.Table:
     return table.select([name for name in dict.fromkeys(columns) if name in table.column_names])
 
 
-def _digest_of(path: Path) -> str:
+def _digest_of(path: Place) -> str:
     with reading(path, "a file"):
         try:
-            state = path.stat()
+            return path.digest()
         except FileNotFoundError:
             raise SourceUnreadable(f"{path} vanished while it was read") from None
-        return _digest(path, state.st_size, state.st_mtime_ns)
-
-
-@lru_cache(maxsize=4096)
-def _digest(path: Path, size: int, mtime_ns: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from monitor.tables import arrays
+from monitor.tables.places import Place
 from monitor.tables.reading import reading
 
 BLOCK_ROWS = 2**18  # some row groups together; a block is held while it is worked on
@@ -63,7 +64,7 @@ class TableBlock:
 class ParquetBlock:
     """Row groups of a Parquet file."""
 
-    path: Path
+    path: Place
     metadata: pq.FileMetaData
     schema: pa.Schema
     groups: tuple[int, ...]
@@ -138,7 +139,7 @@ _mine = threading.local()
 _OPEN = 4  # files a thread keeps open
 
 
-def _opened(path: Path, metadata: pq.FileMetaData, schema: pa.Schema) -> pq.ParquetFile:
+def _opened(path: Place, metadata: pq.FileMetaData, schema: pa.Schema) -> pq.ParquetFile:
     """The file, opened once by this thread as long as it is among the last ones used."""
     opened: dict[int, tuple[Any, pq.ParquetFile]] = _mine.__dict__.setdefault("files", {})
     key = id(metadata)
@@ -146,7 +147,9 @@ def _opened(path: Path, metadata: pq.FileMetaData, schema: pa.Schema) -> pq.Parq
         for old in [*opened][: 1 - _OPEN]:
             opened.pop(old)[1].close()
         texts = [f.name for f in schema if _is_text(f.type)]
-        file = pq.ParquetFile(path, metadata=metadata, read_dictionary=texts, pre_buffer=False)
+        file = pq.ParquetFile(
+            path.for_arrow(), metadata=metadata, read_dictionary=texts, pre_buffer=False
+        )
         opened[key] = metadata, file
     return opened[key][1]
 

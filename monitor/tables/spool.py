@@ -5,7 +5,9 @@ files of our own, from which columns are read one at a time like those of any la
 files are removed with the last block that needs them.
 """
 
+import shutil
 import tempfile
+import weakref
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,7 +27,7 @@ class Spool:
         self.pieces: list[pa.Table] = []
         self.seen = 0
         self._files: list[_File] = []
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: _Folder | None = None
 
     @property
     def on_disk(self) -> bool:
@@ -54,14 +56,22 @@ class Spool:
 
     def _write_out(self) -> None:
         if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="drift-monitor-")
+            self._folder = _Folder()
         for piece in self.pieces:
             rows = plain(piece)
             if not self._files or not self._files[-1].schema.equals(rows.schema):
-                path = Path(self._folder.name) / f"{len(self._files)}.arrow"
+                path = self._folder.path / f"{len(self._files)}.arrow"
                 self._files.append(_File(path, rows.schema))
             self._files[-1].write(rows)
         self.pieces = []
+
+
+class _Folder:
+    """A folder that is removed when nobody holds it any more, and when the process ends."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="drift-monitor-"))
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
 class _File:

@@ -3,8 +3,11 @@
 A finite reference never holds every level. The share of a fresh window that it has not seen is
 estimated by Good and Turing as f₁ / n, with f₁ the levels that occur once in n reference rows. The
 estimate has a variance of (f₁ + 2 f₂) / n² (Esty 1983), about that of a share counted in
-n · f₁ / (f₁ + 2 f₂) rows; as such a share it enters the tolerance test of two proportions.
+n · f₁ / (f₁ + 2 f₂) rows; as such a share it enters the tolerance test of two proportions. Where a
+reference has more levels than can be counted singly, the share of the others is expected as well.
 """
+
+import math
 
 import numpy as np
 
@@ -41,12 +44,13 @@ def measure(pair: Pair, bounds: Bounds) -> Evidence | None:
     """Evidence from the levels of both sides; says nothing when every level is known."""
     n, m = pair.sizes
     unseen = {v: c for v, c in pair.current.counts.items() if v not in pair.reference.counts}
-    if not unseen or not n:
+    hits, uncounted = sum(unseen.values()) + pair.current.rest, pair.reference.rest
+    if not hits or not n:
         return None
-    hits = sum(unseen.values())
     once, twice = (list(pair.reference.counts.values()).count(times) for times in (1, 2))
     design = pair.design_effect
-    expected, rows = once / n, effective_rows(_rows_behind(n, once, twice), design)
+    behind = n if uncounted else _rows_behind(n, once, twice)
+    expected, rows = (once + uncounted) / n, effective_rows(behind, design)
     drawn = effective_rows(m, design)
     excess = hits / m - expected
     low, high = change_interval(expected, rows, hits / m, drawn)
@@ -61,7 +65,8 @@ def measure(pair: Pair, bounds: Bounds) -> Evidence | None:
         if excess > 0
         else 1.0,
         threshold=limit,
-        named=f"new: {_names(unseen)}",
+        named=f"new: {_names(unseen)}" if unseen and not uncounted else "",
+        error_bound=math.inf if uncounted else 0.0,
     )
 
 

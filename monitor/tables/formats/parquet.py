@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +11,7 @@ from monitor.errors import SourceUnreadable
 from monitor.settings import CsvSettings
 from monitor.tables.blocks import Block, ParquetBlock, grouped
 from monitor.tables.gate import Gate
+from monitor.tables.places import Place
 from monitor.tables.reading import refuse_empty, refuse_repeated, signature, without_rows
 
 SUFFIXES = (".parquet", ".pq", ".parq")
@@ -29,12 +29,13 @@ class Parquet:
     """Parquet files; text arrives dictionary-encoded when everything is read anyway."""
 
     def batches(
-        self, path: Path, columns: Sequence[str] | None, gate: Gate, *, whole: bool
+        self, path: Place, columns: Sequence[str] | None, gate: Gate, *, whole: bool
     ) -> Iterator[pa.Table]:
         refuse_empty(path)
         _refuse_other(path)
+        source = path.for_arrow()
         # Without pre_buffer, which would hold the packed bytes of all row groups at once.
-        with pq.ParquetFile(path, pre_buffer=False) as plain:
+        with pq.ParquetFile(source, pre_buffer=False) as plain:
             schema = plain.schema_arrow
             refuse_repeated(path, schema.names)
             yield without_rows(schema)
@@ -46,14 +47,14 @@ class Parquet:
                     yield pa.Table.from_batches([batch])
                 return
             texts = [name for name in names if _is_text(schema.field(name).type)]
-            with pq.ParquetFile(path, read_dictionary=texts, metadata=plain.metadata) as file:
+            with pq.ParquetFile(source, read_dictionary=texts, metadata=plain.metadata) as file:
                 yield file.read_row_groups(groups, columns=names)
 
-    def blocks(self, path: Path, gate: Gate) -> Iterator[Block]:
+    def blocks(self, path: Place, gate: Gate) -> Iterator[Block]:
         """The file as blocks that are read column by column; the gate learns its times."""
         refuse_empty(path)
         _refuse_other(path)
-        with pq.ParquetFile(path, pre_buffer=False) as file:
+        with pq.ParquetFile(path.for_arrow(), pre_buffer=False) as file:
             schema = file.schema_arrow
             refuse_repeated(path, schema.names)
             metadata = file.metadata
@@ -71,11 +72,11 @@ class Parquet:
                     times = pa.table({"": pa.nulls(metadata.row_group(group).num_rows)})
                 yield ParquetBlock(path, metadata, schema, (group,), gate.inside(times))
 
-    def values(self, path: Path) -> int:
+    def values(self, path: Place) -> int:
         """Rows times columns of a file, without reading them."""
         refuse_empty(path)
         _refuse_other(path)
-        found = pq.read_metadata(path)
+        found = pq.read_metadata(path.for_arrow())
         return int(found.num_rows) * int(found.num_columns)
 
     def learn(self, rows: pa.Table) -> None:
@@ -85,11 +86,11 @@ class Parquet:
         return table
 
 
-def _refuse_other(path: Path) -> None:
+def _refuse_other(path: Place) -> None:
     """Say what is wrong in the cases people meet, before the library says it in its words."""
-    with path.open("rb") as file:
+    with path.open() as file:
         head = file.read(len(_MAGIC))
-        file.seek(-min(path.stat().st_size, len(_MAGIC)), 2)
+        file.seek(-min(path.size(), len(_MAGIC)), 2)
         tail = file.read()
     if head != _MAGIC:
         raise SourceUnreadable(f"{path}: not Parquet: the content is {signature(head) or 'other'}")
