@@ -19,10 +19,11 @@ from monitor.configuration.weights import read_weights
 from monitor.core import episodes, messages
 from monitor.core.comparison import Plan
 from monitor.core.frozen import freeze as freeze_columns
-from monitor.core.records import Finding, Floats, RetrainRequest, SampleInfo, Verdict, Window
+from monitor.core.records import Check, Finding, Floats, RetrainRequest, SampleInfo, Verdict, Window
 from monitor.core.side_by_side import side_by_side
 from monitor.core.windows import window_at, windows_from
 from monitor.delivery import Delivery, Patience
+from monitor.diff import diff
 from monitor.errors import AskedWrongly, PathNotFound, StoreConflict
 from monitor.ports import (
     Draw,
@@ -226,6 +227,16 @@ class Service:
             weights=weights_of(settings, self.settings),
         )
         return watch, reference
+
+    def diff(self, name: str, before: str, now: str) -> Check:
+        """Stored windows of a monitor against each other: see `monitor/diff.py`.
+
+        Each side is a check id, a time, or a range FROM..TO. Nothing is stored.
+        """
+        settings = self.settings.monitor(name)
+        weights = weights_of(settings, self.settings)
+        watch = brief(settings, None, suite=None, channels=(), weights=weights)
+        return diff(watch, self.store, (before, now), self.clock)
 
     def give_up(self, name: str, window: Window, reason: str) -> None:
         """Record that a window could not be looked at, after tries that failed: never silence.

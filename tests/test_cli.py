@@ -30,8 +30,8 @@ HEAVY = {
     "sklearn", "sqlalchemy", "yaml",
 }  # fmt: skip
 COMMANDS = (
-    "demo", "init", "compare", "check", "backfill", "backtest", "report", "serve", "explain",
-    "retrain", "config check", "schema check", "reference build", "reference list",
+    "demo", "init", "compare", "check", "backfill", "diff", "backtest", "report", "serve",
+    "explain", "retrain", "config check", "schema check", "reference build", "reference list",
     "reference show",
 )  # fmt: skip
 SCHEMA = jsonschema.Draft202012Validator(check_schema())

@@ -49,6 +49,7 @@ def test_killed_at(point: str, tmp_path: Path, trainer: Receiver, people: Receiv
         stored = service.store.list_checks("orders")
         assert [s.check.window for s in stored] == [day(3), day(2)]
         assert [s.revision for s in stored] == [0, 0]
+        assert all(service.store.summaries(s.check.id) for s in stored)
         assert Counter(m.state for m in service.store.list_messages()) == {"sent": 2}
         [request] = service.store.list_retrains("orders")
         [episode] = service.store.list_episodes("orders")

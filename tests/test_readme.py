@@ -81,7 +81,7 @@ def test_every_command_runs_in_order(
         monkeypatch.chdir(here)
         code = run(arguments)
         told = capsys.readouterr().err
-        judging = arguments[0] in ("compare", "check")
+        judging = arguments[0] in ("compare", "check", "diff")
         assert code in (VERDICTS if judging else {0}), f"{line}\n{told}"
         assert "Traceback" not in told
     assert (folder / "report.html").exists() and (folder / "result.json").exists()
