@@ -13,13 +13,13 @@ from monitor.core.records import Floats, Notice, SampleInfo, Window
 from monitor.errors import AskedWrongly, PathNotFound, SourceUnreadable, UnknownName
 from monitor.ports import Sample, Source
 from monitor.settings import SourceSettings
-from monitor.tables.blocks import Block
+from monitor.tables.blocks import Block, TableBlock
 from monitor.tables.columns import HELD_VALUES, to_sample
 from monitor.tables.dataset import Files, list_files, open_format
 from monitor.tables.frames import plain
 from monitor.tables.gate import Extent, Gate
 from monitor.tables.places import Place, State
-from monitor.tables.reading import Columnar, Growing, reading
+from monitor.tables.reading import Columnar, Growing, reading, without_rows
 from monitor.tables.reservoir import Reservoir
 from monitor.tables.spool import Spool
 from monitor.tables.streams import streamed_sample
@@ -30,6 +30,9 @@ from monitor.tables.unify import unify
 def make(settings: SourceSettings, root: Path) -> Source:
     """The source of a dataset of files; a relative path is relative to `root`."""
     return FileSource(settings, root)
+
+
+SMALL_BYTES = 2**22  # files that together are no larger are held without another look
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -208,8 +211,8 @@ class _Scan:
         needed = None if asked is None else list(dict.fromkeys(asked))
         for path in self._files.paths:
             state, told = path.state(), len(self.notices)
-            known = self._extents.get(path)
-            if known and state == known.state and self._gate.passes_over_file(known.extent):
+            known = self._known(path)
+            if known and self._gate.passes_over_file(known.extent):
                 self._columns_seen.update(dict.fromkeys(known.columns.column_names))
                 yield _only(known.columns, columns)
                 continue
@@ -225,29 +228,57 @@ class _Scan:
                 self._extents[path] = Known(state, extent, empty)
 
     def may_be_large(self) -> bool:
-        """Whether there are more values than one holds, as far as that is told without reading."""
+        """Whether there are more values than one holds, as far as that is told without reading.
+
+        Files that are known to lie outside the window do not count, and a few small ones are not
+        even asked.
+        """
         if not isinstance(self._format, Columnar):
             return False
+        files = [path for path in self._files.paths if not self._lies_outside(path)]
         values = 0
-        for path in self._files.paths:
+        with suppress(FileNotFoundError):
+            if sum(path.size() for path in files) <= SMALL_BYTES:
+                return False
+        for path in files:
             with suppress(FileNotFoundError), reading(path, self._files.format):
                 values += self._format.values(path)
             if values > HELD_VALUES:
                 return True
         return False
 
+    def _lies_outside(self, path: Place) -> bool:
+        known = self._known(path)
+        return known is not None and self._gate.lies_outside(known.extent)
+
+    def _known(self, path: Place) -> Known | None:
+        """What is remembered of a file, while it stays as it was."""
+        known = self._extents.get(path)
+        return known if known is not None and path.state() == known.state else None
+
     def blocks(self) -> Iterator[Block]:
         """The rows that come in, as blocks of which nothing but times was read."""
-        assert isinstance(self._format, Columnar)
         for path in self._files.paths:
-            self._gate.begin_file()
-            try:
-                with reading(path, self._files.format):
-                    for block in self._format.blocks(path, self._gate):
-                        self._columns_seen.update(dict.fromkeys(block.schema.names))
-                        yield block
-            except FileNotFoundError:
-                self._note(path, "file_vanished", "vanished before it was read")
+            state, told, known = path.state(), len(self.notices), self._known(path)
+            if known and self._gate.passes_over_file(known.extent):
+                self._columns_seen.update(dict.fromkeys(known.columns.column_names))
+                yield TableBlock(known.columns)
+                continue
+            extent, schema = self._gate.begin_file(), pa.schema([])
+            for block in self._blocks_of(path):
+                schema = block.schema
+                self._columns_seen.update(dict.fromkeys(schema.names))
+                yield block
+            if state is not None and state == path.state_now() and told == len(self.notices):
+                self._extents[path] = Known(state, extent, without_rows(schema))
+
+    def _blocks_of(self, path: Place) -> Iterator[Block]:
+        assert isinstance(self._format, Columnar)
+        try:
+            with reading(path, self._files.format):
+                yield from self._format.blocks(path, self._gate)
+        except FileNotFoundError:
+            self._note(path, "file_vanished", "vanished before it was read")
 
     def names(self, columns: Sequence[str] | None) -> list[str]:
         """The columns that were seen and asked for, after the checks that only the end allows."""

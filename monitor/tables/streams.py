@@ -89,11 +89,9 @@ class StreamedColumn:
 
     @cached_property
     def _type(self) -> pa.DataType:
-        """The type that holds the values of all blocks; of those with rows, where there are any."""
+        """The type that holds the values of all blocks."""
         name, blocks = self.name, self._streams.blocks
-        holding = [b for b in blocks if has(b, name)]
-        holding = [b for b in holding if b.rows] or holding
-        types = [block.schema.field(name).type for block in holding]
+        types = [block.schema.field(name).type for block in blocks if has(block, name)]
         return types[0] if len(set(types)) == 1 else reduce(joint_type, types)
 
     @cached_property
@@ -231,8 +229,14 @@ def streamed_sample(
     time: str | None = None,
     notices: Iterable[Notice] = (),
 ) -> Sample:
-    """A sample of all rows of some blocks, of which only drawn rows are ever held."""
-    streams = Streams(tuple(blocks), tuple(names), zone, finish)
+    """A sample of all rows of some blocks, of which only drawn rows are ever held.
+
+    Blocks without rows say nothing about the columns, unless there are no others.
+    """
+    told = list(blocks)
+    filled = tuple(block for block in told if block.rows) or tuple(told)
+    known = tuple(name for name in names if any(has(block, name) for block in filled))
+    streams = Streams(filled, known, zone, finish)
     times = _times(streams, time) if time in streams else None
     return Sample(info, streams, StreamedTable(streams), tuple(notices), times)
 

@@ -58,12 +58,11 @@ class Parquet:
             schema = file.schema_arrow
             refuse_repeated(path, schema.names)
             metadata = file.metadata
+            yield ParquetBlock(path, metadata, schema, ())  # which columns there are
             if gate.column is None:
                 sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
                 for groups in grouped(sizes):
                     yield ParquetBlock(path, metadata, schema, groups)
-                if not sizes:
-                    yield ParquetBlock(path, metadata, schema, ())
                 return
             there = [gate.column] if gate.column in schema.names else []
             for group in _groups(file, gate):
