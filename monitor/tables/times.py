@@ -13,12 +13,12 @@ from monitor.core.records import Floats, Window
 INSTANT = pa.timestamp("us", "UTC")
 
 # The years 1 to 9999, which is what the standard library's datetime can say.
-_EARLIEST_US = -62_135_596_800_000_000
-_LATEST_US = 253_402_300_799_999_999
+EARLIEST_US = -62_135_596_800_000_000
+LATEST_US = 253_402_300_799_999_999
 
 # Seconds, milliseconds, microseconds, nanoseconds since 1970 are told apart by size: as seconds
 # these limits lie past the year 5000, as the next finer unit they lie in 1973.
-_EPOCH_LIMITS = (1e11, 1e14, 1e17)
+EPOCH_LIMITS = (1e11, 1e14, 1e17)
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 
 
@@ -63,7 +63,7 @@ def span(values: pa.ChunkedArray, zone: ZoneInfo) -> Window | None:
     '2026-07-01T00:00:00+00:00'
     """
     low, high = pc.min_max(instants(values, zone).cast(pa.int64())).as_py().values()
-    return None if low is None else Window(to_datetime(low), to_datetime(min(high + 1, _LATEST_US)))
+    return None if low is None else Window(to_datetime(low), to_datetime(min(high + 1, LATEST_US)))
 
 
 def to_datetime(epoch_us: int) -> datetime:
@@ -103,7 +103,7 @@ def _from_numbers(values: pa.ChunkedArray) -> pa.ChunkedArray:
     whole = pa.types.is_integer(values.type) and values.null_count == 0
     wide = values.cast(pa.int64() if whole else pa.float64(), safe=False).to_numpy()
     size = np.abs(wide)
-    seconds, millis, micros = (size <= limit for limit in _EPOCH_LIMITS)
+    seconds, millis, micros = (size <= limit for limit in EPOCH_LIMITS)
     if whole:
         scaled = [wide * 1_000_000, wide * 1_000, wide, wide // 1_000]
     else:
@@ -167,7 +167,7 @@ def _plausible(moments: pa.ChunkedArray) -> pa.ChunkedArray:
     """Null where the year is outside 1 to 9999: an overflow or a sentinel, not a time."""
     epoch_us = moments.cast(pa.int64())
     lowest, highest = pc.min_max(epoch_us).as_py().values()
-    if lowest is None or (lowest >= _EARLIEST_US and highest <= _LATEST_US):
+    if lowest is None or (lowest >= EARLIEST_US and highest <= LATEST_US):
         return moments
-    good = pc.and_(pc.greater_equal(epoch_us, _EARLIEST_US), pc.less_equal(epoch_us, _LATEST_US))
+    good = pc.and_(pc.greater_equal(epoch_us, EARLIEST_US), pc.less_equal(epoch_us, LATEST_US))
     return pc.if_else(good, moments, pa.scalar(None, INSTANT))
