@@ -58,8 +58,18 @@ def now() -> datetime:
 
 def open_source(settings: SourceSettings, root: Path) -> Source:
     """Where the rows of a dataset are, by how it is named."""
-    adapter = "frozen" if settings.path.endswith(".reference") else "files"
-    source: Source = catalogue.load("monitor.sources", adapter, "source").make(settings, root)
+    adapter = catalogue.load("monitor.sources", settings.adapter, "source")
+    source: Source = adapter.make(settings, root)
+    return source
+
+
+def source_of(frame: Any, time: str | None) -> Source | None:
+    """The rows of a data frame that lie elsewhere; None of one that is in memory."""
+    from monitor.tables.frames import is_spark
+
+    if not is_spark(frame):
+        return None
+    source: Source = catalogue.load("monitor.sources", "spark", "source").of_frame(frame, time)
     return source
 
 
@@ -75,12 +85,12 @@ def sample_of(frame: Any, limit: int | None, seed: int) -> Sample:
 
 def times_of(sample: Sample, time: str | None, zone: ZoneInfo) -> Floats | None:
     """Epoch seconds of the rows by a time column, shape (rows,); None when they tell none."""
-    from monitor.tables.streams import StreamedTable
+    from monitor.tables.streams import DrawnTable
     from monitor.tables.times import epoch_seconds
 
     if time is None or time not in sample.table.column_names:
         return None
-    streamed = isinstance(sample.table, StreamedTable)
+    streamed = isinstance(sample.table, DrawnTable)
     rows = sample.table.drawn_column(time) if streamed else sample.table[time]
     return epoch_seconds(rows, zone)
 
@@ -266,7 +276,7 @@ class Service:
         return ReferenceMaker(
             monitor=settings.name,
             source=open_source(made_of, self.settings.root),
-            location=made_of.path,
+            location=made_of.place,
             window=window,
             kinds=known_kinds(settings),
             snapshots=SnapshotFolder(
@@ -307,7 +317,7 @@ class Service:
         rows, unseen = self.production(settings).span(), self.history(settings)
         if rows is None or unseen is None:
             raise PathNotFound(
-                f"monitor {settings.name} has no production rows: {settings.production.path}"
+                f"monitor {settings.name} has no production rows: {settings.production.place}"
             )
         shape = settings.window, settings.timezone, settings.step
         if end is None:

@@ -181,13 +181,13 @@ def _inspected(
 
 
 def _absent(settings: "Settings", monitor: "MonitorSettings") -> list[str]:
-    """Data that a monitor names and that is not there."""
+    """Files that a monitor names and that are not there; a cluster is not asked."""
     from monitor.settings import SourceSettings
     from monitor.tables.dataset import list_files
 
     notes = []
     for role, source in (("reference", monitor.reference), ("production", monitor.production)):
-        if isinstance(source, SourceSettings):
+        if isinstance(source, SourceSettings) and source.spark is None:
             try:
                 list_files(source, settings.root)
             except AskedWrongly as error:

@@ -5,7 +5,7 @@ result carries: counts, moments and extremes add up exactly, ranks have the mean
 and what the cut to points adds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -18,11 +18,12 @@ from monitor.core.summaries.summary import SPARED, Cut, Summary
 POINTS = 2**14
 
 
-def merge(parts: Sequence[Summary], *, points: int = POINTS) -> Summary:
+def merge(parts: Sequence[Summary], *, points: int = POINTS, kept: Collection[str] = ()) -> Summary:
     """One summary of all rows of some summaries of the same column and kind.
 
     Numbers stay exact while all parts are and together are few enough, else `points` points stand
-    for them. Raises ValueError without parts, or for numbers with levels.
+    for them. Counts of the `kept` levels stay as exact as they are. Raises ValueError without
+    parts, or for numbers with levels.
 
     >>> one, other = Summary(2, 0, np.array([1.0, 4.0])), Summary(3, 1, np.array([2.0, 3.0]))
     >>> both = merge([one, other])
@@ -35,7 +36,7 @@ def merge(parts: Sequence[Summary], *, points: int = POINTS) -> Summary:
         raise ValueError("numbers and levels do not merge: the column was of two kinds")
     rows, missing = sum(p.rows for p in parts), sum(p.missing for p in parts)
     if parts[0].values is None:
-        counts = _added_up(parts)
+        counts = _added_up(parts, kept)
         return Summary(
             rows, missing, counts=counts.counts, rest=counts.rest, count_error=counts.error
         )
@@ -51,8 +52,8 @@ def merge(parts: Sequence[Summary], *, points: int = POINTS) -> Summary:
     )
 
 
-def _added_up(parts: Sequence[Summary]) -> LevelCounts:
-    tally = LevelTally()
+def _added_up(parts: Sequence[Summary], kept: Collection[str]) -> LevelCounts:
+    tally = LevelTally(kept)
     for part in parts:
         tally.add_tally(LevelCounts(part.counts, part.rest, part.count_error))
     return tally.done()
@@ -70,10 +71,12 @@ def _values(parts: Sequence[Summary], points: int) -> tuple[Floats, float]:
 
 
 def _below(parts: Sequence[Summary]) -> dict[Cut, int]:
-    """Rows below the cuts that every part can tell exactly."""
-    told = [set(part.below) for part in parts if part.rank_error and part.present]
-    cuts = sorted(set.intersection(*told)) if told else []
-    if not cuts:
+    """Rows below the cuts that all parts tell exactly, if they are asked about the same ones.
+
+    Cuts that only some share are no cells of the whole: integers easily share two or three.
+    """
+    told = {frozenset(part.below) for part in parts if part.rank_error and part.present}
+    if len(told) != 1 or not (cuts := sorted(told.pop())):
         return {}
     sums = np.sum([part.up_to(cuts) for part in parts if part.present], axis=0)
     return dict(zip(cuts, sums.tolist(), strict=True))
