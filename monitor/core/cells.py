@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.core.records import Floats, Kind
-from monitor.core.summaries.summary import Cut, Summary
+from monitor.core.summaries.summary import CELLS, Cut, Summary
 
 MIN_EXPECTED = 5.0  # rows a cell must expect on the smaller side
 Counts = NDArray[np.int64]
@@ -131,15 +131,21 @@ def _slack_of_numbers(reference: Summary, current: Summary) -> tuple[Floats, Flo
 
 
 def _neighbourhood(reference: Summary, cuts: list[Cut]) -> tuple[list[Cut], list[Cut]]:
-    """The points between which the true quantile lies that each cut stands for."""
+    """The points between which the true quantile lies that each cut stands for.
+
+    Where all of them are one value, as within an atom, the cut is what it is.
+    """
     values = reference.values
     assert values is not None
     steps = int(np.ceil(2 * reference.rank_error * values.size))
-    at = np.searchsorted(values, [value for value, _ in cuts], "left")
-    low, high = (np.clip(at + step, 0, values.size - 1) for step in (-steps, steps))
-    return [(v, "left") for v in values[low].tolist()], [
-        (v, "right") for v in values[high].tolist()
-    ]
+    at = np.minimum(np.arange(1, CELLS) * values.size // CELLS, values.size - 1)
+    low, high = (values[np.clip(at + step, 0, values.size - 1)] for step in (-steps, steps))
+    lowest, highest = [], []
+    for value, side in cuts:
+        here = values[at] == value if side == "right" else np.zeros(at.size, dtype=np.bool_)
+        lowest.append((float(np.min(low, where=here, initial=value)), side))
+        highest.append((float(np.max(high, where=here, initial=value)), side))
+    return lowest, highest
 
 
 def _slack_of_levels(reference: Summary, current: Summary) -> tuple[Floats, Floats] | None:

@@ -36,6 +36,7 @@ from monitor.settings import SparkSettings
 T = TypeVar("T")
 
 REACH_S = 10.0  # to find out that nobody listens; the client itself would try for minutes
+CANCEL_EVERY_S = 1.0
 _PORT = 15_002  # of Spark Connect
 _QUIET = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
 _NEEDED = "executors need the Python of the driver (its minor version), numpy and pyarrow"
@@ -70,31 +71,47 @@ class Cluster:
     @contextmanager
     def _limited(self) -> Iterator[None]:
         """Cancels the jobs of this thread when their time is up."""
-        tag, late = f"drift-monitor-{uuid.uuid4().hex}", threading.Event()
+        tag = f"drift-monitor-{uuid.uuid4().hex}"
+        done, late = threading.Event(), threading.Event()
+        begin, finish, cancel = _tagging(self.session)
 
-        def end() -> None:
+        def watch() -> None:
+            if done.wait(self.timeout.total_seconds()):
+                return
             late.set()
-            with suppress(Exception):
-                self.session.interruptTag(tag)
+            while True:  # a job may be about to begin, and one more may follow
+                with suppress(Exception):
+                    cancel(tag)
+                if done.wait(CANCEL_EVERY_S):
+                    return
 
-        timer = threading.Timer(self.timeout.total_seconds(), end)
-        timer.daemon = True
-        self.session.addTag(tag)
-        timer.start()
+        begin(tag)
+        threading.Thread(target=watch, name="spark-timeout", daemon=True).start()
         try:
             yield
         except Exception:
-            if late.is_set():
-                seconds = self.timeout.total_seconds()
-                raise SourceUnreadable(
-                    f"{self.place}: a Spark job took longer than {seconds:g} s and was cancelled",
-                    hint="has the cluster workers? `spark: {timeout: 2h}` allows more time",
-                ) from None
-            raise
+            if not late.is_set():
+                raise
+            raise SourceUnreadable(
+                f"{self.place}: a Spark job took longer than "
+                f"{self.timeout.total_seconds():g} s and was cancelled",
+                hint="has the cluster workers? `spark: {timeout: 2h}` allows more time",
+            ) from None
         finally:
-            timer.cancel()
+            done.set()
             with suppress(Exception):
-                self.session.removeTag(tag)
+                finish(tag)
+
+
+def _tagging(session: Any) -> tuple[Callable[[str], Any], ...]:
+    """How jobs of this thread are tagged, no longer tagged, and cancelled from another thread.
+
+    A session of this process knows its own tags in the thread alone that set them.
+    """
+    if type(session).__module__.startswith("pyspark.sql.connect"):
+        return session.addTag, session.removeTag, session.interruptTag
+    context = session.sparkContext
+    return context.addJobTag, context.removeJobTag, context.cancelJobsWithTag
 
 
 def cluster_of(settings: SparkSettings) -> Cluster:

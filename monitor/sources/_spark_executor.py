@@ -85,7 +85,7 @@ def _to_send(each: Wanted, summary: Summary) -> Summary:
     if each.cuts and not summary.rank_error:
         rows = summary.up_to(each.cuts).tolist()
         summary = replace(summary, below=dict(zip(each.cuts, rows, strict=True)))
-    return summary.condensed(POINTS)
+    return summary.condensed(POINTS, cells=False)
 
 
 def _pieces(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:

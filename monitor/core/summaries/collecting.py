@@ -155,7 +155,7 @@ class NumberCollector:
         self._filled = 0
         held = Summary(values.size, 0, values)
         below = dict(zip(self._cuts, held.up_to(self._cuts).tolist(), strict=True))
-        return replace(held, below=below).condensed(self._points)
+        return replace(held, below=below).condensed(self._points, cells=False)
 
 
 def measured(column: Column, kind: Kind) -> Floats:

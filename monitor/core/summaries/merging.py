@@ -73,7 +73,7 @@ def _values(parts: Sequence[Summary], points: int) -> tuple[Floats, float]:
 def _below(parts: Sequence[Summary]) -> dict[Cut, int]:
     """Rows below the cuts that all parts tell exactly, if they are asked about the same ones.
 
-    Cuts that only some share are no cells of the whole: integers easily share two or three.
+    Cuts that only some of them share are no cells of the whole.
     """
     told = {frozenset(part.below) for part in parts if part.rank_error and part.present}
     if len(told) != 1 or not (cuts := sorted(told.pop())):

@@ -116,10 +116,11 @@ class Summary:
         stands_for = self.present / max(1, self.values.size)
         return np.asarray(np.rint(places * stands_for), dtype=np.int64)
 
-    def condensed(self, points: int) -> "Summary":
+    def condensed(self, points: int, *, cells: bool = True) -> "Summary":
         """At most `points` values in place of all, unless there are only a few times as many.
 
-        What is told exactly stays exact: moments, and the rows below the borders of its own cells.
+        What is told exactly stays exact: moments, the rows below cuts, and below the borders of its
+        own `cells`; those of a part say nothing about the whole.
 
         >>> small = Summary(100_000, 0, np.arange(100_000.0)).condensed(1000)
         >>> small.values.size, small.rank_error, small.moments.mean
@@ -127,13 +128,15 @@ class Summary:
         """
         if self.values is None or self.values.size <= SPARED * points:
             return self
-        below = self.below or dict(zip(self.cuts, self.up_to(self.cuts).tolist(), strict=True))
+        below = self.below
+        if cells and not below and not self.rank_error:
+            below = dict(zip(self.cuts, self.up_to(self.cuts).tolist(), strict=True))
         return replace(
             self,
             values=equi_rank(self.values, points).copy(),
             rank_error=self.rank_error + cut_error(points),
             known=self.moments,
-            below={} if self.rank_error and not self.below else below,
+            below=below,
         )
 
 
