@@ -11,11 +11,11 @@ export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow check lint types imports docs format bench bench-trust lock clean
+.PHONY: help install demo test test-slow check lint types imports docs format bench bench-guard bench-trust lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) \
-		| while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+		| while IFS='|' read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
 
 install: $(INSTALLED) ## make .venv and install the locked dependencies into it
 
@@ -47,8 +47,11 @@ format: $(INSTALLED) ## let ruff reformat and mend what it can
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-bench: $(INSTALLED) ## run the benchmarks
-	$(PY) -m benchmarks
+bench: $(INSTALLED) ## measure speed and memory, write docs/performance.md (ARGS="--peers": the peers, too)
+	$(PY) -m benchmarks $(ARGS)
+
+bench-guard: $(INSTALLED) ## is compare still as fast beside the floor as it was? (ten seconds)
+	$(PY) -m benchmarks.guard $(ARGS)
 
 bench-trust: $(INSTALLED) ## measure false alarms and power, write docs/trust.md (an hour and a half)
 	$(PY) -m benchmarks.trust $(ARGS)

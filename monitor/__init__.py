@@ -11,6 +11,7 @@ The story, and the room of each sentence:
     report    it on one page                       reports/, explorers/
     alert     the people and systems who must act  notifiers/, through delivery.py
     backtest  the rules on past windows            backtest.py, core/replay/
+    diff      one stored window with another       diff.py, core/summaries/
 
 `check.py` tells it in six steps: read that first. `ports.py` lists the sockets, `wiring.py` joins
 them to adapters, `scheduler.py` says when. `core/` is pure: arrays and records in, records out.

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from monitor import briefing, wiring
+from monitor.configuration.urls import scheme_of, without_secrets
 from monitor.core import wire
 from monitor.core.comparison import Plan
 from monitor.core.records import Check, Finding, Kind, SampleInfo, Verdict, Window
@@ -24,7 +25,7 @@ from monitor.core.side_by_side import are_held
 from monitor.errors import AskedWrongly, CouldNotLook, NoCommonColumns, UnknownName
 from monitor.ports import Sample, Source, StoredReference
 from monitor.references import Reference
-from monitor.settings import CsvSettings, DriftSettings, ShowValues, SourceSettings, checked
+from monitor.settings import FROZEN, CsvSettings, DriftSettings, ShowValues, SourceSettings, checked
 from monitor.steps.deciding import decide
 from monitor.steps.kit import Look, Timings, Watch
 from monitor.steps.looking import compare_rows, validate_rows
@@ -146,8 +147,8 @@ def _check(watch: Watch, reference: Any, current: Any, asked: Question) -> Check
     with ThreadPoolExecutor(1) as aside:
         try:
             with timings.step("sample"):
-                version = aside.submit(_version, reference, asked)
                 before = _reference(reference, asked)
+                version = aside.submit(_fingerprint, reference, asked)
                 now = _read(current, asked, asked.time_column)
                 window = _window(current, now, asked)
         except CouldNotLook as error:
@@ -158,8 +159,14 @@ def _check(watch: Watch, reference: Any, current: Any, asked: Question) -> Check
         look = Look(now.info, notices=now.notices)
         look = validate_rows(watch, now, look, wiring.validator(), timings)
         look = compare_rows(watch, before, now, look, timings)
-        before = replace(before, stored=replace(before.stored, version=version.result()))
+        told = version.result() or wiring.content_version(before.sample)
+        before = replace(before, stored=replace(before.stored, version=told))
     return decide(watch, before, window, look, timings)
+
+
+def prepare_report() -> None:
+    """Do what every report needs and no result does, while a comparison reads and sorts."""
+    wiring.prepare_report()
 
 
 def freeze(reference: Any, file: str | Path, **question: Any) -> StoredReference:
@@ -170,13 +177,13 @@ def freeze(reference: Any, file: str | Path, **question: Any) -> StoredReference
     cost, and it can travel where the data may not: it holds the levels of categories, points of
     the numbers, and a draw of at most 100 000 rows. Raises AskedWrongly and CouldNotLook.
     """
-    asked, place = checked(Question, question), Path(file)
-    if place.suffix != ".reference":
-        raise AskedWrongly(f"{place} must end in .reference", hint=f"write to {place}.reference")
+    asked, place = checked(Question, question), str(file)
+    if not place.endswith(FROZEN):
+        raise AskedWrongly(f"{place} must end in {FROZEN}", hint=f"write to {place}{FROZEN}")
     before = _reference(reference, asked)
     plan = briefing.make_plan(asked, kinds=_kinds(asked), roles={}, names=True)
-    version, origin = _version(reference, asked), _told(reference)
-    stored = replace(before.stored, version=version, origin=origin)
+    version = _fingerprint(reference, asked) or wiring.content_version(before.sample)
+    stored = replace(before.stored, version=version, origin=_told(reference))
     return wiring.freeze(stored, before.sample, plan, place)
 
 
@@ -198,7 +205,11 @@ def _setup(plan: Plan, reference: Any, current: Any, asked: Question) -> dict[st
 
 
 def _told(data: Any) -> str:
-    return str(data) if isinstance(data, str | Path) else f"a {type(data).__name__} in memory"
+    return (
+        without_secrets(str(data))
+        if isinstance(data, str | Path)
+        else f"a {type(data).__name__} in memory"
+    )
 
 
 # --- Reading ---
@@ -221,7 +232,8 @@ def _read(data: Any, asked: Question, time: str | None = None) -> Sample:
 
 def _reference(data: Any, asked: Question) -> Reference:
     """The rows of the training data, not kept anywhere; its time column may be absent."""
-    path = Path(data) if isinstance(data, str | Path) else None
+    named = isinstance(data, str | Path)
+    path = Path(data) if named and not scheme_of(str(data)) else None
     if path and path.is_file() and not path.stat().st_size:
         raise AskedWrongly(f"the reference {path} is empty (0 bytes)", hint=_REFERENCE_FIRST)
     sample = _read(data, asked)
@@ -229,7 +241,7 @@ def _reference(data: Any, asked: Question) -> Reference:
         raise AskedWrongly(f"the reference has no rows: {_told(data)}", hint=_REFERENCE_FIRST)
     stored = StoredReference(
         monitor="",
-        version="",  # told by `_version`, which may have to read every byte
+        version="",  # told by `_fingerprint`, which may have to read every byte
         rows=sample.info.rows,
         path=_told(data),
         kinds={},
@@ -239,10 +251,10 @@ def _reference(data: Any, asked: Question) -> Reference:
     return Reference(stored, sample)
 
 
-def _version(data: Any, asked: Question) -> str:
-    """`sha256:...` of the training data: of the bytes of its files, or of the values in memory."""
+def _fingerprint(data: Any, asked: Question) -> str:
+    """`sha256:...` of what is read from somewhere; empty for what is in memory."""
     source = _source(data, asked)
-    return wiring.content_version(_read(data, asked)) if source is None else source.fingerprint()
+    return "" if source is None else source.fingerprint()
 
 
 def _window(data: Any, sample: Sample, asked: Question) -> Window | None:

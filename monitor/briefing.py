@@ -365,10 +365,15 @@ def _retrain_policy(settings: MonitorSettings) -> episodes.RetrainPolicy | None:
 def setup_of(plan: Plan, **more: Any) -> dict[str, Any]:
     """How a check was made, for the foot of its report: rule, tests, versions."""
     rule = asdict(plan.rule)
-    libraries = ("drift-monitor", "numpy", "scipy", "pyarrow")
     return {
         "tests": list(plan.chosen) or "default of each kind",
         "rule": {name: value for name, value in rule.items() if value not in (None, {})},
-        "versions": {name: version(name) for name in libraries},
+        "versions": dict(_versions()),
         **more,
     }
+
+
+@cache
+def _versions() -> tuple[tuple[str, str], ...]:
+    """Of what the numbers rest on; they do not change while a process runs."""
+    return tuple((n, version(n)) for n in ("drift-monitor", "numpy", "scipy", "pyarrow"))

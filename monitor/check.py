@@ -14,6 +14,7 @@ nothing has happened: a process may die anywhere before it, and the window is st
 from dataclasses import dataclass, replace
 
 from monitor.core.records import Window
+from monitor.core.summaries.windows import stored_form
 from monitor.ports import Outcome, Sample
 from monitor.references import Reference
 from monitor.steps.budgeting import within_budget
@@ -77,7 +78,8 @@ def conclude(
     report = write_report(watch, check, told, explorer, tools, timings)
     # 6. remember
     based_on = state if is_newest(check, tools.store) else None
-    outcome = Outcome(check, changes, told, request, report, based_on, revision)
+    kept = stored_form(look.summaries, watch.name if watch.show_values == "never" else "")
+    outcome = Outcome(check, changes, told, request, report, based_on, revision, kept)
     if keep:
         tools.store.save(outcome)
     return outcome

@@ -4,6 +4,7 @@ MonitorError
 ├── AskedWrongly            usage, configuration, a path that does not exist      exit 64
 │   ├── ConfigError         a wrong key or value in monitor.yaml
 │   ├── UnknownName         no such test, source, monitor, column ...
+│   ├── UnknownCheck        no such check is stored
 │   ├── PathNotFound        a file or folder that was named does not exist
 │   ├── NoCommonColumns     nothing to compare
 │   ├── SuiteError          an expectation suite that cannot be trusted
@@ -21,7 +22,7 @@ MonitorError
 Bad data is not an error: it is a verdict. Anything outside this tree is a fault of ours (exit 70).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -53,6 +54,16 @@ class UnknownName(AskedWrongly):
             f"there is no {what} named {name!r}; there are: {', '.join(listing) or 'none'}",
             hint=f"did you mean {near!r}?" if near else "",
         )
+
+
+class UnknownCheck(AskedWrongly):
+    """An id of no stored check; `known` are the ids there are, the latest first."""
+
+    def __init__(self, check_id: str, known: Sequence[str]) -> None:
+        near = nearest(check_id, known)
+        latest = f"; the latest ones are {', '.join(known[:3])}" if known else ""
+        hint = f"did you mean {near!r}?" if near else "" if known else "nothing was checked yet"
+        super().__init__(f"there is no check {check_id!r}{latest}", hint=hint)
 
 
 class PathNotFound(AskedWrongly):

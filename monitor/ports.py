@@ -1,6 +1,6 @@
 """The sockets of the house and what each promises; adapters plug in from their own folders."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -116,6 +116,7 @@ class Outcome:
     report: str | None = None  # path relative to the reports folder
     based_on: str | None = None  # the monitor's state that was decided on; None rests on none
     revision: int = 0  # 0 the first look at a window, then one more for every --again
+    summaries: bytes | None = None  # of the columns of the window; None when none was compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,9 @@ class Store(Protocol):
         """The latest revision of the check of exactly this window."""
 
     def get_check(self, check_id: str) -> StoredCheck | None: ...
+
+    def summaries(self, check_id: str) -> bytes | None:
+        """What was kept of the columns of the check's window; None when nothing was."""
 
     def list_checks(
         self, monitor: str | None = None, *, before: datetime | None = None, limit: int = 30
@@ -230,6 +234,12 @@ class Reports(Protocol):
 
     def location(self, name: str) -> str:
         """The link or path of a report by name."""
+
+    def read(self, name: str) -> bytes | None:
+        """A report as it was written, or None. Raises StoreUnavailable."""
+
+    def holding(self, names: Collection[str]) -> set[str]:
+        """Those of the names of which there is a report. Raises StoreUnavailable."""
 
 
 class Draw(Protocol):

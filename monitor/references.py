@@ -48,7 +48,7 @@ class ReferenceMaker:
 
     monitor: str
     source: Source
-    location: str  # for people: the configured path
+    location: str  # for people: the configured path or table
     window: Window | None  # the range of production; None for a file
     kinds: Mapping[str, Kind]  # as configured; these win over what the values say
     snapshots: Snapshots

@@ -101,7 +101,7 @@ def _pages(
 
     return make_app(
         service.store,
-        service.settings.path(service.settings.reports),
+        service.reports,
         scheduler.status,
         service.clock,
         alive=lambda: {name: runs() for name, runs in alive.items()},

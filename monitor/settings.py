@@ -19,6 +19,7 @@ from pydantic import (
     SecretStr,
     Tag,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -35,14 +36,18 @@ from monitor.configuration.fields import (
     Weight,
     Zone,
     parse_time,
+    table_name,
 )
 from monitor.configuration.mistakes import mistakes_of
+from monitor.configuration.urls import TAKEN_WHOLE, scheme_of, without_secrets
 from monitor.core.crontab import Crontab
 from monitor.core.records import Kind, Window
 from monitor.core.windows import Span
 from monitor.errors import AskedWrongly, UnknownName
 
+FROZEN = ".reference"  # the ending of a file that holds a frozen reference
 STORES = ("sqlite", "postgresql", "memory")
+DATABASES = r"(sqlite:///.|postgres(ql)?(\+psycopg)?://)"  # that rows are read from
 
 
 class _Settings(BaseModel):
@@ -63,6 +68,48 @@ class CsvSettings(_Settings):
     encoding: str = "utf-8"
     decimal: Literal[".", ","] = "."
     missing: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
+
+
+class SqlSettings(_Settings):
+    """Rows of a database: a table, or what a query answers."""
+
+    url: SecretStr
+    table: str | None = None  # events, shop.events, or "quoted"."names"
+    query: str | None = None
+    timeout: SpanText = Span(60, "s")  # of one statement
+
+    @field_validator("url")
+    @classmethod
+    def _known_database(cls, value: SecretStr) -> SecretStr:
+        """The value is never repeated: it may hold a password."""
+        if not re.match(DATABASES, value.get_secret_value()):
+            raise ValueError(
+                "is no address of a database; write postgresql://user:password@host/name "
+                "or sqlite:///FILE"
+            )
+        return value
+
+    @field_validator("table")
+    @classmethod
+    def _a_table(cls, value: str | None) -> str | None:
+        if value is not None:
+            table_name(value)
+        return value
+
+    @model_validator(mode="after")
+    def _table_or_query(self) -> "SqlSettings":
+        if (self.table is None) == (self.query is None):
+            raise ValueError("give either `table` (like shop.events) or `query` (a SELECT)")
+        if self.query is not None and not self.query.strip(" \t\r\n;"):
+            raise ValueError("the `query` is empty")
+        return self
+
+    @property
+    def place(self) -> str:
+        """For people and for the records: without address, and without what a query may quote."""
+        if self.query is None:
+            return f"table {self.table}"
+        return f"query {hashlib.sha256(self.query.encode()).hexdigest()[:12]}"
 
 
 def _as_text(value: object) -> object:
@@ -109,7 +156,7 @@ class SparkSettings(_Settings):
         """For people and for the records: without what a query may quote."""
         if self.query is not None:
             return f"query {hashlib.sha256(self.query.encode()).hexdigest()[:12]}"
-        return f"table {self.table}" if self.table is not None else f"{self.path}"
+        return f"table {self.table}" if self.table is not None else without_secrets(self.path or "")
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -120,10 +167,15 @@ class SparkSettings(_Settings):
         return tuple(v for v in values if len(v) > 3 and not re.fullmatch(r"[\d.]+|true|false", v))
 
 
-class SourceSettings(_Settings):
-    """A dataset, files or what Spark reads, and the column that tells the time of a row."""
+StorageOptions = Mapping[str, Any]  # as the implementation of a kind of store names them
 
-    path: str = ""  # a file, a folder or a pattern
+
+class SourceSettings(_Settings):
+    """A dataset, wherever its rows are, and the column that tells the time of a row."""
+
+    path: Annotated[str, Field(repr=False)] = ""  # a file, a folder or a pattern
+    storage: Annotated[StorageOptions, Field(repr=False)] = {}  # over those of `storage:` above
+    sql: SqlSettings | None = None
     spark: SparkSettings | None = None
     time: str | None = None
     format: Literal["parquet", "csv", "ndjson", "arrow"] | None = None  # None: by file name
@@ -132,24 +184,39 @@ class SourceSettings(_Settings):
 
     @model_validator(mode="after")
     def _one_place(self) -> "SourceSettings":
-        given = self.model_fields_set
-        if self.spark is not None and (extra := sorted(given & {"path", "format", "csv"})):
-            raise ValueError(f"`{extra[0]}` is of local files: choose it or `spark`")
-        if self.spark is None and not self.path:
-            raise ValueError("give `path` (files) or `spark` (what a Spark session reads)")
+        given = self.model_fields_set & {"path", "sql", "spark"}
+        if len(given) > 1:
+            first, second = sorted(given)[:2]
+            raise ValueError(f"rows come from `{first}` or from `{second}`, not from both: choose")
+        far = next(iter(given - {"path"}), "")
+        if far and (extra := sorted(self.model_fields_set & {"format", "csv"})):
+            raise ValueError(
+                f"`{extra[0]}` says how files of a `path` are written; `{far}` reads none"
+            )
+        if not far and not self.path:
+            raise ValueError(
+                "give `path` (files), `sql` (a table or query of a database) or `spark` (what a "
+                "Spark session reads)"
+            )
         return self
 
     @property
     def adapter(self) -> str:
         """Which file of `sources` reads it."""
-        if self.spark is not None:
-            return "spark"
-        return "frozen" if self.path.endswith(".reference") else "files"
+        if self.sql is not None or self.spark is not None:
+            return "spark" if self.sql is None else "sql"
+        return "frozen" if self.path.endswith(FROZEN) else "files"
 
     @property
     def place(self) -> str:
         """Where the rows are, for people; holds no secret."""
-        return self.path if self.spark is None else self.spark.place
+        far = self.sql or self.spark
+        return without_secrets(self.path) if far is None else far.place
+
+    def stored_in(self, storage: Mapping[str, StorageOptions]) -> "SourceSettings":
+        """The same, with the options that all data in its kind of store share."""
+        shared = storage.get(scheme_of(self.path), {})
+        return self.model_copy(update={"storage": {**shared, **self.storage}}) if shared else self
 
 
 class RangeSettings(_Settings):
@@ -354,6 +421,12 @@ class MonitorSettings(_Settings):
     model: ModelSettings = ModelSettings()
     retrain: RetrainSettings | None = None
 
+    def stored_in(self, storage: Mapping[str, StorageOptions]) -> "MonitorSettings":
+        """The same, with the options of `storage` in its datasets."""
+        given = {"reference": self.reference, "production": self.production}
+        found = {n: s.stored_in(storage) for n, s in given.items() if isinstance(s, SourceSettings)}
+        return self.model_copy(update=found)
+
     @model_validator(mode="after")
     def _months_step_by_days(self) -> "MonitorSettings":
         """Months differ in length: by the hour, later windows would end before earlier ones."""
@@ -408,6 +481,8 @@ class Settings(_Settings):
 
     store: Annotated[str, Field(repr=False)] = "sqlite:///monitor.db"
     reports: str = "reports/"
+    snapshots: str = "reference_data/"  # where a range of production that serves as reference goes
+    storage: Annotated[Mapping[str, StorageOptions], Field(repr=False)] = {}  # by s3, gs, ...
     base_url: str = ""  # where people reach `monitor serve`, for links in alerts
     alerts: AlertSettings = AlertSettings()
     monitors: Annotated[Mapping[MonitorName, MonitorSettings], Field(min_length=1)]
@@ -423,12 +498,22 @@ class Settings(_Settings):
             raise ValueError(f"is no address of a store; write {kinds}")
         return value
 
-    @field_validator("reports")
+    @field_validator("reports", "snapshots")
     @classmethod
-    def _a_folder(cls, value: str) -> str:
-        if "://" in value:
-            raise ValueError("is the path of a folder; other places are not supported yet")
+    def _a_place_to_write(cls, value: str) -> str:
+        """Links to what lies there are shown and stored."""
+        if without_secrets(value) != value:
+            raise ValueError("holds a password; write credentials under `storage`")
+        if scheme_of(value) not in ("", "file", *TAKEN_WHOLE):
+            known = ", ".join(f"{scheme}://" for scheme in TAKEN_WHOLE)
+            raise ValueError(f"is no folder and no object store that can be written to: {known}")
         return value
+
+    @field_validator("monitors")
+    @classmethod
+    def _share_storage(cls, value: Any, info: ValidationInfo) -> Any:
+        shared = info.data.get("storage", {})
+        return {name: monitor.stored_in(shared) for name, monitor in value.items()}
 
     @property
     def file(self) -> str:
@@ -443,6 +528,10 @@ class Settings(_Settings):
     def path(self, text: str) -> Path:
         """A configured path, relative to the folder of monitor.yaml."""
         return self.root / Path(text).expanduser()
+
+    def stored(self, path: str) -> SourceSettings:
+        """A dataset of our own, such as a snapshot."""
+        return SourceSettings(path=path).stored_in(self.storage)
 
     def refuse(self, mistakes: Mapping[Keys, AskedWrongly]) -> None:
         """Raise one ConfigError for all mistakes found elsewhere, each with file, line and key."""

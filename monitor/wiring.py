@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from monitor import catalogue
@@ -19,10 +19,11 @@ from monitor.configuration.weights import read_weights
 from monitor.core import episodes, messages
 from monitor.core.comparison import Plan
 from monitor.core.frozen import freeze as freeze_columns
-from monitor.core.records import Finding, Floats, RetrainRequest, SampleInfo, Verdict, Window
+from monitor.core.records import Check, Finding, Floats, RetrainRequest, SampleInfo, Verdict, Window
 from monitor.core.side_by_side import side_by_side
 from monitor.core.windows import window_at, windows_from
 from monitor.delivery import Delivery, Patience
+from monitor.diff import diff
 from monitor.errors import AskedWrongly, PathNotFound, StoreConflict
 from monitor.ports import (
     Draw,
@@ -46,6 +47,9 @@ from monitor.settings import (
     load_settings,
 )
 from monitor.steps.kit import HISTORY, Look, Timings, Tools, Watch
+
+if TYPE_CHECKING:
+    from monitor.tables.places import Place
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 CONFLICTS = 10  # times a check is run again because another one changed its episodes meanwhile
@@ -75,12 +79,16 @@ def source_of(frame: Any, time: str | None) -> Source | None:
 
 def sample_of(frame: Any, limit: int | None, seed: int) -> Sample:
     """A data frame or Arrow table as a sample of at most `limit` rows."""
-    from monitor.tables.columns import to_sample
+    from monitor.tables.blocks import in_blocks
+    from monitor.tables.columns import HELD_VALUES, to_sample
     from monitor.tables.frames import from_frame
     from monitor.tables.reservoir import thin
+    from monitor.tables.streams import streamed_sample
 
     table, info = thin(from_frame(frame), limit, seed)
-    return to_sample(table, info)
+    if table.num_rows * table.num_columns <= HELD_VALUES:
+        return to_sample(table, info)
+    return streamed_sample(in_blocks(table), table.column_names, info, ZoneInfo("UTC"))
 
 
 def times_of(sample: Sample, time: str | None, zone: ZoneInfo) -> Floats | None:
@@ -95,29 +103,32 @@ def times_of(sample: Sample, time: str | None, zone: ZoneInfo) -> Floats | None:
     return epoch_seconds(rows, zone)
 
 
-def freeze(stored: StoredReference, sample: Sample, plan: Plan, file: Path) -> StoredReference:
+def freeze(stored: StoredReference, sample: Sample, plan: Plan, file: str) -> StoredReference:
     """Write a reference into one file; what is told of it has the kinds it was frozen with."""
+    from monitor.tables.addresses import place_of
     from monitor.tables.frozen import Frozen, drawn_rows, write_frozen
 
     columns = {name: column for name, column in sample.columns.items() if plan.wants(name)}
     with side_by_side(columns) as run:
         pictures = freeze_columns(columns, plan, run)
     drawn = drawn_rows(sample, pictures)
-    write_frozen(file, Frozen(stored.version, stored.origin, pictures, drawn))
+    place = place_of(file, Path())
+    write_frozen(place, Frozen(stored.version, stored.origin, pictures, drawn))
     kinds = {name: str(picture.kind) for name, picture in pictures.items()}
-    return replace(stored, path=str(file), kinds=kinds)
+    return replace(stored, path=str(place), kinds=kinds)
 
 
 def content_version(sample: Sample) -> str:
     """`sha256:...` over the values of a sample that has no file."""
     digest = hashlib.sha256()
     for name, stream in sample.columns.items():
-        column = stream.drawn()
-        digest.update(f"{name}\x1f{column.dtype}\x1f{column.missing}".encode())
-        for part in (column.numbers, column.codes):
-            if part is not None:
-                digest.update(part.tobytes())
-        digest.update("\x1f".join(column.levels).encode())
+        digest.update(f"{name}\x1f{stream.dtype}\x1f".encode())
+        for column in stream.pieces():
+            digest.update(f"{column.missing}\x1f".encode())
+            for part in (column.numbers, column.codes):
+                if part is not None:
+                    digest.update(part.tobytes())
+            digest.update("\x1f".join(column.levels).encode())
     return f"sha256:{digest.hexdigest()}"
 
 
@@ -131,6 +142,13 @@ def draw() -> Draw:
     from monitor.reports.html import draw as draw_html
 
     return draw_html
+
+
+def prepare_report() -> None:
+    """Compile the page ahead of the first report."""
+    from monitor.reports.html import PAGE, template
+
+    template(PAGE)
 
 
 @cache
@@ -220,6 +238,16 @@ class Service:
         )
         return watch, reference
 
+    def diff(self, name: str, before: str, now: str) -> Check:
+        """Stored windows of a monitor against each other: see `monitor/diff.py`.
+
+        Each side is a check id, a time, or a range FROM..TO. Nothing is stored.
+        """
+        settings = self.settings.monitor(name)
+        weights = weights_of(settings, self.settings)
+        watch = brief(settings, None, suite=None, channels=(), weights=weights)
+        return diff(watch, self.store, (before, now), self.clock)
+
     def give_up(self, name: str, window: Window, reason: str) -> None:
         """Record that a window could not be looked at, after tries that failed: never silence.
 
@@ -280,8 +308,9 @@ class Service:
             window=window,
             kinds=known_kinds(settings),
             snapshots=SnapshotFolder(
-                self.settings.root,
-                lambda path: open_source(SourceSettings(path=path), self.settings.root),
+                self.settings.snapshots,
+                lambda path: _place(self.settings, path),
+                lambda path: open_source(self.settings.stored(path), self.settings.root),
             ),
             times=lambda sample: times_of(sample, time, zone),
         )
@@ -477,4 +506,11 @@ def _store_is_absent(settings: Settings) -> bool:
 def _open_reports(settings: Settings) -> Reports:
     from monitor.reports.folder import ReportFolder
 
-    return ReportFolder(settings.path(settings.reports), settings.base_url)
+    return ReportFolder(_place(settings, settings.reports), settings.base_url)
+
+
+def _place(settings: Settings, path: str) -> "Place":
+    """Where files of our own go: a folder, or an object store."""
+    from monitor.tables.addresses import place_of
+
+    return place_of(path, settings.root, settings.stored(path).storage)

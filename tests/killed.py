@@ -23,8 +23,7 @@ def die(*_: Any, **__: Any) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def main() -> None:
-    project, number, point = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+def work(project: Path, number: int, point: str) -> None:
     service = Service(load_settings(project / "monitor.yaml"), patience=Patience(base_s=0.0))
     store: Any = service.store
     save, mark_sent = store.save, store.mark_sent
@@ -44,4 +43,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    work(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

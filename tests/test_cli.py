@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,8 +30,8 @@ HEAVY = {
     "sklearn", "sqlalchemy", "yaml",
 }  # fmt: skip
 COMMANDS = (
-    "demo", "init", "compare", "check", "backfill", "backtest", "report", "serve", "explain",
-    "retrain", "config check", "schema check", "reference build", "reference list",
+    "demo", "init", "compare", "check", "backfill", "diff", "backtest", "report", "serve",
+    "explain", "retrain", "config check", "schema check", "reference build", "reference list",
     "reference show",
 )  # fmt: skip
 SCHEMA = jsonschema.Draft202012Validator(check_schema())
@@ -551,15 +552,20 @@ def test_backfill_takes_a_range(project: Path, monitor: Monitor) -> None:
     assert "nothing matches" in monitor("backfill", "orders").err
 
 
-def test_progress_is_shown_on_a_terminal_and_not_on_a_pipe(project: Path) -> None:
-    quiet = process("backfill", "orders", "--to", "2026-03-03", cwd=project)
+def test_progress_is_shown_on_a_terminal_and_not_on_a_pipe(tmp_path: Path) -> None:
+    write_project(tmp_path, suite=False)
+    quiet = process("backfill", "orders", "--to", "2026-03-03", cwd=tmp_path)
     assert (quiet.returncode, quiet.stderr) == (0, "")
     reader, writer = pty.openpty()
     command = [sys.executable, "-m", "monitor", "backfill", "orders", "--to", "2026-03-04"]
-    subprocess.run(command, cwd=project, stdout=subprocess.DEVNULL, stderr=writer, check=True)
-    os.close(writer)
-    assert b"orders" in os.read(reader, 65536)
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=writer) as run:
+        os.close(writer)
+        shown = b""
+        with suppress(OSError):  # the terminal is gone when the process is
+            while more := os.read(reader, 65536):  # a terminal holds little: nobody may wait for it
+                shown += more
     os.close(reader)
+    assert run.returncode == 0 and b"orders" in shown
 
 
 def test_long_reasons_wrap_within_their_column_on_a_terminal(checked: Path) -> None:

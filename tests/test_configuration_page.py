@@ -14,12 +14,14 @@ from monitor.settings import MonitorSettings, Settings, load_settings
 
 PAGE = Path(__file__).parents[1] / "docs" / "configuration.md"
 HIDDEN = {"root", "name"}  # filled in by us, not by people
+ROLES = ("reference", "production")
 
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     for name in ("SLACK_BOT_TOKEN", "WEBHOOK_SECRET", "RETRAIN_SECRET", "PASSWORD"):
         monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("DB_URL", "postgresql://user:x@host/name")
     path = tmp_path / "monitor.yaml"
     path.write_text(block())
     return load_settings(path)
@@ -34,6 +36,11 @@ def missing_in(text: str) -> set[str]:
     """Paths of keys that the page does not show, whether written or commented out."""
     page = yaml.safe_load(re.sub(r"(?m)^( *)# (\w+:)", r"\1\2", text))
     assert "a reference takes every key that production takes" in text
+    sources = [monitor[role] for monitor in page["monitors"].values() for role in ROLES]
+    databases = [source for source in sources if "sql" in source]
+    sql = {key: value for source in databases for key, value in source["sql"].items()}
+    for source in databases:  # one shows the table, another the query
+        source["sql"] = sql
     for monitor in page["monitors"].values():
         own = monitor["reference"]
         monitor["reference"] = monitor["production"] | (own if isinstance(own, dict) else {})
@@ -62,7 +69,7 @@ def _missing(annotation: Any, shown: list[Any], at: str = "") -> Iterator[str]:
 
 
 def test_the_page_loads(settings: Settings) -> None:
-    assert set(settings.monitors) == {"loans", "visits", "prices", "clicks"}
+    assert set(settings.monitors) == {"loans", "visits", "prices", "orders", "clicks"}
 
 
 def test_every_key_is_on_the_page() -> None:

@@ -13,6 +13,7 @@ from column_fixtures import booleans, numbers, texts
 from monitor import api, catalogue
 from monitor.briefing import brief, check_monitor, dataset_tests, make_plan, weights_file
 from monitor.configuration.weights import read_weights
+from monitor.core.comparison import Current
 from monitor.core.dataset_comparison import compare_table
 from monitor.core.dataset_socket import find_in_table
 from monitor.core.drift_socket import Bounds, Rule
@@ -442,8 +443,8 @@ def test_the_classifier_ranks_and_weighs_nothing() -> None:
     settings = monitored(drift={"importance": "domain_classifier"})
     ranking = brief(settings, None, suite=None, channels=()).plan
     plain = replace(ranking, ranked_by="")
-    ranked, findings = compare_table(table(one), table(other), ranking)
-    weighed, also = compare_table(table(one), table(other), plain)
+    ranked, findings = compare_table(table(one), Current(table(other)), ranking)
+    weighed, also = compare_table(table(one), Current(table(other)), plain)
     assert findings == also
     assert [c.verdict for c in ranked] == [c.verdict for c in weighed]
     assert np.mean([c.importance for c in ranked]) == pytest.approx(1, abs=0.05)

@@ -54,11 +54,9 @@ COMPARED = [
 ]
 
 
-@pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("demo")
-    install_project(folder, datasets=False)
-    return folder
+@pytest.fixture(scope="module")
+def project(demo_project: Path) -> Path:
+    return demo_project
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from killed import work
 from projects import SECRET, day, write_project
 
 from monitor.demo.receiver import Receiver
@@ -29,7 +30,8 @@ def people() -> Iterator[Receiver]:
         yield receiver
 
 
-def run(project: Path, number: int, point: str) -> int:
+def killed(project: Path, number: int, point: str) -> int:
+    """How a process of its own ended."""
     command = [sys.executable, str(HERE / "killed.py"), str(project), str(number), point]
     return subprocess.run(command, timeout=120, check=False, capture_output=True).returncode
 
@@ -37,16 +39,17 @@ def run(project: Path, number: int, point: str) -> int:
 @pytest.mark.parametrize("point", ["before_commit", "committed", "sent", "marked"])
 def test_killed_at(point: str, tmp_path: Path, trainer: Receiver, people: Receiver) -> None:
     """Day 3 opens nothing new, but is the second drifted day: it asks for a new model."""
-    config = write_project(tmp_path, trainer=trainer.url, webhook=people.url)
-    assert run(tmp_path, 2, "never") == 0
-    assert run(tmp_path, 3, point) == -signal.SIGKILL
-    assert run(tmp_path, 3, "never") == 0
+    config = write_project(tmp_path, trainer=trainer.url, webhook=people.url, suite=False)
+    work(tmp_path, 2, "never")
+    assert killed(tmp_path, 3, point) == -signal.SIGKILL
+    work(tmp_path, 3, "never")
 
     service = Service(load_settings(config))
     try:
         stored = service.store.list_checks("orders")
         assert [s.check.window for s in stored] == [day(3), day(2)]
         assert [s.revision for s in stored] == [0, 0]
+        assert all(service.store.summaries(s.check.id) for s in stored)
         assert Counter(m.state for m in service.store.list_messages()) == {"sent": 2}
         [request] = service.store.list_retrains("orders")
         [episode] = service.store.list_episodes("orders")

@@ -250,8 +250,8 @@ def null_hits(name: str, column: str, m: int, replicates: int) -> dict[float, in
 @every_test
 @every_column
 def test_without_change_p_is_uniform(name: str, column: str) -> None:
-    for alpha, hits in null_hits(name, column, 60, 100).items():
-        assert at_most(hits, 100, 1.5 * alpha)
+    for alpha, hits in null_hits(name, column, 60, 50).items():
+        assert at_most(hits, 50, 1.5 * alpha)
 
 
 @pytest.mark.slow
@@ -280,7 +280,7 @@ IQR = 2 * float(stats.norm.ppf(0.75))
 
 def by_quantiles(name: str) -> Callable[[float], float]:
     """The shift of a normal column that has a given effect, from fine quantiles of both sides."""
-    at = stats.norm.ppf((np.arange(40_000) + 0.5) / 40_000)
+    at = stats.norm.ppf((np.arange(10_000) + 0.5) / 10_000)
 
     def shift(effect: float) -> float:
         low, high = 0.0, 2.0
@@ -309,8 +309,8 @@ SHIFTS: dict[str, Callable[[float], float]] = {
 
 @every_test
 def test_at_its_tolerance_the_error_is_nominal(name: str) -> None:
-    for alpha, hits in boundary_hits(name, 60, 100).items():
-        assert at_most(hits, 100, 1.5 * alpha)
+    for alpha, hits in boundary_hits(name, 60, 50).items():
+        assert at_most(hits, 50, 1.5 * alpha)
 
 
 @pytest.mark.slow

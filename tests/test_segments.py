@@ -299,12 +299,13 @@ def test_new_levels_explain_what_came_with_them() -> None:
     assert found.mix and "kiosk" in found.where and found.rows_reference == 0
 
 
-def test_what_drifted_everywhere_is_blamed_on_no_slice() -> None:
-    """200 drifts of one, two or all columns at once, of any size, on any number of rows."""
+@pytest.mark.parametrize("drifts", [40, pytest.param(200, marks=pytest.mark.slow)])
+def test_what_drifted_everywhere_is_blamed_on_no_slice(drifts: int) -> None:
+    """Drifts of one, two or all columns at once, of any size, on any number of rows."""
     rng = np.random.default_rng(15)
     moved = (("income",), ("owned", "debt"), ("income", "age", "owned", "debt"))
     drifted, asked = 0, plan("psi")
-    for number in range(200):
+    for number in range(drifts):
         before = frame(rng, int(rng.choice([2_000, 5_000])))
         now = frame(rng, int(rng.choice([300, 600, 1_500])))
         step = float(rng.choice([0.5, 0.7, 1.0, 2.0]))
@@ -314,7 +315,7 @@ def test_what_drifted_everywhere_is_blamed_on_no_slice() -> None:
         results = compare_columns(*sides, asked)
         drifted += any(c.verdict is DRIFTED for c in results)
         assert search_slices(*sides, Within(asked), results, seed=number) == ()
-    assert drifted > 150
+    assert drifted > 0.75 * drifts
 
 
 def test_without_drift_nothing_is_searched() -> None:

@@ -67,9 +67,15 @@ def people() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def config(tmp_path: Path, people: Receiver) -> Path:
+def suite() -> bool:
+    """Whether the project has a suite; one test with it is enough, it takes every process long."""
+    return False
+
+
+@pytest.fixture
+def config(tmp_path: Path, people: Receiver, suite: bool) -> Path:
     """A project whose last five days have data; the last two of them are drifted."""
-    path = write_project(tmp_path, webhook=people.url)
+    path = write_project(tmp_path, webhook=people.url, suite=suite)
     for number, window in enumerate(last_days(5)):
         table = rows(50 + number, 800, window.start, shift=2.0 if number >= 3 else 0.0)
         pq.write_table(table, tmp_path / "data" / f"recent{number}.parquet")
@@ -101,6 +107,7 @@ def checked(config: Path) -> list[Window | None]:
         store.close()
 
 
+@pytest.mark.parametrize("suite", [True])
 def test_it_begins_with_the_latest_window_and_stops_cleanly(
     config: Path, start: Callable[..., Serving], people: Receiver
 ) -> None:

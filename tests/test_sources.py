@@ -599,7 +599,7 @@ def test_a_file_that_vanishes_while_others_are_read(
 
     def list_and_lose(settings: SourceSettings, root: Path) -> dataset.Files:
         files = list_files(settings, root)
-        files.paths[-1].unlink(missing_ok=True)
+        Path(str(files.paths[-1])).unlink(missing_ok=True)
         return files
 
     monkeypatch.setattr("monitor.sources.files.list_files", list_and_lose)

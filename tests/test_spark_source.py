@@ -35,6 +35,7 @@ FIRST_DAY = Window(START, START + DAY)
 ROWS = 400_000  # over ten days
 DAY_US = 86_400_000_000
 WIDE = 12  # columns of the large dataset
+OTHER_BORDERS = 5e-4  # PSI that cells may add whose borders are off by the bound of ranks
 
 
 def rows_of(rows: int, seed: int, moved: float = 0.0) -> pa.Table:
@@ -151,7 +152,9 @@ def assert_within_bound(name: str, here: Finding, there: Finding) -> None:
     assert (here.statistic is None) == (there.statistic is None), told
     if here.statistic is not None and there.statistic is not None:
         off = abs(here.statistic - there.statistic)
-        assert off <= there.error_bound + 1e-9 * abs(here.statistic), told
+        # The bound is of the cells there are; their borders are off by ranks as well.
+        borders = OTHER_BORDERS if here.test == "psi" and not there.exact else 0.0
+        assert off <= there.error_bound + borders + 1e-9 * abs(here.statistic), told
 
 
 def test_the_cluster_says_what_local_files_say(both: tuple[Check, Check]) -> None:

@@ -17,11 +17,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from store_backends import Backend, new_postgresql_database, postgresql_server
+from store_backends import Backend, new_postgresql_database
 
 from monitor.core.records import (
     Cause,
@@ -145,12 +146,6 @@ def save(store: Store, *checks: Check) -> None:
 # --- Databases ---
 
 
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[Path]:
-    with postgresql_server() as socket:
-        yield socket
-
-
 @pytest.fixture(params=["memory", *SQL])
 def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
     if request.param == "memory":
@@ -196,12 +191,23 @@ def test_a_check_comes_back_as_it_was(store: Store) -> None:
     assert store.list_checks() == [found]
 
 
+def test_what_was_kept_of_the_columns_comes_back_as_it_was(store: Store) -> None:
+    content = bytes(range(256)) * 1000
+    assert store.save(Outcome(a_check(), summaries=content))
+    assert store.save(Outcome(a_check("c1", day(1))))
+    assert store.summaries("c0") == content
+    assert store.summaries("c1") is None
+    assert not store.save(Outcome(a_check("c2"), summaries=b"of a check that came too late"))
+    assert store.summaries("c2") is None
+
+
 def test_what_is_not_there_is_none(store: Store) -> None:
     assert store.find_check("loan", day(0)) is None
     assert store.get_check("c0") is None
     assert store.last_window("loan") is None
     assert store.first_window("loan") is None
     assert store.last_retrain("loan") is None
+    assert store.summaries("c0") is None
     assert store.current_reference("loan") is None
     assert store.next_due() is None
     assert store.claim_message(NOON, 60) is None
@@ -656,7 +662,7 @@ store.save(t.everything())
 def everything() -> Outcome:
     changes = (opened(an_episode()), opened(an_episode("e1", Cause.QUALITY)))
     messages = (a_message(), a_message("m1", channel="slack"))
-    return Outcome(a_check(), changes, messages, a_retrain(), report="c0.html")
+    return Outcome(a_check(), changes, messages, a_retrain(), "c0.html", summaries=b"kept")
 
 
 @only_sql
@@ -684,6 +690,26 @@ def test_tables_and_migrations_agree(database: sa.Connection) -> None:
     assert compare_metadata(context, tables.tables) == []
 
 
+@only_sql
+def test_a_database_of_the_first_version_is_brought_up_to_date(backend: Backend) -> None:
+    address = engine._address(backend.url, backend.root)
+    other = sa.create_engine(address, poolclass=sa.NullPool)
+    with other.begin() as old:
+        config = Config(attributes={"connection": old, "version_table": engine.VERSION_TABLE})
+        config.set_main_option("script_location", str(engine.MIGRATIONS))
+        command.upgrade(config, "0001")
+        old.execute(sa.insert(tables.checks).values(sql._check_row(Outcome(a_check()))))
+    store = backend.open()
+    found = store.find_check("loan", day(0))
+    assert found is not None and found.check == a_check()
+    assert store.summaries("c0") is None
+    assert store.save(Outcome(a_check("c1", day(1)), summaries=b"kept"))
+    assert store.summaries("c1") == b"kept"
+    store.close()
+    with other.connect() as now:
+        assert engine._version(now) == engine.HEAD
+
+
 def test_the_newest_step_is_the_one_the_store_asks_for() -> None:
     config = Config()
     config.set_main_option("script_location", str(engine.MIGRATIONS))
@@ -708,11 +734,12 @@ def test_findings_can_be_asked_in_sql(store: Store, database: sa.Connection) -> 
 
 @only_sql
 def test_the_parts_of_a_check_go_with_it(store: Store, database: sa.Connection) -> None:
-    save(store, a_check())
+    assert store.save(everything())
     if database.dialect.name == "sqlite":
         database.exec_driver_sql("PRAGMA foreign_keys=ON")
     database.execute(sa.delete(tables.checks))
     assert database.execute(sa.select(tables.findings)).all() == []
+    assert database.execute(sa.select(tables.window_summaries)).all() == []
 
 
 @only_sql

@@ -533,7 +533,7 @@ def test_a_table_is_thinned_as_a_stream_is() -> None:
 
 
 def test_every_row_is_equally_likely_to_be_kept() -> None:
-    rows, limit, draws = 40, 8, 2_000
+    rows, limit, draws = 40, 8, 500
     counts = np.zeros(rows)
     for seed in range(draws):
         counts[kept(rows, limit, seed)] += 1

@@ -134,11 +134,15 @@ def test_shortcuts_end_with_their_block() -> None:
 
 @pytest.mark.parametrize("claim", single.CLAIMS)
 @pytest.mark.parametrize("law", ["normal", "zero-inflated", "50 levels", "20 % of rows"])
-def test_no_figure_of_a_small_run_fails(claim: str, law: str) -> None:
+@pytest.mark.parametrize("size", [50, pytest.param(250, marks=pytest.mark.slow)])
+def test_no_figure_of_a_small_run_fails(
+    claim: str, law: str, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(single, "BLOCK", size)
     task = Task(claim, law, 5000)
-    wanted = {case: 500 for case in single.cases(task, QUICK) if case.m < 10_000}
+    wanted = {case: 2 * size for case in single.cases(task, QUICK) if case.m < 10_000}
     figures = add(single.block(task, wanted, number, 0) for number in range(2))
-    assert {int(sums[0]) for sums in figures.values()} == {500}
+    assert {int(sums[0]) for sums in figures.values()} == {2 * size}
     results: Results = {claim: {"run": RUN, "figures": figures}}
     assert list(verdicts.single(results, claim))
     assert verdicts.failures(results) == []

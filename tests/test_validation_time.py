@@ -137,9 +137,9 @@ def test_a_warm_validation_is_quick(
     validator.validate(suite, thousand, show_values="levels")
     took = []
     for _ in range(5):
-        began = time.perf_counter()
+        began = time.process_time()  # a busy machine changes little of it
         validator.validate(suite, thousand, show_values="levels")
-        took.append(time.perf_counter() - began)
+        took.append(time.process_time() - began)
     assert min(took) < 0.25, took  # 0.05 on an idle machine
 
 
@@ -180,10 +180,10 @@ def test_nothing_is_kept(validator: SuiteValidator, thousand: Sample, tmp_path: 
     tracemalloc.start()
     try:
         before = run(5)
-        after = run(50)
+        after = run(20)
     finally:
         tracemalloc.stop()
-    assert after - before < 200_000
+    assert after - before < 80_000
 
 
 def test_two_threads_take_turns(

@@ -35,8 +35,10 @@ from monitor.core.wire import check_from_json
 from monitor.core.words import near, window
 from monitor.errors import StoreUnavailable
 from monitor.ports import Outcome, StoredReference
+from monitor.reports.folder import ReportFolder
 from monitor.scheduler import MonitorStatus
 from monitor.stores.memory import MemoryStore
+from monitor.tables.local_files import LocalPlace
 from monitor.web.app import make_app
 from monitor.web.views import CHECKS
 
@@ -102,6 +104,10 @@ class House:
     statuses: list[MonitorStatus] = field(default_factory=list)
     alive: dict[str, bool] = field(default_factory=lambda: {"scheduler": True, "delivery": True})
 
+    @property
+    def reports(self) -> ReportFolder:
+        return ReportFolder(LocalPlace(self.folder))
+
     def watch(self, name: str, **more: Any) -> None:
         made = MonitorStatus(name, UTC, self.store.last_window(name), 0, NOW + DAY / 24)
         self.statuses.append(replace(made, **more))
@@ -132,7 +138,7 @@ def house(tmp_path: Path) -> House:
 @pytest.fixture
 def client(house: House) -> Iterator[Client]:
     app = make_app(
-        house.store, house.folder, lambda: house.statuses, lambda: NOW, alive=lambda: house.alive
+        house.store, house.reports, lambda: house.statuses, lambda: NOW, alive=lambda: house.alive
     )
     config = uvicorn.Config(app, log_config=None, lifespan="off", ws="none")
     server = uvicorn.Server(config)
@@ -541,7 +547,7 @@ def test_pages_need_nothing_from_elsewhere_and_can_be_probed(house: House, clien
 def test_links_keep_the_prefix_of_a_proxy(house: House) -> None:
     house.save(check("loans", 30), report=True)
     house.watch("loans")
-    app = make_app(house.store, house.folder, lambda: house.statuses, lambda: NOW)
+    app = make_app(house.store, house.reports, lambda: house.statuses, lambda: NOW)
     config = uvicorn.Config(app, log_config=None, lifespan="off", ws="none", root_path="/drift")
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as taken:

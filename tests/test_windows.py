@@ -133,15 +133,17 @@ def test_short_steps_begin_when_the_clock_shows_a_multiple(
     moment: datetime, text: str, zone: ZoneInfo
 ) -> None:
     step = Span.parse(text)
-    first = moment.replace(second=0, microsecond=0) - 12 * HOUR
-    minutes = [first + i * MINUTE for i in range(36 * 60)]
-    assert [m for m in minutes if window_at(m, step, zone).start == m] == [
-        m for m in minutes if begins(m, step, zone)
+    first = moment.replace(minute=0, second=0, microsecond=0) - 12 * HOUR
+    fives = [first + i * 5 * MINUTE for i in range(36 * 12)]  # every step begins at one of these
+    found = [window_at(m, step, zone).start for m in fives]
+    assert all(start.minute % 5 == 0 for start in found)
+    assert [m for m, start in zip(fives, found, strict=True) if start == m] == [
+        m for m in fives if begins(m, step, zone)
     ]
 
 
 def begins(moment: datetime, step: Span, zone: ZoneInfo) -> bool:
-    """The rule, told minute by minute."""
+    """The rule, told of one minute."""
     local = moment.astimezone(zone)
     before = (moment - MINUTE).astimezone(zone)
     if local.date() > before.date():

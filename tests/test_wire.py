@@ -212,7 +212,7 @@ CHECKS = records(
     ).map(tuple),
 )
 VALIDATOR = Draft202012Validator(check_schema(), format_checker=Draft202012Validator.FORMAT_CHECKER)
-unhurried = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+unhurried = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @unhurried

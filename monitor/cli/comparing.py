@@ -1,5 +1,6 @@
 """`monitor compare`: two datasets against each other, without any configuration."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -94,6 +95,7 @@ def compare(  # noqa: PLR0913, PLR0917 - typer takes every flag as an argument
         check_place(html)
     from monitor import api
 
+    ready = ThreadPoolExecutor(1).submit(api.prepare_report) if html is not None else None
     result = api.compare(
         reference,
         current,
@@ -120,7 +122,8 @@ def compare(  # noqa: PLR0913, PLR0917 - typer takes every flag as an argument
         csv={"separator": separator, "encoding": encoding, "decimal": decimal},
     )
     tell(out, result.check)
-    if html is not None:
+    if html is not None and ready is not None:
+        ready.result()
         write_file(html, result.html())
         out.say(f"report: {html}")
     out.document(result.to_dict())

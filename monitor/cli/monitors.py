@@ -11,7 +11,7 @@ from monitor.cli import picking
 from monitor.cli.comparing import tell
 from monitor.cli.options import DEFAULT_CONFIG, ConfigPath, ExitZero, JsonTo, Names, Verbose
 from monitor.cli.output import Output, check_place, complain, write_file
-from monitor.errors import AskedWrongly, StoreUnavailable
+from monitor.errors import StoreUnavailable, UnknownCheck
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,7 +128,7 @@ def report(
     with open_configured(config) as service:
         stored = service.store.get_check(check_id)
         if stored is None:
-            raise _unknown_check(service, check_id)
+            raise UnknownCheck(check_id, [s.check.id for s in service.store.list_checks(limit=500)])
         page = service.render(stored)
         if html is not None:
             write_file(html, page)
@@ -202,19 +202,6 @@ def _tell_sum(out: Output, done: "list[StoredCheck]", known: int) -> None:
     plural = "s" * (len(done) != 1)
     skipped = f" ({known} stored before; --again looks anew)" if known else ""
     out.say(f"{len(done)} window{plural}: {parts}{skipped}")
-
-
-def _unknown_check(service: "Service", check_id: str) -> AskedWrongly:
-    from monitor.errors import nearest
-
-    known = [s.check.id for s in service.store.list_checks(limit=500)]
-    if not known:
-        return AskedWrongly(f"there is no check {check_id!r}", hint="nothing was checked yet")
-    near = nearest(check_id, known)
-    return AskedWrongly(
-        f"there is no check {check_id!r}; the latest ones are {', '.join(known[:3])}",
-        hint=f"did you mean {near!r}?" if near else "",
-    )
 
 
 def _in_short(service: "Service", stored: "StoredCheck") -> dict[str, Any]:

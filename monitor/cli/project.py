@@ -8,7 +8,7 @@ import typer
 
 from monitor.cli.options import DEFAULT_CONFIG, ConfigPath, JsonTo, Verbose
 from monitor.cli.output import Output
-from monitor.errors import AskedWrongly, UnknownName
+from monitor.errors import AskedWrongly, CouldNotLook, UnknownName
 
 if TYPE_CHECKING:
     from monitor.core.dataset_socket import DatasetTest
@@ -181,16 +181,16 @@ def _inspected(
 
 
 def _absent(settings: "Settings", monitor: "MonitorSettings") -> list[str]:
-    """Files that a monitor names and that are not there; a cluster is not asked."""
+    """Files that a monitor names and that are not there; databases and clusters are not asked."""
     from monitor.settings import SourceSettings
     from monitor.tables.dataset import list_files
 
     notes = []
     for role, source in (("reference", monitor.reference), ("production", monitor.production)):
-        if isinstance(source, SourceSettings) and source.spark is None:
+        if isinstance(source, SourceSettings) and source.adapter in ("files", "frozen"):
             try:
                 list_files(source, settings.root)
-            except AskedWrongly as error:
+            except (AskedWrongly, CouldNotLook) as error:
                 notes.append(f"{role}: {error}")
     return notes
 

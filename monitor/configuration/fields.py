@@ -69,6 +69,24 @@ def monitor_name(value: str) -> str:
     return value
 
 
+_TABLE_PART = r'(?:"(?:[^"]|"")+"|[^".]+)'
+
+
+def table_name(text: str) -> tuple[str | None, str]:
+    """Schema, if one is written, and table; names with dots in them stand in double quotes.
+
+    >>> table_name("shop.events"), table_name('"a.b"')
+    (('shop', 'events'), (None, 'a.b'))
+    """
+    if not re.fullmatch(rf"(?:{_TABLE_PART}\.)?{_TABLE_PART}", text):
+        raise ValueError(f'{text!r} names no table; write events, shop.events or "a.b"')
+    parts = [
+        part[1:-1].replace('""', '"') if part.startswith('"') else part
+        for part in re.findall(_TABLE_PART, text)
+    ]
+    return (parts[0] if len(parts) == 2 else None), parts[-1]
+
+
 SpanText = Annotated[Span, BeforeValidator(_span), PlainSerializer(str)]
 WaitText = Annotated[Span, BeforeValidator(_wait), PlainSerializer(str)]  # 0 is allowed
 BudgetText = Annotated[Budget, BeforeValidator(_budget), PlainSerializer(str)]

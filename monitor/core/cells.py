@@ -13,9 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.core.records import Floats, Kind
-from monitor.core.summaries.summary import CELLS, Cut, Summary
+from monitor.core.summaries.levels import MOST_LEVELS
+from monitor.core.summaries.summary import Cut, Summary
 
 MIN_EXPECTED = 5.0  # rows a cell must expect on the smaller side
+# Of both sides together, above which a level is counted singly whatever the luck of the reference:
+# levels that were kept for having come often in it would come less often in any window.
+SURE_SHARE = 4 / MOST_LEVELS
 Counts = NDArray[np.int64]
 
 
@@ -50,11 +54,17 @@ class Pair:
         if self.numeric:
             cuts = self.reference.cuts
             return _counts(self.reference, cuts), _counts(self.current, cuts)
-        levels = sorted(self.reference.counts.keys() | self.current.counts.keys())
-        sides = [[side.counts.get(v, 0) for v in levels] for side in (self.reference, self.current)]
-        if self.reference.rest or self.current.rest:  # rows of levels that are not counted singly
-            sides = [sides[0] + [self.reference.rest], sides[1] + [self.current.rest]]
-        return np.array(sides[0], dtype=np.int64), np.array(sides[1], dtype=np.int64)
+        known, now = self.reference.counts, self.current.counts
+        sides, uncounted = (self.reference, self.current), self.reference.rest or self.current.rest
+        levels = sorted(known.keys() | now.keys())
+        if uncounted:  # what the reference does not count singly, nobody does
+            least = SURE_SHARE * sum(self.sizes)
+            levels = [v for v in levels if v in known and known[v] + now.get(v, 0) >= least]
+        counted = [[side.counts.get(v, 0) for v in levels] for side in sides]
+        if uncounted:
+            for side, sizes in zip(sides, counted, strict=True):
+                sizes.append(side.present - sum(sizes))
+        return np.array(counted[0], dtype=np.int64), np.array(counted[1], dtype=np.int64)
 
     @cached_property
     def cells(self) -> tuple[Counts, Counts]:
@@ -65,13 +75,28 @@ class Pair:
 
     @cached_property
     def slack(self) -> tuple[Floats, Floats] | None:
-        """By how many rows a count in `cells` may be off on either side; None when by none."""
+        """By how many rows of all in its cell a count in `cells` may be off; None when by none."""
         sides = self.reference, self.current
-        fine = _slack_of_numbers(*sides) if self.numeric else _slack_of_levels(*sides)
+        fine = _slack_of_numbers(*sides) if self.numeric else self._slack_of_levels()
         if fine is None:
             return None
         kept = np.sum([self._merged(side) for side in self.fine_cells], axis=0) > 0
-        return self._merged(fine[0])[kept], self._merged(fine[1])[kept]
+        reference, current = (self._merged(side)[kept] for side in fine)
+        if not self.numeric:
+            return reference, current
+        # Cells that were merged have no border between them any more.
+        return np.minimum(reference, fine[0].max()), np.minimum(current, fine[1].max())
+
+    def _slack_of_levels(self) -> tuple[Floats, Floats] | None:
+        """Of levels and the rest: counts of the reference may be too small, the rest too large.
+
+        In a window the levels of the reference are counted exactly.
+        """
+        off, cells = float(self.reference.count_error), self.fine_cells[0].size
+        if not off:
+            return None
+        most = min(off * (cells - 1), float(self.fine_cells[0][-1]))
+        return np.append(np.full(cells - 1, off), most), np.zeros(cells)
 
     @cached_property
     def _groups(self) -> NDArray[np.int64]:
@@ -113,51 +138,17 @@ def _counts(side: Summary, cuts: list[Cut]) -> Counts:
 
 
 def _slack_of_numbers(reference: Summary, current: Summary) -> tuple[Floats, Floats] | None:
-    """Of cells between cuts, shapes (cells,): each border may be off, and the cuts themselves.
+    """Of cells between cuts, shapes (cells,): the rows below each border may be off.
 
-    Cuts that were frozen with exact counts are what they are. Others are quantiles of points: the
-    true one lies between two points, and rows of the window lie between these, too.
+    The cuts are what they are: quantiles of points are borders as good as those of all rows.
     """
-    cuts = reference.cuts
-    moved, sides = not reference.below and reference.rank_error > 0, []
+    cuts, sides = reference.cuts, []
     for side in (reference, current):
-        error = 0.0 if cuts and all(cut in side.below for cut in cuts) else side.rank_error
-        borders = np.full(len(cuts), error * side.present)
-        if moved:
-            low, high = _neighbourhood(reference, cuts)
-            borders += side.up_to(high) - side.up_to(low)
+        told = all(cut in side.below for cut in cuts)
+        error = 0.0 if told or not side.rank_error else side.rank_error * side.present + 0.5
+        borders = np.full(len(cuts), error)
         sides.append(np.append(borders, 0.0) + np.append(0.0, borders))
     return (sides[0], sides[1]) if np.any(sides) else None
-
-
-def _neighbourhood(reference: Summary, cuts: list[Cut]) -> tuple[list[Cut], list[Cut]]:
-    """The points between which the true quantile lies that each cut stands for.
-
-    Where all of them are one value, as within an atom, the cut is what it is.
-    """
-    values = reference.values
-    assert values is not None
-    steps = int(np.ceil(2 * reference.rank_error * values.size))
-    at = np.minimum(np.arange(1, CELLS) * values.size // CELLS, values.size - 1)
-    low, high = (values[np.clip(at + step, 0, values.size - 1)] for step in (-steps, steps))
-    lowest, highest = [], []
-    for value, side in cuts:
-        here = values[at] == value if side == "right" else np.zeros(at.size, dtype=np.bool_)
-        lowest.append((float(np.min(low, where=here, initial=value)), side))
-        highest.append((float(np.max(high, where=here, initial=value)), side))
-    return lowest, highest
-
-
-def _slack_of_levels(reference: Summary, current: Summary) -> tuple[Floats, Floats] | None:
-    """Of levels in their order, shapes (cells,): counts may be too small, the rest too large."""
-    if not reference.count_error and not current.count_error:
-        return None
-    levels = sorted(reference.counts.keys() | current.counts.keys())
-    kept = [float(level not in reference.counts) for level in levels]  # the others are exact
-    return (
-        np.array([float(reference.count_error)] * len(levels) + [reference.rest]),
-        np.array([current.count_error * loose for loose in kept] + [current.rest]),
-    )
 
 
 def _neighbours(expected: Floats) -> NDArray[np.int64]:

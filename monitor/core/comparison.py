@@ -29,14 +29,10 @@ from monitor.core.records import (
 )
 from monitor.core.shape import draw_shape
 from monitor.core.side_by_side import Run
-from monitor.core.summaries.collecting import (
-    Asked,
-    Foretold,
-    SelfSummarizing,
-    summarize,
-)
+from monitor.core.summaries.collecting import Asked, Foretold, SelfSummarizing, summarize
 from monitor.core.summaries.kept import Summaries
 from monitor.core.summaries.summary import Summary, in_one_precision
+from monitor.core.summaries.windows import WindowSummaries
 from monitor.core.verdict import column_p, judge_columns, strength_of
 
 TOLD_DESIGN_EFFECT = 1.5  # a smaller one makes no difference worth a sentence
@@ -78,6 +74,24 @@ class Plan:
         }
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Current:
+    """The other side of every comparison: the columns of a window, and what goes with them."""
+
+    columns: Mapping[str, Stream]
+    times: Floats | None = None  # epoch seconds of the drawn rows, shape (rows,): tell an onset
+    measure: Measure | None = None  # how much such windows vary; without it rows are independent
+    kept: WindowSummaries | None = None  # takes what is to be stored of each compared column
+
+    def yardstick(self, column: Stream, kind: Kind, summary: Summary) -> Yardstick:
+        """What a column of the reference is to the window: all of it, unless measured."""
+        return self.measure(column, kind, summary) if self.measure else Yardstick(summary)
+
+    def keep(self, name: str, kind: Kind, summary: Summary, reference: Summary) -> None:
+        if self.kept is not None:
+            self.kept.add(name, kind, summary, reference)
+
+
 def compare_columns(
     reference: Mapping[str, Stream],
     current: Mapping[str, Stream],
@@ -87,34 +101,29 @@ def compare_columns(
     measure: Measure | None = None,
 ) -> tuple[ColumnResult, ...]:
     """One result per common column, in the reference's order, judged together."""
-    return judged(columns_alone(reference, current, plan, summaries, times, measure), plan)
+    return judged(columns_alone(reference, Current(current, times, measure), plan, summaries), plan)
 
 
 def columns_alone(
     reference: Mapping[str, Stream],
-    current: Mapping[str, Stream],
+    current: Current,
     plan: Plan,
     summaries: Summaries | None = None,
-    times: Floats | None = None,
-    measure: Measure | None = None,
     run: Run = map,
 ) -> list[ColumnResult]:
     """Every common column with its findings, not judged yet.
 
-    `summaries` are those of the reference, kept from one window to the next; `times` are the epoch
-    seconds of the window's drawn rows, shape (rows,), by which a drifted column tells when it
-    moved. `measure` knows how much such windows vary; without it rows count as independent.
+    `summaries` are those of the reference, kept from one window to the next.
     """
-    window = _Window(current, times, measure)
     kept = Summaries() if summaries is None else summaries
-    common = [name for name in reference if name in current and plan.wants(name)]
+    common = [name for name in reference if name in current.columns and plan.wants(name)]
     if isinstance(reference, Foretold):
         reference.expect(kinds_of(reference, common, plan))
-    if isinstance(current, Foretold):
-        current.expect(_foreseen(reference, common, plan, kept))
+    if isinstance(current.columns, Foretold):
+        current.columns.expect(_foreseen(reference, common, plan, kept))
 
     def compare(name: str) -> ColumnResult:
-        return _compare_safely(reference[name], window, plan, kept)
+        return _compare_safely(reference[name], current, plan, kept)
 
     return list(run(compare, common))
 
@@ -180,21 +189,8 @@ def picture_of(column: Stream, plan: Plan, summaries: Summaries) -> tuple[Kind, 
     return kind, summary
 
 
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """The other side of every comparison."""
-
-    columns: Mapping[str, Stream]
-    times: Floats | None
-    measure: Measure | None
-
-    def yardstick(self, column: Stream, kind: Kind, summary: Summary) -> Yardstick:
-        """What a column of the reference is to the window: all of it, unless measured."""
-        return self.measure(column, kind, summary) if self.measure else Yardstick(summary)
-
-
 def _compare_safely(
-    reference: Stream, window: _Window, plan: Plan, summaries: Summaries
+    reference: Stream, window: Current, plan: Plan, summaries: Summaries
 ) -> ColumnResult:
     """One bad column never ends a check: what breaks here is told here."""
     try:
@@ -204,7 +200,7 @@ def _compare_safely(
         return _undecided(reference, plan, reason[:300])
 
 
-def _compare(reference: Stream, window: _Window, plan: Plan, summaries: Summaries) -> ColumnResult:
+def _compare(reference: Stream, window: Current, plan: Plan, summaries: Summaries) -> ColumnResult:
     current = window.columns[reference.name]
     kind, why = kind_of(reference, plan)
     if kind not in COMPARED_KINDS:
@@ -214,6 +210,7 @@ def _compare(reference: Stream, window: _Window, plan: Plan, summaries: Summarie
         return _undecided(reference, plan, problem)
     kind, before = picture_of(reference, plan, summaries)
     now = summarize(current, kind, before)
+    window.keep(reference.name, kind, now, before)
     yardstick = window.yardstick(reference, kind, before)
     pair = Pair(
         reference.name,

@@ -12,10 +12,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from monitor.core.comparison import Plan, columns_alone, judged
+from monitor.core.comparison import Current, Plan, columns_alone, judged
 from monitor.core.dataset_socket import Found, find_in_table
-from monitor.core.over_time.calibration import Measure
-from monitor.core.records import Column, ColumnResult, Finding, Floats, Stream
+from monitor.core.records import Column, ColumnResult, Finding, Stream
 from monitor.core.side_by_side import Run
 from monitor.core.summaries.kept import Summaries
 from monitor.core.table import rows_of
@@ -26,16 +25,14 @@ UNHEARD = 0.01  # importance of a column that the ranking test did not use, wher
 
 def compare_table(
     reference: Mapping[str, Stream],
-    current: Mapping[str, Stream],
+    current: Current,
     plan: Plan,
     summaries: Summaries | None = None,
-    times: Floats | None = None,
-    measure: Measure | None = None,
     run: Run = map,
 ) -> tuple[tuple[ColumnResult, ...], tuple[Finding, ...]]:
     """The columns, and the findings on the whole dataset; arguments as of `columns_alone`."""
-    alone = columns_alone(reference, current, plan, summaries, times, measure, run)
-    found = _found(reference, current, alone, plan)
+    alone = columns_alone(reference, current, plan, summaries, run)
+    found = _found(reference, current.columns, alone, plan)
     findings = tuple(each.finding for each in found)
     columns = judged(alone, plan, findings)
     ranking = next((f.by_column for f in found if f.finding.test == plan.ranked_by), {})

@@ -198,7 +198,9 @@ def _classical(evidence: Evidence, rule: Rule, limit: float | None) -> Verdict:
     if rule.p_value is not None:
         fired = evidence.p_value is not None and evidence.p_value <= rule.p_value
         return Verdict.DRIFTED if fired else Verdict.PASSED
-    fired = limit is not None and evidence.statistic is not None and evidence.statistic > limit
+    off = evidence.error_bound or 0.0
+    limit = math.inf if limit is None else limit + (off if math.isfinite(off) else 0.0)
+    fired = evidence.statistic is not None and evidence.statistic > limit
     return Verdict.DRIFTED if fired else Verdict.PASSED
 
 

@@ -58,7 +58,7 @@ def _shares(values: Floats, edges: Floats) -> tuple[float, ...]:
 
 def _of_levels(pair: Pair) -> Shape | None:
     before, now = pair.reference.counts, pair.current.counts
-    n, m = max(1, sum(before.values())), max(1, sum(now.values()))
+    n, m = max(1, pair.reference.present), max(1, pair.current.present)
     share = {v: (before.get(v, 0) / n, now.get(v, 0) / m) for v in before.keys() | now.keys()}
     if not share:
         return None
@@ -69,13 +69,15 @@ def _of_levels(pair: Pair) -> Shape | None:
     names = list(shown)
     if len(shown) < len(ranked):
         rest = ranked[LEVELS:]
-        rows.append((sum(share[v][0] for v in rest), sum(share[v][1] for v in rest)))
+        more = (sum(share[v][0] for v in rest), sum(share[v][1] for v in rest))
+        rows.append((more[0] + pair.reference.rest / n, more[1] + pair.current.rest / m))
         names.append(f"{len(rest)} {OTHERS}")
+    new = (v for v in ranked if v not in before)  # or not counted, where there are too many
     return Shape(
         reference=tuple(round(r, 6) for r, _ in rows),
         current=tuple(round(c, 6) for _, c in rows),
         levels=tuple(names),
-        new_levels=tuple(v for v in ranked if v not in before)[:NAMED_CHANGES],
+        new_levels=() if pair.reference.rest else tuple(new)[:NAMED_CHANGES],
         lost_levels=tuple(v for v in ranked if v not in now)[:NAMED_CHANGES],
     )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from monitor import wiring
 from monitor.configuration.fields import monitor_name
+from monitor.configuration.urls import scheme_of
 from monitor.core.kinds import decide_kind
 from monitor.core.records import Kind
 from monitor.errors import AskedWrongly, PathNotFound, UnknownName
@@ -105,7 +106,7 @@ def _time_column(rows: Sample, start: Start) -> str:
 
 def _seen_from(folder: Path, path: str | None) -> str | None:
     """A path of the current folder as it is written in a file of `folder`."""
-    if path is None or path.startswith("~") or Path(path).is_absolute():
+    if path is None or scheme_of(path) or path.startswith("~") or Path(path).is_absolute():
         return path
     return Path(os.path.relpath(path, folder)).as_posix()
 

@@ -1,12 +1,11 @@
 """Reports as files in one folder, each written whole or not at all."""
 
-import os
 import re
-import secrets
-from pathlib import Path
+from collections.abc import Collection
 from urllib.parse import quote
 
-from monitor.errors import AskedWrongly
+from monitor.errors import AskedWrongly, CouldNotLook, StoreUnavailable
+from monitor.tables.places import Place
 
 # No folder, no drive, no hidden file, nothing that a file system or a terminal takes amiss.
 _NAME = re.compile(r'[^./\\:*?"<>|\s\x00-\x1f\x7f-\x9f][^/\\:*?"<>|\x00-\x1f\x7f-\x9f]*')
@@ -16,7 +15,7 @@ _LONGEST = 240  # bytes; file systems stop at 255
 class ReportFolder:
     """Files in `root`; with a `base_url`, links lead to where the service shows them."""
 
-    def __init__(self, root: Path, base_url: str = "") -> None:
+    def __init__(self, root: Place, base_url: str = "") -> None:
         self.root = root
         self.base_url = base_url.rstrip("/")
 
@@ -25,33 +24,40 @@ class ReportFolder:
 
         Raises AskedWrongly when the name would lead out of the folder.
         """
-        target = self._target(name)
-        self.root.mkdir(parents=True, exist_ok=True)
-        part = self.root / f".{secrets.token_hex(8)}.part"
-        try:
-            with part.open("xb") as file:
-                file.write(content.encode("utf-8"))
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(target)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
-        _sync(self.root)
+        self._target(name).write(content.encode("utf-8"), "text/html; charset=utf-8")
         return self.location(name)
+
+    def read(self, name: str) -> bytes | None:
+        """A report as it was written; None when there is none, or a link leads out of the folder.
+
+        StoreUnavailable when the folder lies in an object store that cannot be asked.
+        """
+        try:
+            return self._target(name).read() if self.holding([name]) else None
+        except (AskedWrongly, OSError):
+            return None
+        except CouldNotLook as error:
+            raise StoreUnavailable(str(error), hint=error.hint) from None
+
+    def holding(self, names: Collection[str]) -> set[str]:
+        """Those of the names of which there is a report."""
+        try:
+            return self.root.holding([name for name in names if _is_name(name)])
+        except CouldNotLook as error:
+            raise StoreUnavailable(str(error), hint=error.hint) from None
 
     def location(self, name: str) -> str:
         """The link to a report, or its path when no service shows the folder."""
         target = self._target(name)
         return f"{self.base_url}/reports/{quote(name)}" if self.base_url else str(target)
 
-    def _target(self, name: str) -> Path:
-        if not _NAME.fullmatch(name) or len(name.encode("utf-8", "replace")) > _LONGEST:
+    def _target(self, name: str) -> Place:
+        if not _is_name(name):
             raise AskedWrongly(
                 f"{name!r} cannot be the file name of a report",
                 hint="give the monitor a name of letters, digits, - and _",
             )
-        return self.root / name
+        return self.root.child(name)
 
 
 class Nowhere:
@@ -63,13 +69,12 @@ class Nowhere:
     def location(self, name: str) -> str:
         return ""
 
+    def read(self, name: str) -> bytes | None:
+        return None
 
-def _sync(folder: Path) -> None:
-    """Make a rename survive a power cut, where folders can be synced at all."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    def holding(self, names: Collection[str]) -> set[str]:
+        return set()
+
+
+def _is_name(name: str) -> bool:
+    return bool(_NAME.fullmatch(name)) and len(name.encode("utf-8", "replace")) <= _LONGEST

@@ -19,6 +19,7 @@ from monitor.reports import bars, evidence, picture, places, story, words
 if TYPE_CHECKING:
     from jinja2 import Template
 
+PAGE = "page.html.j2"
 # What keeps a page of a thousand columns light.
 IN_FULL = 100  # drifted and watched columns that are shown in full; the others get a line
 PICTURED = 200  # with more columns than this, a line holds no picture
@@ -47,7 +48,7 @@ def draw(
     `setup["timezone"]` names the zone that times are told in, UTC when absent.
     """
     named = show_values != "never"
-    page = template("page.html.j2").render(
+    page = template(PAGE).render(
         check=check,
         story=story.told(check, history, zone=_zone(check.setup), named=named),
         explorer=_link(explorer) if explorer else None,

@@ -52,6 +52,8 @@ class Story:
         """What the two sides are called: two bare files are no training and no window."""
         if not self.check.monitor:
             return "reference", "current"
+        if "diff" in self.check.setup:
+            return "A", "window"
         before = str(self.check.setup.get("compared_with", "training"))
         return before.removeprefix("the ").removeprefix("a "), "window"
 

@@ -79,13 +79,14 @@ def _collector(each: Wanted, columns: int) -> NumberCollector | LevelCollector:
 
 
 def _to_send(each: Wanted, summary: Summary) -> Summary:
-    """No more numbers than points, and before they go the rows below the cuts."""
+    """No more numbers than points, and before they go the rows below the cuts that were asked for."""
     if each.kind not in _NUMERIC:
         return summary
     if each.cuts and not summary.rank_error:
         rows = summary.up_to(each.cuts).tolist()
         summary = replace(summary, below=dict(zip(each.cuts, rows, strict=True)))
-    return summary.condensed(POINTS, cells=False)
+    kept = summary.condensed(POINTS)
+    return kept if each.cuts else replace(kept, below={})
 
 
 def _pieces(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
@@ -117,6 +118,7 @@ class _Merger:
 
     def __init__(self, each: Wanted) -> None:
         self._levels = each.levels
+        self._cuts = each.cuts  # without any, those of some parts are not those of the whole
         self._fan_in = FAN_IN if each.kind in _NUMERIC else 2  # levels may be many
         self._tiers: list[list[Summary]] = []
 
@@ -128,7 +130,7 @@ class _Merger:
         if len(held) == self._fan_in:
             merged = self._merge(held)
             held.clear()
-            self.add(merged, tier + 1)
+            self.add(merged if self._cuts else replace(merged, below={}), tier + 1)
 
     def done(self) -> Summary:
         return self._merge([part for tier in self._tiers for part in tier])

@@ -1,11 +1,10 @@
 """A file, a folder or a pattern as one dataset: Parquet, CSV, NDJSON or Arrow."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,13 +13,15 @@ from monitor.core.records import Floats, Notice, SampleInfo, Window
 from monitor.errors import AskedWrongly, PathNotFound, SourceUnreadable, UnknownName
 from monitor.ports import Sample, Source
 from monitor.settings import SourceSettings
-from monitor.tables.blocks import Block
-from monitor.tables.columns import to_sample
+from monitor.tables.blocks import Block, TableBlock
+from monitor.tables.columns import HELD_VALUES, to_sample
 from monitor.tables.dataset import Files, list_files, open_format
 from monitor.tables.frames import plain
 from monitor.tables.gate import Extent, Gate
-from monitor.tables.reading import Columnar, Growing, reading
+from monitor.tables.places import Place, State
+from monitor.tables.reading import Columnar, Growing, reading, without_rows
 from monitor.tables.reservoir import Reservoir
+from monitor.tables.spool import Spool
 from monitor.tables.streams import streamed_sample
 from monitor.tables.times import epoch_seconds, to_datetime
 from monitor.tables.unify import unify
@@ -31,15 +32,14 @@ def make(settings: SourceSettings, root: Path) -> Source:
     return FileSource(settings, root)
 
 
-HELD_VALUES = 2**23  # rows times columns that are held in memory, 64 MB; more are streamed
-FileState = tuple[int, int]  # size and time of change: the same state, the same rows
+SMALL_BYTES = 2**22  # files that together are no larger are held without another look
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Known:
     """What is remembered of a file: in which state it told what."""
 
-    state: FileState
+    state: State
     extent: Extent
     columns: pa.Table  # without rows
 
@@ -54,7 +54,7 @@ class FileSource:
     def __init__(self, settings: SourceSettings, root: Path) -> None:
         self._settings = settings
         self._root = root
-        self._extents: dict[Path, Known] = {}
+        self._extents: dict[Place, Known] = {}
 
     def read(
         self,
@@ -83,13 +83,43 @@ class FileSource:
         if limit is None and (streamed := self._streamed(files, window, columns)) is not None:
             return streamed
         scan = _Scan(self._settings, files, window, self._extents)
+        if limit is None:
+            return self._all(scan, columns)
         reservoir = Reservoir(limit, seed)
-        for rows in scan.rows(columns, whole=limit is None):
+        for rows in scan.rows(columns, whole=False):
             reservoir.add(rows)
         # 3. Make one table.
-        table = scan.finish(reservoir.take(), columns)
-        info = reservoir.info(scan.newest)
+        return self._held(scan, reservoir.take(), columns, reservoir.info(scan.newest))
+
+    def _all(self, scan: "_Scan", columns: Sequence[str] | None) -> Sample:
+        """Every row that comes in: held when they are few, else from files of our own."""
+        spool = Spool()
+        for rows in scan.rows(columns, whole=True):
+            spool.add(rows)
+        info = SampleInfo(spool.seen, spool.seen, "all", newest=scan.newest)
+        if not spool.on_disk:
+            return self._held(scan, spool.pieces, columns, info)
+        return self._of_blocks(scan, spool.blocks(), scan.names(columns), info)
+
+    def _held(
+        self, scan: "_Scan", pieces: Sequence[pa.Table], columns: Sequence[str] | None,
+        info: SampleInfo,
+    ) -> Sample:  # fmt: skip
+        table = scan.finish(pieces, columns)
         return to_sample(table, info, scan.notices, self._times(table))
+
+    def _of_blocks(
+        self, scan: "_Scan", blocks: Sequence[Block], names: Sequence[str], info: SampleInfo
+    ) -> Sample:
+        return streamed_sample(
+            blocks,
+            names,
+            info,
+            self._settings.timezone,
+            finish=scan.settle,
+            time=self._settings.time,
+            notices=scan.notices,
+        )
 
     def _streamed(
         self, files: Files, window: Window | None, columns: Sequence[str] | None
@@ -104,14 +134,7 @@ class FileSource:
         if rows * len(names) <= HELD_VALUES:
             return None
         info = SampleInfo(rows, rows, "all", newest=scan.newest)
-        return streamed_sample(
-            blocks,
-            names,
-            info,
-            self._settings.timezone,
-            time=self._settings.time,
-            notices=scan.notices,
-        )
+        return self._of_blocks(scan, blocks, names, info)
 
     def _times(self, table: pa.Table) -> Floats | None:
         time = self._settings.time
@@ -153,7 +176,7 @@ class FileSource:
 
     def _files(self) -> Files:
         try:
-            with reading(Path(self._settings.path), "a dataset"):
+            with reading(self._settings.place, "a dataset"):
                 return list_files(self._settings, self._root)
         except FileNotFoundError as error:
             raise SourceUnreadable(f"{error.filename} vanished while it was listed") from None
@@ -167,7 +190,7 @@ class _Scan:
         settings: SourceSettings,
         files: Files,
         window: Window | None,
-        extents: dict[Path, Known],
+        extents: dict[Place, Known],
         *,
         times_only: bool = False,
     ) -> None:
@@ -187,9 +210,9 @@ class _Scan:
         asked = [*columns, *([time] if time else [])] if columns is not None else None
         needed = None if asked is None else list(dict.fromkeys(asked))
         for path in self._files.paths:
-            state, told = _state(path), len(self.notices)
-            known = self._extents.get(path)
-            if known and state == known.state and self._gate.passes_over_file(known.extent):
+            state, told = path.state(), len(self.notices)
+            known = self._known(path)
+            if known and self._gate.passes_over_file(known.extent):
                 self._columns_seen.update(dict.fromkeys(known.columns.column_names))
                 yield _only(known.columns, columns)
                 continue
@@ -201,39 +224,72 @@ class _Scan:
                 rows = _only(self._gate.admit(table), columns)
                 self._format.learn(rows)
                 yield rows if whole else plain(rows)
-            if state is not None and state == _state(path) and told == len(self.notices):
+            if state is not None and state == path.state_now() and told == len(self.notices):
                 self._extents[path] = Known(state, extent, empty)
 
     def may_be_large(self) -> bool:
-        """Whether there are more values than one holds, as far as that is told without reading."""
+        """Whether there are more values than one holds, as far as that is told without reading.
+
+        Files that are known to lie outside the window do not count, and a few small ones are not
+        even asked.
+        """
         if not isinstance(self._format, Columnar):
             return False
+        files = [path for path in self._files.paths if not self._lies_outside(path)]
         values = 0
-        for path in self._files.paths:
+        with suppress(FileNotFoundError):
+            if sum(path.size() for path in files) <= SMALL_BYTES:
+                return False
+        for path in files:
             with suppress(FileNotFoundError), reading(path, self._files.format):
                 values += self._format.values(path)
             if values > HELD_VALUES:
                 return True
         return False
 
+    def _lies_outside(self, path: Place) -> bool:
+        known = self._known(path)
+        return known is not None and self._gate.lies_outside(known.extent)
+
+    def _known(self, path: Place) -> Known | None:
+        """What is remembered of a file, while it stays as it was."""
+        known = self._extents.get(path)
+        return known if known is not None and path.state() == known.state else None
+
     def blocks(self) -> Iterator[Block]:
         """The rows that come in, as blocks of which nothing but times was read."""
-        assert isinstance(self._format, Columnar)
         for path in self._files.paths:
-            self._gate.begin_file()
-            try:
-                with reading(path, self._files.format):
-                    for block in self._format.blocks(path, self._gate):
-                        self._columns_seen.update(dict.fromkeys(block.schema.names))
-                        yield block
-            except FileNotFoundError:
-                self._note(path, "file_vanished", "vanished before it was read")
+            state, told, known = path.state(), len(self.notices), self._known(path)
+            if known and self._gate.passes_over_file(known.extent):
+                self._columns_seen.update(dict.fromkeys(known.columns.column_names))
+                yield TableBlock(known.columns)
+                continue
+            extent, schema = self._gate.begin_file(), pa.schema([])
+            for block in self._blocks_of(path):
+                schema = block.schema
+                self._columns_seen.update(dict.fromkeys(schema.names))
+                yield block
+            if state is not None and state == path.state_now() and told == len(self.notices):
+                self._extents[path] = Known(state, extent, without_rows(schema))
+
+    def _blocks_of(self, path: Place) -> Iterator[Block]:
+        assert isinstance(self._format, Columnar)
+        try:
+            with reading(path, self._files.format):
+                yield from self._format.blocks(path, self._gate)
+        except FileNotFoundError:
+            self._note(path, "file_vanished", "vanished before it was read")
 
     def names(self, columns: Sequence[str] | None) -> list[str]:
         """The columns that were seen and asked for, after the checks that only the end allows."""
         self._check_times()
         known = self._columns_seen
         return [name for name in (known if columns is None else columns) if name in known]
+
+    @property
+    def settle(self) -> Callable[[pa.Table], pa.Table] | None:
+        """What only all rows together could tell of columns, such as the types of text."""
+        return None if isinstance(self._format, Columnar) else self._format.finish
 
     def finish(self, pieces: Sequence[pa.Table], columns: Sequence[str] | None) -> pa.Table:
         """The pieces as one table, after the checks that only the end allows.
@@ -256,7 +312,7 @@ class _Scan:
             return None
         return Window(to_datetime(self._gate.oldest_us), to_datetime(self._gate.newest_us + 1))
 
-    def _read(self, path: Path, needed: Sequence[str] | None, whole: bool) -> Iterator[pa.Table]:
+    def _read(self, path: Place, needed: Sequence[str] | None, whole: bool) -> Iterator[pa.Table]:
         try:
             with reading(path, self._files.format):
                 yield from self._format.batches(path, needed, self._gate, whole=whole)
@@ -265,7 +321,7 @@ class _Scan:
         except Growing:
             self._note(path, "file_growing", "the last line is not complete")
 
-    def _note(self, path: Path, kind: str, text: str) -> None:
+    def _note(self, path: Place, kind: str, text: str) -> None:
         """Normal while a service watches a folder; an error when someone named these files."""
         if not self._tolerant:
             raise SourceUnreadable(f"{path}: {text}")
@@ -284,19 +340,10 @@ class _Scan:
         told = f"{gate.unreadable} of {gate.seen} rows have no readable time in {gate.column!r}"
         if self._needs_times and gate.unreadable == gate.seen:
             raise SourceUnreadable(
-                f"{self._settings.path}: no row has a readable time in {gate.column!r}{example}",
+                f"{self._settings.place}: no row has a readable time in {gate.column!r}{example}",
                 hint="times are timestamps, ISO 8601 text, or seconds since 1970",
             )
         self.notices.append(Notice("time_unreadable", f"{told}{example}", gate.column))
-
-
-def _state(path: Path) -> FileState | None:
-    """What tells whether a file is still the same; None when it is gone."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_size, found.st_mtime_ns
 
 
 def _only(table: pa.Table, columns: Sequence[str] | None) -> pa.Table:
@@ -306,16 +353,9 @@ def _only(table: pa.Table, columns: Sequence[str] | None) -> pa.Table:
     return table.select([name for name in dict.fromkeys(columns) if name in table.column_names])
 
 
-def _digest_of(path: Path) -> str:
+def _digest_of(path: Place) -> str:
     with reading(path, "a file"):
         try:
-            state = path.stat()
+            return path.digest()
         except FileNotFoundError:
             raise SourceUnreadable(f"{path} vanished while it was read") from None
-        return _digest(path, state.st_size, state.st_mtime_ns)
-
-
-@lru_cache(maxsize=4096)
-def _digest(path: Path, size: int, mtime_ns: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -5,10 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from monitor.core.records import Window
-from monitor.errors import AskedWrongly, PathNotFound
+from monitor.errors import AskedWrongly
 from monitor.ports import Sample, Source
 from monitor.settings import SourceSettings
+from monitor.tables.addresses import place_of
 from monitor.tables.frozen import Frozen, read_frozen
+from monitor.tables.places import State
 from monitor.tables.times import epoch_seconds
 
 
@@ -21,8 +23,8 @@ class FrozenSource:
 
     def __init__(self, settings: SourceSettings, root: Path) -> None:
         self._settings = settings
-        self._path = root / Path(settings.path).expanduser()
-        self._state: tuple[int, int] | None = None
+        self._place = place_of(settings.path, root, settings.storage)
+        self._state: State | None = None
         self._known: Frozen | None = None
 
     def read(
@@ -36,7 +38,7 @@ class FrozenSource:
         """The whole reference. AskedWrongly for a window: a summary does not tell when."""
         if window is not None:
             raise AskedWrongly(
-                f"{self._path} is a frozen reference and has no windows",
+                f"{self._place} is a frozen reference and has no windows",
                 hint="give the files of the new data themselves",
             )
         sample = self._frozen().sample()
@@ -55,11 +57,10 @@ class FrozenSource:
         return None
 
     def _frozen(self) -> Frozen:
-        try:
-            found = self._path.stat()
-        except FileNotFoundError:
-            raise PathNotFound(f"there is no {self._path}") from None
-        state = found.st_size, found.st_mtime_ns
-        if self._known is None or state != self._state:
-            self._known, self._state = read_frozen(self._path), state
+        state = self._place.state_now()
+        if self._known is None or state is None or state != self._state:
+            try:
+                self._known, self._state = read_frozen(self._place), state
+            except FileNotFoundError:
+                raise self._place.missing() from None
         return self._known

@@ -1,1 +1,4 @@
-"""The steps of a check as `check.py` tells them: looking, holding, budgeting, deciding, telling."""
+"""The steps of a check as `check.py` tells them: looking, holding, budgeting, deciding, telling.
+
+`stored.py` finds windows that were checked before, for `diff.py`.
+"""

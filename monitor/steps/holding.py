@@ -92,7 +92,7 @@ def _earlier(
     try:
         sample = source.read(before, columns=watch.needed, limit=watch.sample_rows, seed=watch.seed)
         if sample.info.rows:
-            return _as_reference(watch.name, before, named, sample, reference), look
+            return as_reference(watch.name, before, named, sample, reference), look
         reason = f"there are no rows of {named} to compare with{_feed_begins(before, source)}"
     except CouldNotLook as error:
         reason = f"the rows of {named} could not be read: {error}"
@@ -106,9 +106,14 @@ def _feed_begins(before: Window, source: Source) -> str:
     return ": the feed begins later" if rows and rows.start >= before.end else ""
 
 
-def _as_reference(
-    monitor: str, before: Window, named: str, sample: Sample, reference: Reference | None
+def as_reference(
+    monitor: str,
+    before: Window,
+    named: str,
+    sample: Sample,
+    reference: Reference | None = None,
 ) -> Reference:
+    """A window that another one is held against; kinds and dtypes are those of `reference`."""
     frozen = reference.stored if reference else None
     precise = "seconds" if before.start.second or before.end.second else "minutes"
     start, end = (moment.isoformat(timespec=precise) for moment in (before.start, before.end))

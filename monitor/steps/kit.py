@@ -19,6 +19,7 @@ from monitor.core.records import (
     SampleInfo,
     Slice,
 )
+from monitor.core.summaries.binary import Kept
 from monitor.ports import Clock, Draw, Explorer, Reports, Source, Store, Validator
 
 HISTORY = 30  # past checks a report shows
@@ -48,6 +49,7 @@ class Watch:
     checks_per_alarm: float | None = None  # the budget: checks between two false alarms
     segments: tuple[str, ...] = ()
     explain: bool = True  # search for the slices that explain a drift
+    held_against: str = ""  # what one window is held against that was named, in words
     setup: Mapping[str, Any] = field(default_factory=dict)  # for the foot of the report
 
     @property
@@ -64,6 +66,8 @@ class Watch:
     @property
     def versus(self) -> str:
         """How one says what the columns were compared with."""
+        if self.held_against:
+            return f"in {self.held_against}"
         if self.compare_with == "reference" or self.cadence is None:
             return "in training"
         return earlier.versus(self.compare_with, self.cadence)
@@ -94,6 +98,7 @@ class Look:
     notices: tuple[Notice, ...] = ()
     segments: tuple[Slice, ...] = ()
     slices: tuple[Slice, ...] = ()
+    summaries: Kept = field(default_factory=dict)  # of the compared columns of the window
 
 
 class Timings(dict[str, float]):

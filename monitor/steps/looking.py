@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from monitor.core import feed
+from monitor.core.comparison import Current
 from monitor.core.dataset_comparison import compare_table
 from monitor.core.numerals import count
 from monitor.core.over_time.calibration import Measure
@@ -21,6 +22,7 @@ from monitor.core.side_by_side import side_by_side
 from monitor.core.slices.search import search_slices
 from monitor.core.slices.segments import compare_segments, share_alpha
 from monitor.core.slices.within import Within, of_some_rows
+from monitor.core.summaries.windows import WindowSummaries
 from monitor.errors import AskedWrongly, CouldNotLook
 from monitor.ports import Sample, Source, Validator
 from monitor.references import Reference
@@ -104,10 +106,9 @@ def _compare(
     )
     plan = share_alpha(watch.plan) if watch.segments else watch.plan
     before, now = reference.sample.columns, sample.columns
+    current = Current(now, sample.times, measure, kept := WindowSummaries())
     with side_by_side(before, now) as run:
-        columns, whole = compare_table(
-            before, now, plan, reference.summaries, sample.times, measure, run
-        )
+        columns, whole = compare_table(before, current, plan, reference.summaries, run)
     partly = measure and of_some_rows(measure, before, reference.summaries)
     within = Within(plan, partly, watch.versus)
     look = _locate(watch, within, (before, now), columns, look)
@@ -116,6 +117,7 @@ def _compare(
         columns=columns,
         dataset=(*look.dataset, *findings, *whole),
         notices=(*look.notices, *notices, *watched(columns)),
+        summaries=kept.kept,
     )
 
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from monitor.errors import ConfigError, StoreConflict, StoreUnavailable
 
-HEAD = "0001"  # the newest step in migrations/versions
+HEAD = "0002"  # the newest step in migrations/versions
 VERSION_TABLE = "monitor_schema_version"
 MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 7_364_917_205  # any number, as long as every process takes the same

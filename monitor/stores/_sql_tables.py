@@ -60,13 +60,15 @@ def _must(name: str, kind: Any) -> Column[Any]:
     return Column(name, kind, nullable=False)
 
 
+def _of_check() -> Column[Any]:
+    """What belongs to a check and goes with it."""
+    owner = sa.ForeignKey("checks.id", ondelete="CASCADE")
+    return Column("check_id", Words, owner, primary_key=True)
+
+
 def _part_of_check() -> tuple[Any, ...]:
     """A row that belongs to a check, numbered within it."""
-    owner = sa.ForeignKey("checks.id", ondelete="CASCADE")
-    return (
-        Column("check_id", Words, owner, primary_key=True),
-        Column("position", Integer, primary_key=True),
-    )
+    return _of_check(), Column("position", Integer, primary_key=True)
 
 
 references = Table(
@@ -100,6 +102,13 @@ checks = Table(
     _must("stored_at", Moment),
     UniqueConstraint(*WINDOW, name="checks_window"),
     Index("checks_by_time", "window_start"),
+)
+
+window_summaries = Table(  # apart from the checks, which are listed without them
+    "window_summaries",
+    tables,
+    _of_check(),
+    _must("content", sa.LargeBinary),  # core/summaries/binary.py
 )
 
 findings = Table(  # a copy of what the document says, to be asked in SQL

@@ -29,6 +29,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._lock = RLock()
         self._checks: dict[str, StoredCheck] = {}
+        self._summaries: dict[str, bytes] = {}  # by check
         self._revisions: dict[_Place, dict[int, str]] = {}  # ids of checks
         self._episodes: dict[str, Episode] = {}
         self._retrains: dict[str, RetrainRequest] = {}
@@ -52,6 +53,8 @@ class MemoryStore:
                 raise StoreConflict(f"check {outcome.check.id} is stored for another window")
             self._episodes = self._after(outcome.changes)
             self._checks[outcome.check.id] = stored
+            if outcome.summaries is not None:
+                self._summaries[outcome.check.id] = outcome.summaries
             self._revisions[_place(stored)] = {**revisions, outcome.revision: outcome.check.id}
             if outcome.retrain:
                 self._retrains.setdefault(outcome.retrain.id, outcome.retrain)
@@ -73,6 +76,10 @@ class MemoryStore:
     def get_check(self, check_id: str) -> StoredCheck | None:
         with self._lock:
             return self._checks.get(check_id)
+
+    def summaries(self, check_id: str) -> bytes | None:
+        with self._lock:
+            return self._summaries.get(check_id)
 
     def list_checks(
         self, monitor: str | None = None, *, before: datetime | None = None, limit: int = 30

@@ -39,6 +39,7 @@ from monitor.stores._sql_tables import (
     outbox,
     references,
     retrain_requests,
+    window_summaries,
 )
 
 Record = TypeVar("Record")
@@ -74,6 +75,8 @@ class SqlStore:
                 raise StoreConflict(f"{row['monitor']} was decided on by another check meanwhile")
             _add_all(db, findings, _finding_rows(row["id"], document))
             _add_all(db, expectation_results, _expectation_rows(row["id"], document))
+            if outcome.summaries is not None:
+                _add(db, window_summaries, {"check_id": row["id"], "content": outcome.summaries})
             _put_episodes(db, outcome.changes)
             if outcome.retrain:
                 _add(db, retrain_requests, _retrain_row(outcome.retrain))
@@ -96,6 +99,11 @@ class SqlStore:
 
     def get_check(self, check_id: str) -> StoredCheck | None:
         return next(iter(self._checks(sa.select(checks).where(checks.c.id == check_id))), None)
+
+    def summaries(self, check_id: str) -> bytes | None:
+        query = sa.select(window_summaries).where(window_summaries.c.check_id == check_id)
+        rows = self._database.rows(query)
+        return bytes(rows[0]["content"]) if rows else None
 
     def list_checks(
         self, monitor: str | None = None, *, before: datetime | None = None, limit: int = 30

@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from monitor.tables import arrays
+from monitor.tables.places import Place
 from monitor.tables.reading import reading
 
 BLOCK_ROWS = 2**18  # some row groups together; a block is held while it is worked on
@@ -62,7 +64,7 @@ class TableBlock:
 class ParquetBlock:
     """Row groups of a Parquet file."""
 
-    path: Path
+    path: Place
     metadata: pq.FileMetaData
     schema: pa.Schema
     groups: tuple[int, ...]
@@ -79,7 +81,7 @@ class ParquetBlock:
             file = _opened(self.path, self.metadata, self.schema)
             found = file.read_row_groups(list(self.groups), columns=[name], use_threads=False)
         values = found.column(name)
-        return values if self.inside is None else values.filter(pa.array(self.inside))
+        return values if self.inside is None else values.filter(arrays.flags(self.inside))
 
     def nulls(self, name: str) -> int | None:
         if self.inside is not None:
@@ -110,6 +112,12 @@ class SpoolBlock:
         return None
 
 
+def in_blocks(table: pa.Table) -> list[Block]:
+    """Rows that are in memory, as blocks; nothing is copied."""
+    starts = range(0, max(1, table.num_rows), BLOCK_ROWS)
+    return [TableBlock(table.slice(start, BLOCK_ROWS)) for start in starts]
+
+
 def grouped(sizes: Sequence[int]) -> list[tuple[int, ...]]:
     """Numbers of neighbouring row groups (or batches) of some sizes that make a block each.
 
@@ -131,7 +139,7 @@ _mine = threading.local()
 _OPEN = 4  # files a thread keeps open
 
 
-def _opened(path: Path, metadata: pq.FileMetaData, schema: pa.Schema) -> pq.ParquetFile:
+def _opened(path: Place, metadata: pq.FileMetaData, schema: pa.Schema) -> pq.ParquetFile:
     """The file, opened once by this thread as long as it is among the last ones used."""
     opened: dict[int, tuple[Any, pq.ParquetFile]] = _mine.__dict__.setdefault("files", {})
     key = id(metadata)
@@ -139,7 +147,9 @@ def _opened(path: Path, metadata: pq.FileMetaData, schema: pa.Schema) -> pq.Parq
         for old in [*opened][: 1 - _OPEN]:
             opened.pop(old)[1].close()
         texts = [f.name for f in schema if _is_text(f.type)]
-        file = pq.ParquetFile(path, metadata=metadata, read_dictionary=texts, pre_buffer=False)
+        file = pq.ParquetFile(
+            path.for_arrow(), metadata=metadata, read_dictionary=texts, pre_buffer=False
+        )
         opened[key] = metadata, file
     return opened[key][1]
 

@@ -6,9 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from monitor.core.records import Column, Flags, Floats, Notice, SampleInfo
+from monitor.core.records import Codes, Column, Flags, Floats, Notice, SampleInfo
 from monitor.ports import Sample
+from monitor.tables import arrays
 
+HELD_VALUES = 2**23  # rows times columns that are held in memory, 64 MB; more are streamed
 _PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _SECONDS_PER_DAY = 86_400.0
 
@@ -28,8 +30,8 @@ def to_piece(name: str, values: pa.ChunkedArray) -> Column:
     """The same as `to_column`, faster, for those who do not ask which rows hold a value."""
     if pa.types.is_floating(values.type) or pa.types.is_integer(values.type):
         numbers = _floats(values.drop_null())
-        if numbers.size and np.isnan(np.min(numbers)):
-            numbers = numbers[~np.isnan(numbers)]
+        gone = _not_numbers(numbers)
+        numbers = numbers if gone is None else numbers[~gone]
         missing = len(values) - numbers.size
         return Column(name, _number_family(values.type), len(values), missing, numbers=numbers)
     return to_column(name, values)
@@ -82,7 +84,7 @@ def _unwrapped(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _number(name: str, values: pa.ChunkedArray) -> Column:
-    return _of_floats(name, _number_family(values.type), _floats(values))
+    return _of_floats(name, _number_family(values.type), values)
 
 
 def _number_family(kind: pa.DataType) -> str:
@@ -93,17 +95,17 @@ def _number_family(kind: pa.DataType) -> str:
 def _time(name: str, values: pa.ChunkedArray) -> Column:
     kind = values.type
     if pa.types.is_date32(kind):
-        return _of_floats(name, "time", _floats(values.cast(pa.int32())) * _SECONDS_PER_DAY)
+        return _of_floats(name, "time", values.cast(pa.int32()), _SECONDS_PER_DAY)
     if pa.types.is_date64(kind):
         raw, per_second = values.cast(pa.int64()), _PER_SECOND["ms"]
     else:
         stored = pa.int32() if pa.types.is_time32(kind) else pa.int64()
         raw, per_second = values.cast(stored), _PER_SECOND[kind.unit]
-    return _of_floats(name, "time", _floats(raw) / per_second)
+    return _of_floats(name, "time", raw, over=per_second)
 
 
 def _boolean(name: str, values: pa.ChunkedArray) -> Column:
-    present = values.drop_null().cast(pa.int8()).to_numpy()
+    present = arrays.to_numpy(values.drop_null())
     return Column(
         name,
         "boolean",
@@ -111,7 +113,7 @@ def _boolean(name: str, values: pa.ChunkedArray) -> Column:
         len(values) - len(present),
         codes=present.astype(np.int64),
         levels=("false", "true"),
-        present=_valid(values),
+        present=arrays.valid(values),
     )
 
 
@@ -122,10 +124,10 @@ def _text(name: str, values: pa.ChunkedArray) -> Column:
     if rows == 0:
         return Column(name, "string", 0, 0, codes=np.empty(0, np.int64))
     indices = pa.chunked_array([chunk.indices for chunk in coded.chunks])
-    present = _valid(indices)
-    codes = indices.drop_null().to_numpy().astype(np.int64)
+    present = arrays.valid(indices)
+    codes = arrays.to_numpy(indices.drop_null()).astype(np.int64)
     distinct = coded.chunk(0).dictionary.dictionary_encode()
-    renamed = distinct.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    renamed = _renamed(distinct)
     if not np.array_equal(renamed, np.arange(len(renamed))):
         codes = renamed[codes]
         present = _narrowed(present, codes >= 0)
@@ -134,7 +136,7 @@ def _text(name: str, values: pa.ChunkedArray) -> Column:
     levels = distinct.dictionary
     if not occurring.all():
         codes = (np.cumsum(occurring) - 1)[codes]
-        levels = levels.filter(pa.array(occurring))
+        levels = levels.filter(arrays.flags(occurring))
     missing, words = rows - len(codes), _words(levels)
     return Column(name, "string", rows, missing, codes=codes, levels=words, present=present)
 
@@ -177,24 +179,35 @@ _RULES = (
 
 
 def _floats(values: pa.ChunkedArray) -> Floats:
-    """Shape (rows,): float64 with NaN for null; a view of Arrow's memory where that is possible."""
+    """Shape (n,), of values without nulls; a view of Arrow's memory where that is possible."""
     wide = values if values.type == pa.float64() else values.cast(pa.float64(), safe=False)
-    numbers: Floats = wide.to_numpy()
-    return numbers
+    return arrays.to_numpy(wide)
 
 
-def _of_floats(name: str, family: str, numbers: Floats) -> Column:
-    """A column of the numbers that are there; NaN is missing."""
-    gone = np.isnan(numbers)
-    missing = int(np.count_nonzero(gone))
-    if not missing:
-        return Column(name, family, numbers.size, 0, numbers=numbers)
-    return Column(name, family, numbers.size, missing, numbers=numbers[~gone], present=~gone)
+def _of_floats(
+    name: str, family: str, values: pa.ChunkedArray, times: float = 1.0, *, over: float = 1.0
+) -> Column:
+    """A column of the numbers that are there, scaled; null and NaN are missing."""
+    numbers, present = _floats(values.drop_null()), arrays.valid(values)
+    gone = _not_numbers(numbers)
+    if gone is not None:
+        numbers, present = numbers[~gone], _narrowed(present, ~gone)
+    if times != over:
+        numbers = numbers * times / over
+    missing = len(values) - numbers.size
+    return Column(name, family, len(values), missing, numbers=numbers, present=present)
 
 
-def _valid(values: pa.ChunkedArray) -> Flags | None:
-    """Shape (rows,): which values are not null; None when all are."""
-    return values.is_valid().to_numpy() if values.null_count else None
+def _not_numbers(numbers: Floats) -> Flags | None:
+    """Which values are NaN; None when none is, which the smallest one tells."""
+    return np.isnan(numbers) if numbers.size and np.isnan(np.min(numbers)) else None
+
+
+def _renamed(distinct: pa.DictionaryArray) -> Codes:
+    """The place of each level among those that differ; -1 for a level that is null."""
+    indices = pa.chunked_array([distinct.indices])
+    found, there = arrays.to_numpy(indices).astype(np.int64), arrays.valid(indices)
+    return found if there is None else np.where(there, found, -1)
 
 
 def _narrowed(present: Flags | None, kept: Flags) -> Flags | None:

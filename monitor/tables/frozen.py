@@ -7,7 +7,6 @@ of its schema, in the versioned form of `core/summaries/binary.py`.
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -17,11 +16,11 @@ from monitor.core.summaries.binary import UnknownForm, from_bytes, to_bytes
 from monitor.errors import SourceUnreadable
 from monitor.ports import Sample
 from monitor.tables.columns import to_column
+from monitor.tables.places import Place
 from monitor.tables.reading import reading, refuse_empty
 from monitor.tables.reservoir import thin
 from monitor.tables.streams import DRAWN_ROWS, DrawnTable
 
-SUFFIX = ".reference"
 _PICTURES, _SUMMARIES = b"drift_monitor.pictures", b"drift_monitor.summaries"
 
 
@@ -60,7 +59,7 @@ def drawn_rows(sample: Sample, pictures: Pictures) -> pa.Table:
     return thin(sample.table.select(names), DRAWN_ROWS[1], 0)[0]
 
 
-def write_frozen(path: Path, frozen: Frozen) -> None:
+def write_frozen(place: Place, frozen: Frozen) -> None:
     """Write the file, whole or not at all."""
     told = {
         "version": frozen.version,
@@ -75,26 +74,25 @@ def write_frozen(path: Path, frozen: Frozen) -> None:
         sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")
     ) as w:
         w.write_table(table)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half_written = path.with_name(f"{path.name}.tmp")
-    half_written.write_bytes(sink.getvalue())
-    half_written.replace(path)
+    place.write(sink.getvalue().to_pybytes())
 
 
-def read_frozen(path: Path) -> Frozen:
-    """Read the file. SourceUnreadable when it is damaged, or written by a later version."""
-    with reading(path, "a frozen reference"):
-        refuse_empty(path)
-        with pa.OSFile(str(path)) as stored:
-            table = pa.ipc.open_file(stored).read_all()
+def read_frozen(place: Place) -> Frozen:
+    """Read the file. SourceUnreadable when it is damaged, or written by a later version.
+
+    FileNotFoundError when there is none.
+    """
+    with reading(place, "a frozen reference"):
+        refuse_empty(place)
+        table = pa.ipc.open_file(pa.BufferReader(place.read())).read_all()
     metadata = table.schema.metadata or {}
     if _PICTURES not in metadata or _SUMMARIES not in metadata:
-        raise SourceUnreadable(f"{path}: this Arrow file is no frozen reference")
+        raise SourceUnreadable(f"{place}: this Arrow file is no frozen reference")
     try:
         told, kept = json.loads(metadata[_PICTURES]), from_bytes(metadata[_SUMMARIES])
     except UnknownForm as error:
         raise SourceUnreadable(
-            f"{path}: {error}", hint="freeze the reference anew, or update Drift Monitor"
+            f"{place}: {error}", hint="freeze the reference anew, or update Drift Monitor"
         ) from None
     pictures = {
         name: Picture(

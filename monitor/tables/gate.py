@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from monitor.core.records import Window
+from monitor.tables import arrays
 from monitor.tables.times import instants, to_epoch_us
 
 
@@ -59,15 +60,20 @@ class Gate:
         self._extent = Extent()
         return self._extent
 
+    def lies_outside(self, extent: Extent) -> bool:
+        """Whether nothing of a file known from before comes in; its times are known, then."""
+        if extent.times_us is None:
+            return False
+        return not self._rows or (self._window is not None and self._outside(*extent.times_us))
+
     def passes_over_file(self, extent: Extent) -> bool:
         """Whether nothing of a file known from before comes in; if so, it is remembered.
 
         A file without a readable time is read again, so that what is wrong with it is told again.
         """
-        if extent.times_us is None:
+        if not self.lies_outside(extent):
             return False
-        if self._rows and (self._window is None or not self._outside(*extent.times_us)):
-            return False
+        assert extent.times_us is not None
         self.seen += extent.rows
         self.unreadable += extent.unreadable
         self._stretch(*extent.times_us)
@@ -78,7 +84,7 @@ class Gate:
         inside = self.inside(table)
         if not self._rows:
             return table.slice(0, 0)
-        return table if inside is None else table.filter(pa.array(inside))
+        return table if inside is None else table.filter(arrays.flags(inside))
 
     def inside(self, table: pa.Table) -> NDArray[np.bool_] | None:
         """Which rows of a table (its times suffice) come in, shape (rows,); None is all of them."""

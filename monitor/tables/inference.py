@@ -90,7 +90,7 @@ def _has_leading_zeros(column: pa.ChunkedArray) -> bool:
 def _booleans(column: pa.ChunkedArray) -> pa.ChunkedArray:
     lower = pc.utf8_lower(column)
     yes = pc.equal(lower, "true")
-    if not pc.all(pc.or_(yes, pc.equal(lower, "false"))).as_py():
+    if not pc.all(pc.or_(yes, pc.equal(lower, "false")), min_count=0).as_py():
         raise pa.ArrowInvalid("not all true or false")
     return yes
 

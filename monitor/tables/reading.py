@@ -6,13 +6,13 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast, runtime_checkable
 
 import pyarrow as pa
 
 from monitor.errors import SourceUnreadable
 from monitor.tables.gate import Gate
+from monitor.tables.places import Place
 
 _SIGNATURES = (
     (b"PAR1", "Parquet"),
@@ -28,7 +28,7 @@ class Format(Protocol):
     """One file format with its settings, for all files of one dataset."""
 
     def batches(
-        self, path: Path, columns: Sequence[str] | None, gate: Gate, *, whole: bool
+        self, path: Place, columns: Sequence[str] | None, gate: Gate, *, whole: bool
     ) -> Iterator[pa.Table]:
         """The file's rows in stored order; first of all an empty table of all its columns.
 
@@ -48,10 +48,10 @@ class Format(Protocol):
 class Columnar(Protocol):
     """A format that stores columns apart, so that one is read without its neighbours."""
 
-    def blocks(self, path: Path, gate: Gate) -> Iterator[Any]:
+    def blocks(self, path: Place, gate: Gate) -> Iterator[Any]:
         """The rows that come in as `blocks.Block`s; one at least, of a file without rows, too."""
 
-    def values(self, path: Path) -> int:
+    def values(self, path: Place) -> int:
         """Rows times columns, without reading them."""
 
 
@@ -60,7 +60,7 @@ class Growing(Exception):
 
 
 @contextmanager
-def reading(path: Path, name: str) -> Iterator[None]:
+def reading(path: Place | str, name: str) -> Iterator[None]:
     """Every way in which a file can be unreadable, as SourceUnreadable naming the file.
 
     A file that vanished stays a FileNotFoundError: the caller knows whether that is normal.
@@ -79,13 +79,18 @@ def reading(path: Path, name: str) -> Iterator[None]:
         raise SourceUnreadable(f"{path}: not readable as {name}: {_told(error)}") from None
 
 
-def refuse_empty(path: Path) -> None:
+def without_rows(schema: pa.Schema) -> pa.Table:
+    """An empty table of a schema; the library's own way to one imports pandas."""
+    return pa.Table.from_batches([], schema)
+
+
+def refuse_empty(path: Place) -> None:
     """Raise SourceUnreadable for a file of no bytes."""
-    if path.stat().st_size == 0:
+    if path.size() == 0:
         raise SourceUnreadable(f"{path} is empty (0 bytes)")
 
 
-def refuse_repeated(path: Path, names: Sequence[str]) -> None:
+def refuse_repeated(path: Place, names: Sequence[str]) -> None:
     """Raise SourceUnreadable when two columns have the same name."""
     repeated = [repr(name) for name, times in Counter(names).items() if times > 1]
     if repeated:
@@ -97,21 +102,31 @@ def signature(head: bytes) -> str | None:
     return next((name for magic, name in _SIGNATURES if head.startswith(magic)), None)
 
 
-def open_text(path: Path, name: str) -> BinaryIO:
+@contextmanager
+def open_text(path: Place, name: str) -> Iterator[BinaryIO]:
     """The bytes of a text file, unpacked when its name ends in .gz; refuses other formats."""
     refuse_empty(path)
-    with path.open("rb") as file:
-        head = file.read(8)
-    packed = path.suffix.lower() == ".gz"
-    found = signature(head)
+    with path.open() as file:
+        packed = _packed_or_refuse(path, name, signature(file.read(8)))
+        file.seek(0)
+        if packed:
+            with gzip.GzipFile(fileobj=file, mode="rb") as unpacked:
+                yield cast(BinaryIO, unpacked)
+        else:
+            yield file
+
+
+def _packed_or_refuse(path: Place, name: str, found: str | None) -> bool:
+    """Whether the content is gzip, as the name says; SourceUnreadable for another format."""
+    packed = path.name.lower().endswith(".gz")
     if packed and found != "gzip":
         raise SourceUnreadable(f"{path}: named .gz, but the content is not gzip")
     if found and not packed and not found.startswith("UTF-16"):
         raise SourceUnreadable(f"{path}: not {name}: the content is {found}")
-    return cast(BinaryIO, gzip.open(path, "rb")) if packed else path.open("rb")
+    return packed
 
 
-def _undecodable(path: Path, error: Exception) -> SourceUnreadable:
+def _undecodable(path: Place | str, error: Exception) -> SourceUnreadable:
     return SourceUnreadable(
         f"{path}: not text in the expected encoding: {_told(error)}",
         hint="set `csv: {encoding: ...}` to the encoding the file was written in",

@@ -3,7 +3,6 @@
 import hashlib
 import logging
 from collections.abc import Callable
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,44 +11,43 @@ from monitor.core.frozen import Pictures
 from monitor.core.records import Stream
 from monitor.errors import SourceUnreadable
 from monitor.ports import Sample, Source, StoredReference
-from monitor.tables.frozen import SUFFIX, Frozen, drawn_rows, read_frozen, write_frozen
+from monitor.settings import FROZEN
+from monitor.tables.frozen import Frozen, drawn_rows, read_frozen, write_frozen
+from monitor.tables.places import Place
 
 log = logging.getLogger(__name__)
 
-FOLDER = "reference_data"
-
 
 class SnapshotFolder:
-    """Files `reference_data/MONITOR/HASH.parquet` and `.reference`, named by what they hold."""
+    """Files `FOLDER/MONITOR/HASH.parquet` and `.reference`, named by what they hold."""
 
-    def __init__(self, root: Path, open_file: Callable[[str], Source]) -> None:
-        self._root = root
+    def __init__(
+        self, folder: str, place: Callable[[str], Place], open_file: Callable[[str], Source]
+    ) -> None:
+        self._folder = folder.rstrip("/")
+        self._place = place
         self._open_file = open_file
 
     def write(self, monitor: str, sample: Sample) -> str:
         """Write the rows, whole or not at all; the same rows make the same file."""
         sink = pa.BufferOutputStream()
         pq.write_table(sample.table, sink, compression="zstd")
-        content = sink.getvalue()
+        content = sink.getvalue().to_pybytes()
         name = hashlib.sha256(content).hexdigest()[:16]
-        path = Path(FOLDER) / monitor / f"{name}.parquet"
-        target = self._root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        half_written = target.with_suffix(".tmp")
-        half_written.write_bytes(content)
-        half_written.replace(target)
-        return str(path)
+        path = f"{self._folder}/{monitor}/{name}.parquet"
+        self._place(path).write(content)
+        return path
 
     def source(self, path: str) -> Source:
         return self._open_file(path)
 
     def freeze(self, stored: StoredReference, sample: Sample, found: Pictures) -> None:
         frozen = Frozen(stored.version, stored.origin, found, drawn_rows(sample, found))
-        write_frozen(self._place(stored), frozen)
+        write_frozen(self._frozen_place(stored), frozen)
 
     def frozen(self, stored: StoredReference, again: Callable[[str], Stream]) -> Sample | None:
         try:
-            found = read_frozen(self._place(stored))
+            found = read_frozen(self._frozen_place(stored))
         except FileNotFoundError:
             return None
         except SourceUnreadable as error:
@@ -57,6 +55,6 @@ class SnapshotFolder:
             return None
         return found.sample(again) if found.version == stored.version else None
 
-    def _place(self, stored: StoredReference) -> Path:
+    def _frozen_place(self, stored: StoredReference) -> Place:
         name = stored.version.removeprefix("sha256:")[:16]
-        return self._root / FOLDER / stored.monitor / f"{name}{SUFFIX}"
+        return self._place(f"{self._folder}/{stored.monitor}/{name}{FROZEN}")

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from monitor.core.records import Column, Floats, Notice, SampleInfo
 from monitor.ports import Sample
+from monitor.tables import arrays
 from monitor.tables.blocks import Block
 from monitor.tables.columns import to_column, to_piece
 from monitor.tables.times import epoch_seconds
@@ -42,7 +43,7 @@ class Streams(Mapping[str, "StreamedColumn"]):
     blocks: tuple[Block, ...]
     names: tuple[str, ...]
     zone: ZoneInfo
-    finish: Finish
+    finish: Finish | None = None  # None: columns are what their types say
 
     @cached_property
     def rows(self) -> int:
@@ -77,6 +78,11 @@ class Streams(Mapping[str, "StreamedColumn"]):
         return len(self.names)
 
 
+def has(block: Block, name: str) -> bool:
+    """Whether a block has a column; a list of its names would be made anew for each."""
+    return bool(block.schema.get_field_index(name) >= 0)
+
+
 class StreamedColumn:
     """One column; `head` and `drawn` are kept once they were read."""
 
@@ -90,11 +96,9 @@ class StreamedColumn:
 
     @cached_property
     def _type(self) -> pa.DataType:
-        """The type that holds the values of all blocks; of those with rows, where there are any."""
+        """The type that holds the values of all blocks."""
         name, blocks = self.name, self._streams.blocks
-        filled = [b for b in blocks if b.rows and name in b.schema.names]
-        holding = filled or [b for b in blocks if name in b.schema.names]
-        types = [block.schema.field(name).type for block in holding]
+        types = [block.schema.field(name).type for block in blocks if has(block, name)]
         return types[0] if len(set(types)) == 1 else reduce(joint_type, types)
 
     @cached_property
@@ -121,7 +125,7 @@ class StreamedColumn:
     def missing(self) -> int:
         """As the files tell, else counted."""
         known = [
-            block.nulls(self.name) if self.name in block.schema.names else block.rows
+            block.nulls(self.name) if has(block, self.name) else block.rows
             for block in self._streams.blocks
         ]
         if None not in known:
@@ -139,7 +143,7 @@ class StreamedColumn:
     def pieces(self) -> Iterator[Column]:
         kept: list[pa.ChunkedArray] = []
         for values, places in zip(self.arrays(), self._streams.drawn, strict=True):
-            kept.append(values if places is None else values.take(pa.array(places)))
+            kept.append(values if places is None else values.take(arrays.places(places)))
             known, self._head = self._head, None
             yield known[1] if known else to_piece(self.name, values)
         if self._drawn_values is None and kept:
@@ -180,14 +184,15 @@ class StreamedColumn:
             at += block.rows
 
     def _read(self, block: Block) -> pa.ChunkedArray:
-        if self.name not in block.schema.names:
+        if not has(block, self.name):
             return self._settled(pa.chunked_array([pa.nulls(block.rows, self._type)]))
         values = block.column(self.name)
         coded = pa.types.is_dictionary(values.type) and values.type.value_type == self._type
         return self._settled(values if coded else as_type(values, self._type, self._streams.zone))
 
     def _settled(self, values: pa.ChunkedArray) -> pa.ChunkedArray:
-        return self._streams.finish(pa.table({self.name: values})).column(0)
+        finish = self._streams.finish
+        return values if finish is None else finish(pa.table({self.name: values})).column(0)
 
 
 @runtime_checkable
@@ -237,12 +242,18 @@ def streamed_sample(
     info: SampleInfo,
     zone: ZoneInfo,
     *,
-    finish: Finish = lambda table: table,
+    finish: Finish | None = None,
     time: str | None = None,
     notices: Iterable[Notice] = (),
 ) -> Sample:
-    """A sample of all rows of some blocks, of which only drawn rows are ever held."""
-    streams = Streams(tuple(blocks), tuple(names), zone, finish)
+    """A sample of all rows of some blocks, of which only drawn rows are ever held.
+
+    Blocks without rows say nothing about the columns, unless there are no others.
+    """
+    told = list(blocks)
+    filled = tuple(block for block in told if block.rows) or tuple(told)
+    known = tuple(name for name in names if any(has(block, name) for block in filled))
+    streams = Streams(filled, known, zone, finish)
     times = _times(streams, time) if time in streams else None
     return Sample(info, streams, StreamedTable(streams), tuple(notices), times)
 
@@ -250,7 +261,7 @@ def streamed_sample(
 def _times(streams: Streams, time: str | None) -> Floats | None:
     assert time is not None
     drawn = [
-        values if places is None else values.take(pa.array(places))
+        values if places is None else values.take(arrays.places(places))
         for values, places in zip(streams[time].arrays(), streams.drawn, strict=True)
     ]
     chunks = [chunk for values in drawn for chunk in values.chunks]

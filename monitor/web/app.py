@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import version
-from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -10,7 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from monitor.errors import MonitorError, StoreUnavailable
-from monitor.ports import Clock, Store
+from monitor.ports import Clock, Reports, Store
 from monitor.scheduler import MonitorStatus
 from monitor.web.drawing import PAGE_POLICY, draw
 from monitor.web.machines import machine_routes
@@ -22,7 +21,7 @@ from monitor.web.views import Views
 
 def make_app(
     store: Store,
-    reports_folder: Path,
+    reports: Reports,
     status: Callable[[], list[MonitorStatus]],
     clock: Clock,
     *,
@@ -37,8 +36,8 @@ def make_app(
     )
     views = Views(store, status, clock)
     app.include_router(machine_routes(store, views, alive))
-    app.include_router(report_routes(views, reports_folder))
-    app.include_router(page_routes(views, reports_folder, alive))
+    app.include_router(report_routes(views, reports))
+    app.include_router(page_routes(views, reports, alive))
     app.middleware("http")(_careful)
     app.exception_handler(Missing)(_missing)
     app.exception_handler(HTTPException)(_refused)

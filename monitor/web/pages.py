@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import AwareDatetime
 
+from monitor.ports import Reports
 from monitor.web.drawing import REFRESH_S, draw, style
-from monitor.web.reports import explorer_of
+from monitor.web.reports import explorers_of
 from monitor.web.views import CHECKS, STRIP, Row, Views, column_lines, line, since
 
 _REFRESH = {"Refresh": str(REFRESH_S)}
@@ -18,7 +18,7 @@ _READ = ["GET", "HEAD"]
 
 
 def page_routes(
-    views: Views, reports_folder: Path, alive: Callable[[], Mapping[str, bool]]
+    views: Views, reports: Reports, alive: Callable[[], Mapping[str, bool]]
 ) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
 
@@ -47,7 +47,7 @@ def page_routes(
             older=_older(
                 lines[-1].window.start if lines and lines[-1].window else None, len(lines)
             ),
-            explorers={one.id: explorer_of(one, reports_folder) for one in lines},
+            explorers=explorers_of(lines, reports),
             reference=views.reference(name),
             columns=columns,
             quieter=quieter,

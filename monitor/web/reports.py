@@ -1,17 +1,21 @@
 """Stored pages as they were written: reports without scripts, pages for digging in a sandbox."""
 
+import logging
 import re
+from collections.abc import Sequence
 from html import escape
-from pathlib import Path
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from monitor.ports import StoredCheck
+from monitor.errors import StoreUnavailable
+from monitor.ports import Reports, StoredCheck
 from monitor.web.drawing import draw
 from monitor.web.missing import Missing
 from monitor.web.views import Line, Views, line
+
+log = logging.getLogger(__name__)
 
 EXPLORER = "-explore.html"  # how the page for digging is named beside the report
 
@@ -31,13 +35,13 @@ _NAME = re.compile(r"[^./\\:][^/\\:\x00-\x1f]*\.html")
 _BODY = re.compile(rb"<body[^>]*>")
 
 
-def report_routes(views: Views, folder: Path) -> APIRouter:
-    """`/reports/NAME`: a file of the reports folder; `/checks/ID`: wherever the check is shown."""
+def report_routes(views: Views, reports: Reports) -> APIRouter:
+    """`/reports/NAME`: a stored report; `/checks/ID`: wherever the check is shown."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.api_route("/reports/{name:path}", methods=["GET", "HEAD"])
     def report(request: Request, name: str) -> Response:
-        content = read(folder, name)
+        content = read(reports, name)
         if content is None:
             raise Missing(
                 "report", name, [(c.id, f"/checks/{quote(c.id)}") for c in _newest(views)]
@@ -46,13 +50,13 @@ def report_routes(views: Views, folder: Path) -> APIRouter:
             return _page(content, EXPLORER_POLICY)
         stored = views.find(name.removesuffix(".html"))
         if stored is not None:
-            content = _with_bar(content, _bar(request, views, stored, folder))
+            content = _with_bar(content, _bar(request, views, stored, reports))
         return _page(content, REPORT_POLICY)
 
     @routes.api_route("/checks/{check_id:path}", methods=["GET", "HEAD"])
     def check(request: Request, check_id: str) -> Response:
         stored = views.check(check_id)
-        if stored.report and read(folder, stored.report) is not None:
+        if stored.report and reports.holding([stored.report]):
             root = request.scope.get("root_path", "")
             return RedirectResponse(f"{root}/reports/{quote(stored.report)}", 303)
         return draw(
@@ -62,23 +66,20 @@ def report_routes(views: Views, folder: Path) -> APIRouter:
     return routes
 
 
-def read(folder: Path, name: str) -> bytes | None:
-    """A page of the reports folder; None for what is not there or not in it."""
-    if not _NAME.fullmatch(name):
-        return None
+def read(reports: Reports, name: str) -> bytes | None:
+    """A stored page; None for what is not there, or is none."""
+    return reports.read(name) if _NAME.fullmatch(name) else None
+
+
+def explorers_of(checks: Sequence[Line], reports: Reports) -> dict[str, str | None]:
+    """The name of the page for digging, where there is one, by the id of the check."""
+    names = {check.id: f"{check.id}{EXPLORER}" for check in checks}
     try:
-        path = (folder / name).resolve()
-        if path.parent != folder.resolve() or not path.is_file():
-            return None  # a link that leads out of the folder
-        return path.read_bytes()
-    except (OSError, ValueError):
-        return None
-
-
-def explorer_of(check: Line, folder: Path) -> str | None:
-    """The file name of the page for digging, when there is one."""
-    name = f"{check.id}{EXPLORER}"
-    return name if _NAME.fullmatch(name) and (folder / name).is_file() else None
+        there = reports.holding([name for name in names.values() if _NAME.fullmatch(name)])
+    except StoreUnavailable as error:  # the rest of the page does not need them
+        log.warning("%s", error)
+        there = set()
+    return {check_id: name if name in there else None for check_id, name in names.items()}
 
 
 def _newest(views: Views) -> list[Line]:
@@ -97,7 +98,7 @@ def _with_bar(content: bytes, bar: str) -> bytes:
     return _BODY.sub(lambda m: m[0] + bar.encode(), content, count=1)
 
 
-def _bar(request: Request, views: Views, stored: StoredCheck, folder: Path) -> str:
+def _bar(request: Request, views: Views, stored: StoredCheck, reports: Reports) -> str:
     check, root = stored.check, request.scope.get("root_path", "")
     before, after = views.neighbours(check)
     links = [("/", "Monitors"), (f"/monitors/{quote(check.monitor or '')}", check.monitor or "")]
@@ -105,7 +106,7 @@ def _bar(request: Request, views: Views, stored: StoredCheck, folder: Path) -> s
         links.append((f"/checks/{quote(before.id)}", "‹ earlier"))
     if after is not None:
         links.append((f"/checks/{quote(after.id)}", "later ›"))
-    explorer = explorer_of(line(stored), folder)
+    explorer = explorers_of([line(stored)], reports)[check.id]
     if explorer is not None:
         links.append((f"/reports/{quote(explorer)}", "explore"))
     links.append((f"/api/v1/checks/{quote(check.id)}", "JSON"))

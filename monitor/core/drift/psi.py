@@ -35,7 +35,7 @@ def measure(pair: Pair, bounds: Bounds) -> Evidence | None:
     """Evidence from the merged cells of a pair."""
     off = error_bound(*pair.cells, *pair.slack) if pair.slack and all(pair.sizes) else 0.0
     careful = replace(bounds, tolerance=bounds.tolerance + off)
-    found = evidence_of(pair, careful, _estimate, additive(_score))
+    found = evidence_of(pair, careful, _estimate, additive(_score), off=off)
     return replace(found, error_bound=off)
 
 
@@ -59,19 +59,23 @@ def error_bound(
 
     >>> even = np.array([500, 500])
     >>> round(error_bound(even, even, np.array([5.0, 5.0]), np.array([0.0, 0.0])), 6)
-    0.0001
+    0.000101
     """
     n, m = float(reference.sum()), float(current.sum())
-    corners = [
-        _score(np.maximum(reference + i * slack_reference, 0.5),
-               np.maximum(current + j * slack_current, 0.5), n, m)
-        for i in (-1, 1)
-        for j in (-1, 1)
-    ]  # fmt: skip
-    here = _score(np.maximum(reference, 0.5), np.maximum(current, 0.5), n, m)
-    apart = np.abs(reference / n - current / m) > slack_reference / n + slack_current / m
-    least = np.where(apart, np.min(corners, axis=0), 0.0)
+    empty = np.any(reference - slack_reference < 1) or np.any(current - slack_current < 1)
+    add = 0.5 if empty else 0.0  # rows, in every cell or in none: nobody knows which
+    low_p, high_p = _box(reference, slack_reference, n, add)
+    low_q, high_q = _box(current, slack_current, m, add)
+    corners = [_score(p, q, 1.0, 1.0) for p in (low_p, high_p) for q in (low_q, high_q)]
+    here = _score(*shares(reference, current), 1.0, 1.0)
+    least = np.where((low_p > high_q) | (low_q > high_p), np.min(corners, axis=0), 0.0)
     return float(max(np.sum(np.max(corners, axis=0) - here), np.sum(here - least)))
+
+
+def _box(counts: Counts, slack: Floats, rows: float, add: float) -> tuple[Floats, Floats]:
+    """The smallest and the largest share of each cell."""
+    least = np.maximum(counts - slack, 0.5) / (rows + add * counts.size)
+    return least, (counts + slack + add) / rows
 
 
 def _estimate(reference: Counts, current: Counts) -> Divergence:

@@ -65,11 +65,13 @@ def evidence_of(
     estimate: Estimator,
     null: NullLaw,
     scale: Scale = AS_IT_IS,
+    off: float = 0.0,
 ) -> Evidence:
     """Evidence of a cell-based test on one column; `estimate` sees the merged counts (B,).
 
     `null` knows a better p-value than χ²(B−1) and its name, or None; it is given the merged counts
-    and the design effect. `bounds` and all of the evidence are on the told `scale`.
+    and the design effect. `bounds` and all of the evidence are on the told `scale`. The effect of
+    all rows may be smaller by `off`, and p is that of the smallest.
     """
     meant, design = _meant(bounds, scale), pair.design_effect
 
@@ -86,6 +88,8 @@ def evidence_of(
     inflated = f * _inflation(found, f, design)
     better = null(reference, current, design) if reference.size > 1 else (1.0, "")
     p_value, law = better or (_upper(found.effect / f, degrees), "")
+    if off:
+        p_value = max(p_value, _upper(max(0.0, found.effect - off) / f, degrees))
     low, high = _interval(found.effect, degrees, inflated)
     smallest = effect_seen(f, degrees, meant)
     return Evidence(

@@ -9,6 +9,7 @@ import numpy as np
 
 from monitor.core.records import Codes, Floats
 
+FEW_COLUMNS, ROWS_AT_ONCE = 64, 64
 CLOSE_TO_ONE = 1 - 1e-9  # Fisher's z of a correlation of 1 is infinite
 HALVINGS = 60  # of an interval that brackets a quantile; leaves nothing of it
 
@@ -84,14 +85,28 @@ def all_pairs(ranks: Floats) -> Correlations:
     """
     held = (~np.isnan(ranks)).astype(np.float64)
     centred = np.where(np.isnan(ranks), 0.0, ranks - 0.5)
-    rows = held.T @ held
+    rows = _products(held, held)
     with np.errstate(divide="ignore", invalid="ignore"):
-        means = (centred.T @ held) / rows  # of the row's column, on rows that hold both
-        squares = (centred**2).T @ held / rows - means**2
-        products = centred.T @ centred / rows - means * means.T
+        means = _products(centred, held) / rows  # of the row's column, on rows that hold both
+        squares = _products(centred**2, held) / rows - means**2
+        products = _products(centred, centred) / rows - means * means.T
         r = products / np.sqrt(squares * squares.T)
     r[~((squares > 1e-12) & (squares.T > 1e-12))] = np.nan
     return Correlations(np.clip(r, -1, 1), rows)
+
+
+def _products(one: Floats, other: Floats) -> Floats:
+    """one.T @ other, some rows at a time: larger products start threads that wait for each other.
+
+    Not so for many columns, where threads have enough to do.
+    """
+    if one.shape[1] > FEW_COLUMNS:
+        return np.asarray(one.T @ other)
+    total = np.zeros((one.shape[1], other.shape[1]))
+    for start in range(0, one.shape[0], ROWS_AT_ONCE):
+        part = slice(start, start + ROWS_AT_ONCE)
+        total += one[part].T @ other[part]
+    return total
 
 
 def of_pair(x: Floats, y: Floats, design_effect: float = 1.0) -> Correlation | None:

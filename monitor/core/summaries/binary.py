@@ -1,16 +1,17 @@
 """Summaries as bytes: stored with checks and references, readable by later versions.
 
-The form: eight bytes that say what it is and in which version, the length of a header, the header
-as JSON (everything but long arrays, which are named with dtype and length), then the arrays one
-after another, packed. What a later version adds to the header, an earlier one passes over; what it
-cannot read correctly gets a new version number, and a reader of it keeps reading the old ones.
+The form: eight bytes that say what it is and in which version, length and checksum of a header, the
+header as JSON (everything but long arrays, of which it tells the lengths), then the arrays one
+after another, packed, which has a checksum of its own. What a later version adds to the header, an
+earlier one passes over; what it cannot read correctly gets a new version number, and a reader of it
+keeps reading the old ones.
 """
 
 import json
 import struct
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ from monitor.core.summaries.summary import Summary
 
 MAGIC = b"DMSUMM"
 VERSION = 1
-_LENGTH = struct.Struct("<Q")
+_LENGTH = struct.Struct("<QI")  # and CRC-32
+_DAMAGE = struct.error, zlib.error, ValueError, KeyError, TypeError, AttributeError
 _LEVEL = 1  # of compression: sorted doubles gain little from more
 
 Kept = Mapping[str, tuple[Kind, Summary]]  # by column
@@ -37,7 +39,8 @@ def to_bytes(summaries: Kept) -> bytes:
     columns = {name: _told(kind, kept, arrays) for name, (kind, kept) in summaries.items()}
     header = json.dumps({"columns": columns}, ensure_ascii=False).encode()
     body = zlib.compress(b"".join(array.tobytes() for array in arrays), _LEVEL)
-    return b"".join([MAGIC, VERSION.to_bytes(2, "little"), _LENGTH.pack(len(header)), header, body])
+    told = _LENGTH.pack(len(header), zlib.crc32(header))
+    return b"".join([MAGIC, VERSION.to_bytes(2, "little"), told, header, body])
 
 
 def from_bytes(content: bytes) -> dict[str, tuple[Kind, Summary]]:
@@ -54,14 +57,17 @@ def from_bytes(content: bytes) -> dict[str, tuple[Kind, Summary]]:
     if version != VERSION:
         raise UnknownForm(f"summaries of form {version}; this version reads {VERSION}")
     try:
-        (length,) = _LENGTH.unpack_from(content, start)
+        length, checksum = _LENGTH.unpack_from(content, start)
         start += _LENGTH.size
-        columns = json.loads(content[start : start + length])["columns"]
+        header = content[start : start + length]
+        if zlib.crc32(header) != checksum:
+            raise ValueError("the header is not what was written")
+        columns = json.loads(header)["columns"]
         body = memoryview(zlib.decompress(content[start + length :]))
         found = {}
         for name, told in columns.items():
             found[name], body = _read(told, body)
-    except (struct.error, zlib.error, ValueError, KeyError, TypeError) as error:
+    except _DAMAGE as error:
         raise UnknownForm(f"the summaries are cut off or corrupt ({error})") from None
     return found
 
@@ -105,9 +111,13 @@ def _numbers(told: Mapping[str, Any], part: memoryview) -> Summary:
         np.frombuffer(part, "<f8").astype(np.float64),
         unreadable=told["unreadable"],
         rank_error=told["rank_error"],
-        known=Moments(**told["moments"]) if "moments" in told else None,
+        known=_moments(told["moments"]) if "moments" in told else None,
         below={(value, side): rows for value, side, rows in told.get("below", ())},
     )
+
+
+def _moments(told: Mapping[str, Any]) -> Moments:
+    return Moments(**{field.name: told[field.name] for field in fields(Moments)})
 
 
 def _levels(told: Mapping[str, Any], part: memoryview) -> Summary:

@@ -3,7 +3,8 @@
 1. Each piece is seen as the kind of the column: numbers, lengths of text, or levels.
 2. Numbers fill a buffer, which is sorted; up to EXACT_UP_TO of them nothing is lost. A full buffer
    is cut to points and begins anew; rows below the reference's cuts are counted before that.
-3. Levels are added up; beyond a size only those that matter are counted.
+3. Levels are added up; beyond a size only those that matter are counted, once more and exactly
+   where they are those of a reference.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -54,7 +55,19 @@ def summarize(column: Stream, kind: Kind, reference: Summary | None = None) -> S
     """
     if isinstance(column, SelfSummarizing):
         return _spelt(column.summary(kind, reference), kind, reference)
-    return summary_of(column.pieces(), kind, reference, rows=column.rows)
+    found = summary_of(column.pieces(), kind, reference, rows=column.rows)
+    return _recounted(found, column) if found.count_error and reference is None else found
+
+
+def _recounted(summary: Summary, column: Stream) -> Summary:
+    """The levels that were kept, now counted exactly: a window is held against their shares."""
+    counts = dict.fromkeys(summary.counts, 0)
+    for piece in column.pieces():
+        for level, size in spelling.level_counts(piece).items():
+            if level in counts:
+                counts[level] += size
+    rest = summary.present - sum(counts.values())
+    return replace(summary, counts=counts, rest=rest, count_error=0)
 
 
 def summary_of(
@@ -155,7 +168,10 @@ class NumberCollector:
         self._filled = 0
         held = Summary(values.size, 0, values)
         below = dict(zip(self._cuts, held.up_to(self._cuts).tolist(), strict=True))
-        return replace(held, below=below).condensed(self._points, cells=False)
+        part = replace(held, below=below).condensed(self._points)
+        part = replace(part, below=below)
+        # Too few to be cut: they would be overwritten by what fills the buffer next.
+        return part if part.rank_error else replace(part, values=values.copy())
 
 
 def measured(column: Column, kind: Kind) -> Floats:

@@ -6,10 +6,10 @@ and what the cut to points adds.
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from monitor.core.records import Floats
 from monitor.core.summaries.levels import LevelCounts, LevelTally
 from monitor.core.summaries.moments import merged_moments
 from monitor.core.summaries.points import cut_error, merged_points
@@ -40,16 +40,9 @@ def merge(parts: Sequence[Summary], *, points: int = POINTS, kept: Collection[st
         return Summary(
             rows, missing, counts=counts.counts, rest=counts.rest, count_error=counts.error
         )
-    values, error = _values(parts, points)
-    return Summary(
-        rows,
-        missing,
-        values,
-        unreadable=sum(p.unreadable for p in parts),
-        rank_error=error,
-        known=merged_moments([p.moments for p in parts]) if error else None,
-        below=_below(parts) if error else {},
-    )
+    unreadable = sum(p.unreadable for p in parts)
+    found = _numbers([part for part in parts if part.present], points)
+    return replace(found, rows=rows, missing=missing, unreadable=unreadable)
 
 
 def _added_up(parts: Sequence[Summary], kept: Collection[str]) -> LevelCounts:
@@ -59,24 +52,36 @@ def _added_up(parts: Sequence[Summary], kept: Collection[str]) -> LevelCounts:
     return tally.done()
 
 
-def _values(parts: Sequence[Summary], points: int) -> tuple[Floats, float]:
-    """The sorted values of all parts, or their points, and the error of ranks."""
-    held = [(p.values, p.present, p.rank_error) for p in parts if p.values is not None]
-    present = sum(rows for _, rows, _ in held)
-    if not any(error for _, _, error in held) and present <= SPARED * points:
-        return np.sort(np.concatenate([values for values, _, _ in held])), 0.0
-    error = sum(rows * error for _, rows, error in held) / present
-    values = merged_points([v for v, _, _ in held], [rows for _, rows, _ in held], points)
-    return values, error + cut_error(points)
+def _numbers(parts: Sequence[Summary], points: int) -> Summary:
+    """Of parts that have values; one alone stays what it is."""
+    if len(parts) == 1:
+        return parts[0]
+    held = [part.values for part in parts if part.values is not None]
+    sizes = [part.present for part in parts]
+    present = sum(sizes)
+    if not any(part.rank_error for part in parts):
+        whole = Summary(present, 0, np.sort(np.concatenate([np.empty(0), *held])))
+        few = present <= SPARED * points
+        return whole if few else replace(whole, below=_below(parts)).condensed(points)
+    error = sum(part.rank_error * rows for part, rows in zip(parts, sizes, strict=True)) / present
+    return Summary(
+        present,
+        0,
+        merged_points(held, sizes, points),
+        rank_error=error + cut_error(points),
+        known=merged_moments([part.moments for part in parts]),
+        below=_below(parts),
+    )
 
 
 def _below(parts: Sequence[Summary]) -> dict[Cut, int]:
-    """Rows below the cuts that all parts tell exactly, if they are asked about the same ones.
+    """Rows below the cuts that every part can tell exactly; none where parts have other cuts.
 
-    Cuts that only some of them share are no cells of the whole.
+    What two sets of cuts have in common, a zero say, makes no cells worth having.
     """
-    told = {frozenset(part.below) for part in parts if part.rank_error and part.present}
-    if len(told) != 1 or not (cuts := sorted(told.pop())):
+    told = [set(part.below) for part in parts if part.rank_error or part.below]
+    if not told or any(cuts != told[0] for cuts in told):
         return {}
-    sums = np.sum([part.up_to(cuts) for part in parts if part.present], axis=0)
+    cuts = sorted(told[0])
+    sums = np.sum([part.up_to(cuts) for part in parts], axis=0)
     return dict(zip(cuts, sums.tolist(), strict=True))

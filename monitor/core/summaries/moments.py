@@ -33,7 +33,8 @@ class Moments:
         if 1e-100 < scale < 1e100:
             mean = float(finite.mean())
             apart = finite - mean
-            sd = math.sqrt(float(apart @ apart) / finite.size)
+            np.multiply(apart, apart, out=apart)  # a dot product would start threads
+            sd = math.sqrt(float(apart.sum()) / finite.size)
         else:
             scaled = finite / scale
             mean, sd = float(scaled.mean()) * scale, float(scaled.std()) * scale

@@ -19,6 +19,7 @@ from monitor.core.summaries.points import cut_error, equi_rank
 
 CELLS = 10
 ATOM_SHARE = 0.1  # a value with at least this share of the reference is a cell of its own
+SPARED = 4  # times as many values as points are not worth a loss
 Cut = tuple[float, str]  # a value and the side it falls on: counts below are a searchsorted
 
 
@@ -116,31 +117,25 @@ class Summary:
         stands_for = self.present / max(1, self.values.size)
         return np.asarray(np.rint(places * stands_for), dtype=np.int64)
 
-    def condensed(self, points: int, *, cells: bool = True) -> "Summary":
-        """At most `points` values in place of all, unless there are only a few times as many.
+    def condensed(self, points: int, spared: int = SPARED) -> "Summary":
+        """At most `points` values in place of all, unless there are only `spared` times as many.
 
-        What is told exactly stays exact: moments, the rows below cuts, and below the borders of its
-        own `cells`; those of a part say nothing about the whole.
+        What is told exactly stays exact: moments, and the rows below the borders of its own cells.
 
         >>> small = Summary(100_000, 0, np.arange(100_000.0)).condensed(1000)
         >>> small.values.size, small.rank_error, small.moments.mean
         (1000, 0.0005, 49999.5)
         """
-        if self.values is None or self.values.size <= SPARED * points:
+        if self.values is None or self.values.size <= spared * points:
             return self
-        below = self.below
-        if cells and not below and not self.rank_error:
-            below = dict(zip(self.cuts, self.up_to(self.cuts).tolist(), strict=True))
+        below = self.below or dict(zip(self.cuts, self.up_to(self.cuts).tolist(), strict=True))
         return replace(
             self,
             values=equi_rank(self.values, points).copy(),
             rank_error=self.rank_error + cut_error(points),
             known=self.moments,
-            below=below,
+            below={} if self.rank_error and not self.below else below,
         )
-
-
-SPARED = 4  # times as many values as points are not worth a loss
 
 
 def in_one_precision(one: Summary, other: Summary) -> tuple[Summary, Summary]:

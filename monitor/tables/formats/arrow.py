@@ -1,14 +1,15 @@
 """Arrow IPC and Feather files, and streams of record batches."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from monitor.errors import SourceUnreadable
 from monitor.settings import CsvSettings
 from monitor.tables.gate import Gate
-from monitor.tables.reading import refuse_empty, refuse_repeated, signature
+from monitor.tables.places import Place
+from monitor.tables.reading import refuse_empty, refuse_repeated, signature, without_rows
 
 SUFFIXES = (".arrow", ".feather", ".ipc", ".arrows")
 
@@ -24,17 +25,17 @@ class Arrow:
     """Arrow files, batch by batch."""
 
     def batches(
-        self, path: Path, columns: Sequence[str] | None, gate: Gate, *, whole: bool
+        self, path: Place, columns: Sequence[str] | None, gate: Gate, *, whole: bool
     ) -> Iterator[pa.Table]:
         refuse_empty(path)
-        with path.open("rb") as file:
+        with path.open() as file:
             head = file.read(len(_MAGIC))
-        with pa.OSFile(str(path)) as stored:
+        with _stored(path.for_arrow()) as stored:
             reader = _reader(path, stored, head)
             refuse_repeated(path, reader.schema.names)
             known = reader.schema.names
             names = [n for n in (columns if columns is not None else known) if n in known]
-            yield reader.schema.empty_table()
+            yield without_rows(reader.schema)
             for batch in _stored_batches(reader):
                 yield pa.Table.from_batches([batch]).select(names)
 
@@ -45,8 +46,12 @@ class Arrow:
         return table
 
 
+def _stored(file: Any) -> pa.NativeFile:
+    return pa.OSFile(file) if isinstance(file, str) else pa.PythonFile(file, mode="r")
+
+
 def _reader(
-    path: Path, stored: pa.OSFile, head: bytes
+    path: Place, stored: pa.NativeFile, head: bytes
 ) -> pa.RecordBatchFileReader | pa.RecordBatchStreamReader:
     try:
         if head == _MAGIC:

@@ -4,7 +4,6 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -14,6 +13,7 @@ from monitor.errors import AskedWrongly, SourceUnreadable
 from monitor.settings import CsvSettings
 from monitor.tables.gate import Gate
 from monitor.tables.inference import TextTypes
+from monitor.tables.places import Place
 from monitor.tables.reading import Growing, open_text, refuse_repeated
 
 SUFFIXES = (".csv", ".csv.gz")
@@ -45,7 +45,7 @@ class Csv:
         self._types = TextTypes(settings.decimal)
 
     def batches(
-        self, path: Path, columns: Sequence[str] | None, gate: Gate, *, whole: bool
+        self, path: Place, columns: Sequence[str] | None, gate: Gate, *, whole: bool
     ) -> Iterator[pa.Table]:
         with open_text(path, "CSV") as raw, self._decoded(raw) as stream:
             if stream.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
@@ -77,7 +77,7 @@ class Csv:
             pa.transcoding_input_stream(pa.PythonFile(raw), encoding, "utf-8"), 1 << 20
         )
 
-    def _header(self, path: Path, stream: io.BufferedReader) -> list[str]:
+    def _header(self, path: Place, stream: io.BufferedReader) -> list[str]:
         """The names of the columns; one without a name is named after its place."""
         read = csv.reader(
             (line.decode("utf-8") for line in stream), delimiter=self._settings.separator
@@ -91,7 +91,7 @@ class Csv:
         self._refuse_one_long_name(path, names)
         return names
 
-    def _refuse_one_long_name(self, path: Path, names: list[str]) -> None:
+    def _refuse_one_long_name(self, path: Place, names: list[str]) -> None:
         """One column whose name holds another separator is a file read with the wrong one."""
         other = next((mark for mark in _SEPARATORS if mark in names[0]), None)
         if len(names) == 1 and other is not None:
@@ -126,7 +126,7 @@ class Csv:
 class _Ragged:
     """Rows with too few or too many cells: an error, unless it is a last line being written."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Place) -> None:
         self._path = path
         self._row: pa_csv.InvalidRow | None = None
         self._growing = False
@@ -153,8 +153,8 @@ class _Ragged:
 
     def _is_unfinished(self, row: pa_csv.InvalidRow) -> bool:
         """Too short, and the very end of the file, without a line end."""
-        if row.actual_columns > row.expected_columns or self._path.suffix == ".gz":
+        if row.actual_columns > row.expected_columns or self._path.name.endswith(".gz"):
             return False
-        with self._path.open("rb") as file:
-            file.seek(-min(self._path.stat().st_size, _TAIL_BYTES), 2)
+        with self._path.open() as file:
+            file.seek(-min(self._path.size(), _TAIL_BYTES), 2)
             return file.read().endswith(row.text.encode())

@@ -3,7 +3,6 @@
 import io
 import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -13,6 +12,7 @@ from monitor.errors import SourceUnreadable
 from monitor.settings import CsvSettings
 from monitor.tables.frames import to_array
 from monitor.tables.gate import Gate
+from monitor.tables.places import Place
 from monitor.tables.reading import Growing, open_text, refuse_repeated
 
 SUFFIXES = (".ndjson", ".jsonl", ".json", ".ndjson.gz", ".jsonl.gz", ".json.gz")
@@ -29,7 +29,7 @@ class Ndjson:
     """NDJSON files, block by block; types may differ between blocks as between files."""
 
     def batches(
-        self, path: Path, columns: Sequence[str] | None, gate: Gate, *, whole: bool
+        self, path: Place, columns: Sequence[str] | None, gate: Gate, *, whole: bool
     ) -> Iterator[pa.Table]:
         with open_text(path, "NDJSON") as stream:
             texts: set[str] = set()
@@ -74,7 +74,7 @@ def _complete_lines(block: bytes) -> bytes:
     return block
 
 
-def _parse(path: Path, block: bytes, lines_before: int, texts: set[str]) -> pa.Table:
+def _parse(path: Place, block: bytes, lines_before: int, texts: set[str]) -> pa.Table:
     """One block as a table. `texts` are columns of text that looks like times, here or earlier:
     JSON has no times, so text stays text and is not rewritten on the way.
     """
@@ -101,7 +101,7 @@ def _parse_fast(block: bytes, texts: set[str]) -> pa.Table:
     )
 
 
-def _parse_lines(path: Path, block: bytes, lines_before: int) -> pa.Table:
+def _parse_lines(path: Place, block: bytes, lines_before: int) -> pa.Table:
     rows: list[dict[str, Any]] = []
     for number, line in enumerate(block.split(b"\n"), start=lines_before + 1):
         if line.strip():
@@ -110,7 +110,7 @@ def _parse_lines(path: Path, block: bytes, lines_before: int) -> pa.Table:
     return pa.table({name: to_array([row.get(name) for row in rows]) for name in names})
 
 
-def _object(path: Path, number: int, line: bytes) -> dict[str, Any]:
+def _object(path: Place, number: int, line: bytes) -> dict[str, Any]:
     try:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,7 +11,8 @@ from monitor.errors import SourceUnreadable
 from monitor.settings import CsvSettings
 from monitor.tables.blocks import Block, ParquetBlock, grouped
 from monitor.tables.gate import Gate
-from monitor.tables.reading import refuse_empty, refuse_repeated, signature
+from monitor.tables.places import Place
+from monitor.tables.reading import refuse_empty, refuse_repeated, signature, without_rows
 
 SUFFIXES = (".parquet", ".pq", ".parq")
 
@@ -29,15 +29,16 @@ class Parquet:
     """Parquet files; text arrives dictionary-encoded when everything is read anyway."""
 
     def batches(
-        self, path: Path, columns: Sequence[str] | None, gate: Gate, *, whole: bool
+        self, path: Place, columns: Sequence[str] | None, gate: Gate, *, whole: bool
     ) -> Iterator[pa.Table]:
         refuse_empty(path)
         _refuse_other(path)
+        source = path.for_arrow()
         # Without pre_buffer, which would hold the packed bytes of all row groups at once.
-        with pq.ParquetFile(path, pre_buffer=False) as plain:
+        with pq.ParquetFile(source, pre_buffer=False) as plain:
             schema = plain.schema_arrow
             refuse_repeated(path, schema.names)
-            yield schema.empty_table()
+            yield without_rows(schema)
             wanted = schema.names if columns is None else columns
             names = [name for name in schema.names if name in wanted]
             groups = _groups(plain, gate)
@@ -46,23 +47,22 @@ class Parquet:
                     yield pa.Table.from_batches([batch])
                 return
             texts = [name for name in names if _is_text(schema.field(name).type)]
-            with pq.ParquetFile(path, read_dictionary=texts, metadata=plain.metadata) as file:
+            with pq.ParquetFile(source, read_dictionary=texts, metadata=plain.metadata) as file:
                 yield file.read_row_groups(groups, columns=names)
 
-    def blocks(self, path: Path, gate: Gate) -> Iterator[Block]:
+    def blocks(self, path: Place, gate: Gate) -> Iterator[Block]:
         """The file as blocks that are read column by column; the gate learns its times."""
         refuse_empty(path)
         _refuse_other(path)
-        with pq.ParquetFile(path, pre_buffer=False) as file:
+        with pq.ParquetFile(path.for_arrow(), pre_buffer=False) as file:
             schema = file.schema_arrow
             refuse_repeated(path, schema.names)
             metadata = file.metadata
+            yield ParquetBlock(path, metadata, schema, ())  # which columns there are
             if gate.column is None:
                 sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
                 for groups in grouped(sizes):
                     yield ParquetBlock(path, metadata, schema, groups)
-                if not sizes:
-                    yield ParquetBlock(path, metadata, schema, ())
                 return
             there = [gate.column] if gate.column in schema.names else []
             for group in _groups(file, gate):
@@ -71,11 +71,11 @@ class Parquet:
                     times = pa.table({"": pa.nulls(metadata.row_group(group).num_rows)})
                 yield ParquetBlock(path, metadata, schema, (group,), gate.inside(times))
 
-    def values(self, path: Path) -> int:
+    def values(self, path: Place) -> int:
         """Rows times columns of a file, without reading them."""
         refuse_empty(path)
         _refuse_other(path)
-        found = pq.read_metadata(path)
+        found = pq.read_metadata(path.for_arrow())
         return int(found.num_rows) * int(found.num_columns)
 
     def learn(self, rows: pa.Table) -> None:
@@ -85,11 +85,11 @@ class Parquet:
         return table
 
 
-def _refuse_other(path: Path) -> None:
+def _refuse_other(path: Place) -> None:
     """Say what is wrong in the cases people meet, before the library says it in its words."""
-    with path.open("rb") as file:
+    with path.open() as file:
         head = file.read(len(_MAGIC))
-        file.seek(-min(path.stat().st_size, len(_MAGIC)), 2)
+        file.seek(-min(path.size(), len(_MAGIC)), 2)
         tail = file.read()
     if head != _MAGIC:
         raise SourceUnreadable(f"{path}: not Parquet: the content is {signature(head) or 'other'}")
