@@ -23,7 +23,7 @@ from monitor.core.comparison import Plan
 from monitor.core.records import Check, Finding, Kind, SampleInfo, Verdict, Window
 from monitor.errors import AskedWrongly, CouldNotLook, NoCommonColumns, UnknownName
 from monitor.ports import Sample, Source, StoredReference
-from monitor.references import Reference
+from monitor.references import Reference, content_version
 from monitor.settings import FROZEN, CsvSettings, DriftSettings, ShowValues, SourceSettings, checked
 from monitor.steps.deciding import decide
 from monitor.steps.kit import Look, Timings, Watch
@@ -156,7 +156,7 @@ def _check(watch: Watch, reference: Any, current: Any, asked: Question) -> Check
         look = Look(now.info, notices=now.notices)
         look = validate_rows(watch, now, look, wiring.validator(), timings)
         look = compare_rows(watch, before, now, look, timings)
-        told = version.result() or wiring.content_version(before.sample)
+        told = version.result() or content_version(before.sample)
         before = replace(before, stored=replace(before.stored, version=told))
     return decide(watch, before, window, look, timings)
 
@@ -179,7 +179,7 @@ def freeze(reference: Any, file: str | Path, **question: Any) -> StoredReference
         raise AskedWrongly(f"{place} must end in {FROZEN}", hint=f"write to {place}{FROZEN}")
     before = _reference(reference, asked)
     plan = briefing.make_plan(asked, kinds=_kinds(asked), roles={}, names=True)
-    version = _fingerprint(reference, asked) or wiring.content_version(before.sample)
+    version = _fingerprint(reference, asked) or content_version(before.sample)
     stored = replace(before.stored, version=version, origin=_told(reference))
     return wiring.freeze(stored, before.sample, plan, place)
 
