@@ -11,7 +11,7 @@ from monitor.settings import SourceSettings
 from monitor.tables.addresses import place_of
 from monitor.tables.frozen import Frozen, read_frozen
 from monitor.tables.places import State
-from monitor.tables.times import epoch_seconds
+from monitor.tables.times import row_times
 
 
 def make(settings: SourceSettings, root: Path) -> Source:
@@ -44,9 +44,7 @@ class FrozenSource:
         sample = self._frozen().sample()
         kept = columns if columns is not None else sample.columns
         named = {n: c for n, c in sample.columns.items() if n in kept}
-        time, zone = self._settings.time, self._settings.timezone
-        known = time is not None and time in sample.table.column_names
-        times = epoch_seconds(sample.table[time], zone) if known else None
+        times = row_times(sample.table, self._settings.time, self._settings.timezone)
         return replace(sample, columns=named, times=times)
 
     def fingerprint(self) -> str:
