@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from monitor import briefing, wiring
+from monitor.configuration.comparing import DriftSettings
 from monitor.configuration.urls import scheme_of, without_secrets
 from monitor.core import wire
 from monitor.core.comparison import Plan
@@ -24,7 +25,7 @@ from monitor.core.records import Check, Finding, Kind, SampleInfo, Verdict, Wind
 from monitor.errors import AskedWrongly, CouldNotLook, NoCommonColumns, UnknownName
 from monitor.ports import Sample, Source, StoredReference
 from monitor.references import Reference, content_version
-from monitor.settings import FROZEN, CsvSettings, DriftSettings, ShowValues, SourceSettings, checked
+from monitor.settings import FROZEN, CsvSettings, ShowValues, SourceSettings, checked
 from monitor.steps.deciding import decide
 from monitor.steps.kit import Look, Timings, Watch
 from monitor.steps.looking import compare_rows, validate_rows

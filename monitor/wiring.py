@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from monitor import catalogue
 from monitor.briefing import weights_file
+from monitor.configuration.telling import AlertSettings
 from monitor.configuration.weights import read_weights
 from monitor.core.comparison import Plan
 from monitor.core.frozen import freeze as freeze_columns
@@ -28,7 +29,7 @@ from monitor.ports import (
     Validator,
 )
 from monitor.posting import Endpoint
-from monitor.settings import AlertSettings, MonitorSettings, Settings, SourceSettings
+from monitor.settings import MonitorSettings, Settings, SourceSettings
 
 if TYPE_CHECKING:
     from monitor.tables.places import Place

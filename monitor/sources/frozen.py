@@ -19,7 +19,7 @@ def make(settings: SourceSettings, root: Path) -> Source:
 
 
 class FrozenSource:
-    """Read once; a file that was replaced is a new source."""
+    """Read once, and again when the file was replaced; it has no time to tell."""
 
     def __init__(self, settings: SourceSettings, root: Path) -> None:
         self._settings = settings
@@ -35,7 +35,10 @@ class FrozenSource:
         limit: int | None = None,
         seed: int = 0,
     ) -> Sample:
-        """The whole reference. AskedWrongly for a window: a summary does not tell when."""
+        """The whole reference, whatever the `limit`: it is cut down already, and `seed` drew it then.
+
+        AskedWrongly for a window: a summary does not tell when.
+        """
         if window is not None:
             raise AskedWrongly(
                 f"{self._place} is a frozen reference and has no windows",
