@@ -35,7 +35,7 @@ class FrozenSource:
         limit: int | None = None,
         seed: int = 0,
     ) -> Sample:
-        """The whole reference, whatever the `limit`: it is cut down already, and `seed` drew it then.
+        """The whole reference: it is cut down already, so `limit` and `seed` do not count.
 
         AskedWrongly for a window: a summary does not tell when.
         """
