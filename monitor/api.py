@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from monitor import briefing, wiring
+from monitor.configuration.comparing import DriftSettings
 from monitor.configuration.urls import scheme_of, without_secrets
 from monitor.core import wire
 from monitor.core.comparison import Plan
@@ -24,8 +25,8 @@ from monitor.core.records import Check, Finding, Kind, SampleInfo, Verdict, Wind
 from monitor.core.side_by_side import are_held
 from monitor.errors import AskedWrongly, CouldNotLook, NoCommonColumns, UnknownName
 from monitor.ports import Sample, Source, StoredReference
-from monitor.references import Reference
-from monitor.settings import FROZEN, CsvSettings, DriftSettings, ShowValues, SourceSettings, checked
+from monitor.references import Reference, content_version
+from monitor.settings import FROZEN, CsvSettings, ShowValues, SourceSettings, checked
 from monitor.steps.deciding import decide
 from monitor.steps.kit import Look, Timings, Watch
 from monitor.steps.looking import compare_rows, validate_rows
@@ -159,7 +160,7 @@ def _check(watch: Watch, reference: Any, current: Any, asked: Question) -> Check
         look = Look(now.info, notices=now.notices)
         look = validate_rows(watch, now, look, wiring.validator(), timings)
         look = compare_rows(watch, before, now, look, timings)
-        told = version.result() or wiring.content_version(before.sample)
+        told = version.result() or content_version(before.sample)
         before = replace(before, stored=replace(before.stored, version=told))
     return decide(watch, before, window, look, timings)
 
@@ -182,7 +183,7 @@ def freeze(reference: Any, file: str | Path, **question: Any) -> StoredReference
         raise AskedWrongly(f"{place} must end in {FROZEN}", hint=f"write to {place}{FROZEN}")
     before = _reference(reference, asked)
     plan = briefing.make_plan(asked, kinds=_kinds(asked), roles={}, names=True)
-    version = _fingerprint(reference, asked) or wiring.content_version(before.sample)
+    version = _fingerprint(reference, asked) or content_version(before.sample)
     stored = replace(before.stored, version=version, origin=_told(reference))
     return wiring.freeze(stored, before.sample, plan, place)
 

@@ -33,9 +33,10 @@ from monitor.core.wire import check_schema, check_to_json
 from monitor.diff import restored
 from monitor.errors import AskedWrongly, CouldNotLook, UnknownCheck
 from monitor.ports import Outcome
+from monitor.service import Service
 from monitor.settings import load_settings
 from monitor.steps.stored import Stored
-from monitor.wiring import Service, draw
+from monitor.wiring import draw
 
 SCHEMA = jsonschema.Draft202012Validator(check_schema())
 DAYS = 4  # the amount moves on the third and stays
