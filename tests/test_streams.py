@@ -34,8 +34,14 @@ pytestmark = pytest.mark.usefixtures("everything_is_large")
 
 @pytest.fixture
 def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.sources.files.HELD_VALUES", 10)
-    monkeypatch.setattr("monitor.sources.files.SMALL_BYTES", 0)
+    hold_at_most(10, monkeypatch)
+    monkeypatch.setattr("monitor.sources._files_scan.SMALL_BYTES", 0)
+
+
+def hold_at_most(values: int, patch: pytest.MonkeyPatch) -> None:
+    """Of files, as it is decided: by what they say of themselves, then by what comes in."""
+    for module in ("files", "_files_scan"):
+        patch.setattr(f"monitor.sources.{module}.HELD_VALUES", values)
 
 
 class Held:
@@ -43,7 +49,7 @@ class Held:
 
     def __enter__(self) -> None:
         self._patch = pytest.MonkeyPatch()
-        self._patch.setattr("monitor.sources.files.HELD_VALUES", 2**40)
+        hold_at_most(2**40, self._patch)
 
     def __exit__(self, *_: object) -> None:
         self._patch.undo()
