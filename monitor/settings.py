@@ -103,15 +103,71 @@ class SqlSettings(Section):
         return f"query {hashlib.sha256(self.query.encode()).hexdigest()[:12]}"
 
 
+def _as_text(value: object) -> object:
+    """Numbers and booleans as Spark writes them."""
+    return str(value).lower() if isinstance(value, bool | int | float) else value
+
+
+SparkValue = Annotated[str, BeforeValidator(_as_text)]
+
+
+class SparkSettings(Section):
+    """Rows that a Spark session reads: a table, files, or what a query answers."""
+
+    table: str | None = None  # events, shop.events, lake.shop.events
+    path: str | None = None  # files, wherever the executors can read them
+    query: str | None = None
+    format: str = "parquet"  # of the files of `path`
+    options: Annotated[Mapping[str, SparkValue], Field(repr=False)] = {}  # of that format
+    remote: SecretStr | None = None  # a Spark Connect server
+    master: str | None = None  # a cluster, or local[4]; None: the running session
+    config: Annotated[Mapping[str, SparkValue], Field(repr=False)] = {}  # of a new session
+    timeout: SpanText = Span(1, "h")  # of one job
+
+    @field_validator("remote")
+    @classmethod
+    def _a_server(cls, value: SecretStr | None) -> SecretStr | None:
+        """The value is never repeated: it may hold a token."""
+        if value is not None and not re.match(r"sc://[^/;]+", value.get_secret_value()):
+            raise ValueError("is no address of a Spark Connect server; write sc://host:15002")
+        return value
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> "SparkSettings":
+        if sum(given is not None for given in (self.table, self.path, self.query)) != 1:
+            raise ValueError("give one of `table`, `path` and `query`")
+        if self.remote is not None and self.master is not None:
+            raise ValueError("`remote` is a server and `master` a cluster: choose one")
+        if self.path is None and self.model_fields_set & {"format", "options"}:
+            raise ValueError("`format` and `options` say how the files of a `path` are read")
+        return self
+
+    @property
+    def place(self) -> str:
+        """For people and for the records: without what a query may quote."""
+        if self.query is not None:
+            return f"query {hashlib.sha256(self.query.encode()).hexdigest()[:12]}"
+        return f"table {self.table}" if self.table is not None else without_secrets(self.path or "")
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no message may repeat."""
+        told = self.remote.get_secret_value() if self.remote else ""
+        parts = [part.partition("=")[2] for part in told.partition("/;")[2].split(";")]
+        values = [*self.config.values(), *self.options.values(), *parts]
+        return tuple(v for v in values if len(v) > 3 and not re.fullmatch(r"[\d.]+|true|false", v))
+
+
 StorageOptions = Mapping[str, Any]  # as the implementation of a kind of store names them
 
 
 class SourceSettings(Section):
-    """A dataset, files or rows of a database, and the column that tells the time of a row."""
+    """A dataset, wherever its rows are, and the column that tells the time of a row."""
 
     path: Annotated[str, Field(repr=False)] = ""  # a file, a folder or a pattern
     storage: Annotated[Mapping[str, Any], Field(repr=False)] = {}  # over those of `storage:` above
     sql: SqlSettings | None = None
+    spark: SparkSettings | None = None
     time: str | None = None
     format: Literal["parquet", "csv", "ndjson", "arrow"] | None = None  # None: by file name
     timezone: Zone = ZoneInfo("UTC")  # of times written without an offset
@@ -119,26 +175,34 @@ class SourceSettings(Section):
 
     @model_validator(mode="after")
     def _one_place(self) -> "SourceSettings":
-        given = self.model_fields_set
-        if self.sql is not None and "path" in given:
-            raise ValueError("rows come from `path` or from `sql`, not from both: choose one")
-        if self.sql is not None and (extra := sorted(given & {"format", "csv"})):
-            raise ValueError(f"`{extra[0]}` says how files are written, and `sql` reads none")
-        if self.sql is None and not self.path:
-            raise ValueError("give `path` (files) or `sql` (a table or query of a database)")
+        given = self.model_fields_set & {"path", "sql", "spark"}
+        if len(given) > 1:
+            first, second = sorted(given)[:2]
+            raise ValueError(f"rows come from `{first}` or from `{second}`, not from both: choose")
+        far = next(iter(given - {"path"}), "")
+        if far and (extra := sorted(self.model_fields_set & {"format", "csv"})):
+            raise ValueError(
+                f"`{extra[0]}` says how files of a `path` are written; `{far}` reads none"
+            )
+        if not far and not self.path:
+            raise ValueError(
+                "give `path` (files), `sql` (a table or query of a database) or `spark` (what a "
+                "Spark session reads)"
+            )
         return self
 
     @property
     def adapter(self) -> str:
         """Which file of `sources` reads it."""
-        if self.sql is not None:
-            return "sql"
+        if self.sql is not None or self.spark is not None:
+            return "spark" if self.sql is None else "sql"
         return "frozen" if self.path.endswith(FROZEN) else "files"
 
     @property
     def place(self) -> str:
         """Where the rows are, for people; holds no secret."""
-        return without_secrets(self.path) if self.sql is None else self.sql.place
+        far = self.sql or self.spark
+        return without_secrets(self.path) if far is None else far.place
 
     def stored_in(self, storage: Mapping[str, StorageOptions]) -> "SourceSettings":
         """The same, with the options that all data in its kind of store share."""

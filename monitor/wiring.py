@@ -47,6 +47,16 @@ def open_source(settings: SourceSettings, root: Path) -> Source:
     return source
 
 
+def source_of(frame: Any, time: str | None) -> Source | None:
+    """The rows of a data frame that lie elsewhere; None of one that is in memory."""
+    from monitor.tables.frames import is_spark
+
+    if not is_spark(frame):
+        return None
+    source: Source = catalogue.load("monitor.sources", "spark", "source").of_frame(frame, time)
+    return source
+
+
 def sample_of(frame: Any, limit: int | None, seed: int) -> Sample:
     """A data frame or Arrow table as a sample of at most `limit` rows."""
     from monitor.tables.blocks import in_blocks
@@ -63,12 +73,12 @@ def sample_of(frame: Any, limit: int | None, seed: int) -> Sample:
 
 def times_of(sample: Sample, time: str | None, zone: ZoneInfo) -> Floats | None:
     """Epoch seconds of the rows by a time column, shape (rows,); None when they tell none."""
-    from monitor.tables.streams import StreamedTable
+    from monitor.tables.streams import DrawnTable
     from monitor.tables.times import epoch_seconds
 
     if time is None or time not in sample.table.column_names:
         return None
-    streamed = isinstance(sample.table, StreamedTable)
+    streamed = isinstance(sample.table, DrawnTable)
     rows = sample.table.drawn_column(time) if streamed else sample.table[time]
     return epoch_seconds(rows, zone)
 

@@ -13,9 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.core.records import Floats, Kind
+from monitor.core.summaries.levels import MOST_LEVELS
 from monitor.core.summaries.summary import Cut, Summary
 
 MIN_EXPECTED = 5.0  # rows a cell must expect on the smaller side
+# Of both sides together, above which a level is counted singly whatever the luck of the reference:
+# levels that were kept for having come often in it would come less often in any window.
+SURE_SHARE = 4 / MOST_LEVELS
 Counts = NDArray[np.int64]
 
 
@@ -50,11 +54,14 @@ class Pair:
         if self.numeric:
             cuts = self.reference.cuts
             return _counts(self.reference, cuts), _counts(self.current, cuts)
-        known, sides = self.reference.counts, (self.reference, self.current)
-        some_uncounted = any(side.rest for side in sides)
-        levels = sorted(known if some_uncounted else known.keys() | self.current.counts.keys())
+        known, now = self.reference.counts, self.current.counts
+        sides, uncounted = (self.reference, self.current), self.reference.rest or self.current.rest
+        levels = sorted(known.keys() | now.keys())
+        if uncounted:  # what the reference does not count singly, nobody does
+            least = SURE_SHARE * sum(self.sizes)
+            levels = [v for v in levels if v in known and known[v] + now.get(v, 0) >= least]
         counted = [[side.counts.get(v, 0) for v in levels] for side in sides]
-        if some_uncounted:  # what the reference does not count singly, nobody does
+        if uncounted:
             for side, sizes in zip(sides, counted, strict=True):
                 sizes.append(side.present - sum(sizes))
         return np.array(counted[0], dtype=np.int64), np.array(counted[1], dtype=np.int64)
@@ -70,7 +77,7 @@ class Pair:
     def slack(self) -> tuple[Floats, Floats] | None:
         """By how many rows of all in its cell a count in `cells` may be off; None when by none."""
         sides = self.reference, self.current
-        fine = _slack_of_numbers(*sides) if self.numeric else _slack_of_levels(self.reference)
+        fine = _slack_of_numbers(*sides) if self.numeric else self._slack_of_levels()
         if fine is None:
             return None
         kept = np.sum([self._merged(side) for side in self.fine_cells], axis=0) > 0
@@ -79,6 +86,17 @@ class Pair:
             return reference, current
         # Cells that were merged have no border between them any more.
         return np.minimum(reference, fine[0].max()), np.minimum(current, fine[1].max())
+
+    def _slack_of_levels(self) -> tuple[Floats, Floats] | None:
+        """Of levels and the rest: counts of the reference may be too small, the rest too large.
+
+        In a window the levels of the reference are counted exactly.
+        """
+        off, cells = float(self.reference.count_error), self.fine_cells[0].size
+        if not off:
+            return None
+        most = min(off * (cells - 1), float(self.fine_cells[0][-1]))
+        return np.append(np.full(cells - 1, off), most), np.zeros(cells)
 
     @cached_property
     def _groups(self) -> NDArray[np.int64]:
@@ -131,18 +149,6 @@ def _slack_of_numbers(reference: Summary, current: Summary) -> tuple[Floats, Flo
         borders = np.full(len(cuts), error)
         sides.append(np.append(borders, 0.0) + np.append(0.0, borders))
     return (sides[0], sides[1]) if np.any(sides) else None
-
-
-def _slack_of_levels(reference: Summary) -> tuple[Floats, Floats] | None:
-    """Of levels in their order and the rest: counts may be too small, the rest too large.
-
-    The levels of the reference are counted exactly in a window.
-    """
-    off, levels = float(reference.count_error), len(reference.counts)
-    if not off:
-        return None
-    sides = np.append(np.full(levels, off), min(reference.rest, off * levels))
-    return sides, np.zeros(levels + 1)
 
 
 def _neighbours(expected: Floats) -> NDArray[np.int64]:

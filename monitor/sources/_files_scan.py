@@ -134,7 +134,8 @@ class Scan:
         """The columns that were seen and asked for, after the checks that only the end allows."""
         self._check_times()
         known = self._columns_seen
-        return [name for name in (known if columns is None else columns) if name in known]
+        asked = known if columns is None else dict.fromkeys(columns)
+        return [name for name in asked if name in known]
 
     @property
     def settle(self) -> Callable[[pa.Table], pa.Table] | None:

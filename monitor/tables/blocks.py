@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from monitor.errors import SourceUnreadable
 from monitor.tables import arrays
-from monitor.tables.places import Place
+from monitor.tables.places import Place, State
 from monitor.tables.reading import reading
 
 BLOCK_ROWS = 2**18  # some row groups together; a block is held while it is worked on
@@ -67,6 +68,7 @@ class ParquetBlock:
     path: Place
     metadata: pq.FileMetaData
     schema: pa.Schema
+    state: State | None  # of the file when its metadata were read
     groups: tuple[int, ...]
     inside: NDArray[np.bool_] | None = None  # which of their rows come in; None is all
 
@@ -77,11 +79,21 @@ class ParquetBlock:
         return sum(self.metadata.row_group(group).num_rows for group in self.groups)
 
     def column(self, name: str) -> pa.ChunkedArray:
-        with reading(self.path, "parquet"):
-            file = _opened(self.path, self.metadata, self.schema)
-            found = file.read_row_groups(list(self.groups), columns=[name], use_threads=False)
+        try:
+            with reading(self.path, "parquet"):
+                file = _opened(self)
+                found = file.read_row_groups(list(self.groups), columns=[name], use_threads=False)
+        except FileNotFoundError:
+            raise SourceUnreadable(f"{self.path}: vanished while it was read") from None
+        finally:
+            self.refuse_other(self.path.state())
         values = found.column(name)
         return values if self.inside is None else values.filter(arrays.flags(self.inside))
+
+    def refuse_other(self, state: State | None) -> None:
+        """Raise SourceUnreadable when the file is another one than that of the metadata."""
+        if state is not None and self.state is not None and state != self.state:
+            raise SourceUnreadable(f"{self.path}: changed while it was read") from None
 
     def nulls(self, name: str) -> int | None:
         if self.inside is not None:
@@ -139,16 +151,21 @@ _mine = threading.local()
 _OPEN = 4  # files a thread keeps open
 
 
-def _opened(path: Place, metadata: pq.FileMetaData, schema: pa.Schema) -> pq.ParquetFile:
+def _opened(block: ParquetBlock) -> pq.ParquetFile:
     """The file, opened once by this thread as long as it is among the last ones used."""
     opened: dict[int, tuple[Any, pq.ParquetFile]] = _mine.__dict__.setdefault("files", {})
-    key = id(metadata)
+    metadata, key = block.metadata, id(block.metadata)
     if key not in opened or opened[key][0] is not metadata:
         for old in [*opened][: 1 - _OPEN]:
             opened.pop(old)[1].close()
-        texts = [f.name for f in schema if _is_text(f.type)]
+        block.refuse_other(block.path.state_now())
+        texts = [f.name for f in block.schema if _is_text(f.type)]
         file = pq.ParquetFile(
-            path.for_arrow(), metadata=metadata, read_dictionary=texts, pre_buffer=False
+            block.path.for_arrow(),
+            metadata=metadata,
+            read_dictionary=texts,
+            pre_buffer=False,
+            page_checksum_verification=True,
         )
         opened[key] = metadata, file
     return opened[key][1]

@@ -1,9 +1,12 @@
 """A frozen reference as one file: an Arrow file of the drawn rows that carries the summaries.
 
 Any tool that reads Arrow can look at the rows; the pictures of the columns travel in the metadata
-of its schema, in the versioned form of `core/summaries/binary.py`.
+of its schema, in the versioned form of `core/summaries/binary.py`. Between rows and footer, where
+Arrow looks at nothing, stands a digest of all other bytes: Arrow itself takes damaged bytes for
+rows, and may bring the process down with them.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,9 +22,12 @@ from monitor.tables.columns import to_column
 from monitor.tables.places import Place
 from monitor.tables.reading import reading, refuse_empty
 from monitor.tables.reservoir import thin
-from monitor.tables.streams import DRAWN_ROWS, StreamedTable
+from monitor.tables.streams import DRAWN_ROWS, DrawnTable
 
 _PICTURES, _SUMMARIES = b"drift_monitor.pictures", b"drift_monitor.summaries"
+_SEAL = b"DMSEAL01"  # and 32 bytes of SHA-256; a multiple of eight, as Arrow aligns
+_SEAL_BYTES = len(_SEAL) + 32
+_END_BYTES = 10  # the length of the footer, and ARROW1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +60,7 @@ class Frozen:
 def drawn_rows(sample: Sample, pictures: Pictures) -> pa.Table:
     """The rows that are drawn of a sample, without the columns that identify them."""
     names = [name for name, picture in pictures.items() if picture.kind is not Kind.ID]
-    if isinstance(sample.table, StreamedTable):
+    if isinstance(sample.table, DrawnTable):
         return sample.table.drawn(names)
     return thin(sample.table.select(names), DRAWN_ROWS[1], 0)[0]
 
@@ -74,7 +80,7 @@ def write_frozen(place: Place, frozen: Frozen) -> None:
         sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")
     ) as w:
         w.write_table(table)
-    place.write(sink.getvalue().to_pybytes())
+    place.write(_sealed(sink.getvalue().to_pybytes()))
 
 
 def read_frozen(place: Place) -> Frozen:
@@ -84,16 +90,25 @@ def read_frozen(place: Place) -> Frozen:
     """
     with reading(place, "a frozen reference"):
         refuse_empty(place)
-        table = pa.ipc.open_file(pa.BufferReader(place.read())).read_all()
-    metadata = table.schema.metadata or {}
-    if _PICTURES not in metadata or _SUMMARIES not in metadata:
-        raise SourceUnreadable(f"{place}: this Arrow file is no frozen reference")
+        content = place.read()
+        if not _is_whole(content):
+            raise SourceUnreadable(
+                f"{place}: this is no frozen reference, or it is cut off or damaged",
+                hint="freeze the reference anew",
+            )
+        table = pa.ipc.open_file(pa.BufferReader(content)).read_all()
     try:
-        told, kept = json.loads(metadata[_PICTURES]), from_bytes(metadata[_SUMMARIES])
-    except UnknownForm as error:
+        return _frozen(table)
+    except (KeyError, ValueError, TypeError) as error:
+        told = str(error) if isinstance(error, UnknownForm) else "it has another form"
         raise SourceUnreadable(
-            f"{place}: {error}", hint="freeze the reference anew, or update Drift Monitor"
+            f"{place}: {told}", hint="freeze the reference anew, or update Drift Monitor"
         ) from None
+
+
+def _frozen(table: pa.Table) -> Frozen:
+    metadata = table.schema.metadata
+    told, kept = json.loads(metadata[_PICTURES]), from_bytes(metadata[_SUMMARIES])
     pictures = {
         name: Picture(
             Kind(column["kind"]),
@@ -107,6 +122,31 @@ def read_frozen(place: Place) -> Frozen:
     }
     drawn = table.replace_schema_metadata(None)
     return Frozen(told["version"], told["origin"], pictures, drawn)
+
+
+def _sealed(content: bytes) -> bytes:
+    at = _footer_at(content)
+    return b"".join([content[:at], _SEAL, _digest(content[:at], content[at:]), content[at:]])
+
+
+def _is_whole(content: bytes) -> bool:
+    at = _footer_at(content)
+    if at < _SEAL_BYTES:
+        return False
+    seal, body, footer = content[at - _SEAL_BYTES : at], content[: at - _SEAL_BYTES], content[at:]
+    return seal == _SEAL + _digest(body, footer)
+
+
+def _footer_at(content: bytes) -> int:
+    told = content[-_END_BYTES : -_END_BYTES + 4]
+    return len(content) - _END_BYTES - int.from_bytes(told, "little")
+
+
+def _digest(*parts: bytes) -> bytes:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.digest()
 
 
 def _told(picture: Picture) -> dict[str, str | int]:

@@ -14,6 +14,7 @@ from monitor.ports import Sample, Source, StoredReference
 from monitor.settings import FROZEN
 from monitor.tables.frozen import Frozen, drawn_rows, read_frozen, write_frozen
 from monitor.tables.places import Place
+from monitor.tables.streams import StreamedTable
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,12 @@ class SnapshotFolder:
     def write(self, monitor: str, sample: Sample) -> str:
         """Write the rows, whole or not at all; the same rows make the same file."""
         sink = pa.BufferOutputStream()
-        pq.write_table(sample.table, sink, compression="zstd")
+        parts = sample.table.parts() if isinstance(sample.table, StreamedTable) else [sample.table]
+        first = next(rest := iter(parts))
+        with pq.ParquetWriter(sink, first.schema, compression="zstd") as writer:
+            writer.write_table(first)
+            for part in rest:
+                writer.write_table(part)
         content = sink.getvalue().to_pybytes()
         name = hashlib.sha256(content).hexdigest()[:16]
         path = f"{self._folder}/{monitor}/{name}.parquet"

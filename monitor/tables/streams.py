@@ -7,6 +7,7 @@ rows side by side (segments, slices, correlations) has them without a second pas
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
+from typing import Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -14,9 +15,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from monitor.core.records import Column, Floats, Notice, SampleInfo
+from monitor.errors import SourceUnreadable
 from monitor.ports import Sample
 from monitor.tables import arrays
-from monitor.tables.blocks import Block
+from monitor.tables.blocks import BLOCK_ROWS, Block
 from monitor.tables.columns import to_column, to_piece
 from monitor.tables.times import epoch_seconds
 from monitor.tables.unify import as_type, joint_type
@@ -24,6 +26,13 @@ from monitor.tables.unify import as_type, joint_type
 DRAWN_ROWS = 10_000, 100_000  # at least and at most
 DRAWN_VALUES = 5_000_000  # of all columns together, within these limits
 SEED = 20_261_128
+
+
+def rows_to_draw(columns: int) -> int:
+    """How many rows are drawn of a dataset with so many columns."""
+    least, most = DRAWN_ROWS
+    return min(most, max(least, DRAWN_VALUES // max(1, columns)))
+
 
 Finish = Callable[[pa.Table], pa.Table]  # settles the types of columns that were read as text
 
@@ -44,8 +53,7 @@ class Streams(Mapping[str, "StreamedColumn"]):
     @cached_property
     def drawn(self) -> tuple[NDArray[np.int64] | None, ...]:
         """Which rows of each block are drawn, in order; None is all of them."""
-        least, most = DRAWN_ROWS
-        wanted = min(most, max(least, DRAWN_VALUES // max(1, len(self.names))))
+        wanted = rows_to_draw(len(self.names))
         if self.rows <= wanted:
             return (None,) * len(self.blocks)
         chance = np.random.default_rng(SEED)
@@ -56,6 +64,11 @@ class Streams(Mapping[str, "StreamedColumn"]):
             places[low:high] - start
             for low, high, start in zip(cuts[:-1], cuts[1:], starts[:-1], strict=True)
         )
+
+    @property
+    def drawn_rows(self) -> int:
+        sides = zip(self.blocks, self.drawn, strict=True)
+        return sum(block.rows if places is None else places.size for block, places in sides)
 
     @cached_property
     def _columns(self) -> dict[str, "StreamedColumn"]:
@@ -82,7 +95,8 @@ class StreamedColumn:
     def __init__(self, name: str, streams: Streams) -> None:
         self.name = name
         self._streams = streams
-        self._head: tuple[pa.ChunkedArray, Column] | None = None  # until the column passes by
+        # The first blocks, until the column passes by
+        self._head: tuple[list[pa.ChunkedArray], Column] | None = None
         self._drawn: Column | None = None
         self._drawn_values: pa.ChunkedArray | None = None
         self.held: pa.ChunkedArray | None = None  # all of it, where an adapter asked for the rows
@@ -116,36 +130,51 @@ class StreamedColumn:
 
     @cached_property
     def missing(self) -> int:
-        """As the files tell, else counted."""
+        """As the files tell, else counted: they take NaN for a value, and what is no time."""
         known = [
-            block.nulls(self.name) if has(block, self.name) else block.rows
+            self._nulls(block) if has(block, self.name) else block.rows
             for block in self._streams.blocks
         ]
         if None not in known:
             return sum(nulls for nulls in known if nulls is not None)
         return sum(piece.missing for piece in self.pieces())
 
+    def _nulls(self, block: Block) -> int | None:
+        kind = block.schema.field(self.name).type
+        told = kind == self._type and not pa.types.is_floating(kind) and not self._streams.finish
+        return block.nulls(self.name) if told else None
+
     def head(self) -> Column:
         if self._head is None:
-            first = next(iter(self.arrays()), None)
-            if first is None:
+            read: list[pa.ChunkedArray] = []
+            for values in self.arrays():
+                read.append(values)
+                if sum(map(len, read)) >= BLOCK_ROWS:
+                    break
+            if not read:
                 return self._empty
-            self._head = first, to_piece(self.name, first)
+            self._head = read, to_piece(self.name, _joined(read))
         return self._head[1]
 
     def pieces(self) -> Iterator[Column]:
         kept: list[pa.ChunkedArray] = []
         for values, places in zip(self.arrays(), self._streams.drawn, strict=True):
             kept.append(values if places is None else values.take(arrays.places(places)))
-            known, self._head = self._head, None
-            yield known[1] if known else to_piece(self.name, values)
+            known = self._head[1] if self._head and len(self._head[0]) == 1 else None
+            self._head = self._head if known is None else None
+            yield known or to_piece(self.name, values)
+        self._head = None
         if self._drawn_values is None and kept:
-            chunks = [chunk for values in kept for chunk in values.chunks]
-            self._drawn_values = pa.chunked_array(chunks, kept[0].type)
+            self._drawn_values = _joined(kept)
 
     def drawn(self) -> Column:
+        """A column that cannot be read says so, and takes nobody along."""
         if self._drawn is None:
-            self._drawn = to_column(self.name, self.drawn_values())
+            try:
+                self._drawn = to_column(self.name, self.drawn_values())
+            except SourceUnreadable as error:
+                rows = self._streams.drawn_rows
+                self._drawn = Column(self.name, "other", rows, rows, problem=str(error))
         return self._drawn
 
     def drawn_values(self) -> pa.ChunkedArray:
@@ -160,23 +189,24 @@ class StreamedColumn:
     def array(self) -> pa.ChunkedArray:
         """All values at once, for those who cannot do with less; kept from then on."""
         if self.held is None:
-            chunks = [chunk for values in self.arrays() for chunk in values.chunks]
-            self.held = pa.chunked_array(chunks, chunks[0].type if chunks else self._type)
+            read = list(self.arrays())
+            self.held = _joined(read) if read else pa.chunked_array([], self._type)
         return self.held
 
     def arrays(self) -> Iterator[pa.ChunkedArray]:
-        """The values of each block; a first one that `head` has read is not read again."""
-        at = 0
+        """The values of each block; the first ones that `head` has read are not read again."""
+        at, read = 0, self._head[0] if self._head else []
         for number, block in enumerate(self._streams.blocks):
             if self.held is not None:
                 yield self.held.slice(at, block.rows)
-            elif not number and self._head is not None:
-                yield self._head[0]
+            elif number < len(read):
+                yield read[number]
             else:
-                yield self._read(block)
+                yield self.read(block)
             at += block.rows
 
-    def _read(self, block: Block) -> pa.ChunkedArray:
+    def read(self, block: Block) -> pa.ChunkedArray:
+        """The values of one block; text may be coded. SourceUnreadable."""
         if not has(block, self.name):
             return self._settled(pa.chunked_array([pa.nulls(block.rows, self._type)]))
         values = block.column(self.name)
@@ -186,6 +216,28 @@ class StreamedColumn:
     def _settled(self, values: pa.ChunkedArray) -> pa.ChunkedArray:
         finish = self._streams.finish
         return values if finish is None else finish(pa.table({self.name: values})).column(0)
+
+
+def _joined(parts: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
+    """Parts of one column, of which some may be coded and some not, as one."""
+    if len({part.type for part in parts}) > 1:
+        parts = [_plain(part) for part in parts]
+    return pa.chunked_array([chunk for part in parts for chunk in part.chunks], parts[0].type)
+
+
+def _plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    coded = pa.types.is_dictionary(values.type)
+    return values.cast(values.type.value_type) if coded else values
+
+
+@runtime_checkable
+class DrawnTable(Protocol):
+    """A table whose rows are not at hand, except those that are drawn of every column."""
+
+    def drawn(self, names: Sequence[str]) -> pa.Table:
+        """Some columns of the drawn rows."""
+
+    def drawn_column(self, name: str) -> pa.ChunkedArray: ...
 
 
 class StreamedTable:
@@ -210,6 +262,11 @@ class StreamedTable:
 
     def select(self, names: Sequence[str]) -> pa.Table:
         return pa.table({name: self.column(name) for name in names})
+
+    def parts(self) -> Iterator[pa.Table]:
+        """All rows in order, a block at a time."""
+        for block in self._streams.blocks:
+            yield pa.table({n: _plain(column.read(block)) for n, column in self._streams.items()})
 
     def drawn(self, names: Sequence[str]) -> pa.Table:
         """Some columns of the drawn rows."""
@@ -247,5 +304,4 @@ def _times(streams: Streams, time: str | None) -> Floats | None:
         values if places is None else values.take(arrays.places(places))
         for values, places in zip(streams[time].arrays(), streams.drawn, strict=True)
     ]
-    chunks = [chunk for values in drawn for chunk in values.chunks]
-    return epoch_seconds(pa.chunked_array(chunks), streams.zone) if chunks else None
+    return epoch_seconds(_joined(drawn), streams.zone) if drawn else None

@@ -35,7 +35,7 @@ SPEC = TestSpec(
     conservative="where values are tied, D is smaller than the law of distinct values says",
 )
 EXACT_UP_TO = 10_000
-MANY = 20_000  # rows from which the limit, moved on, is as good as the exact law of one sample
+MANY = 25_000  # rows from which the limit, moved on, is as good as the exact law of one sample
 BLOCK = 64  # values
 
 

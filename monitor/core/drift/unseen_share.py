@@ -3,11 +3,9 @@
 A finite reference never holds every level. The share of a fresh window that it has not seen is
 estimated by Good and Turing as f₁ / n, with f₁ the levels that occur once in n reference rows. The
 estimate has a variance of (f₁ + 2 f₂) / n² (Esty 1983), about that of a share counted in
-n · f₁ / (f₁ + 2 f₂) rows; as such a share it enters the tolerance test of two proportions. Where a
-reference has more levels than can be counted singly, the share of the others is expected as well.
+n · f₁ / (f₁ + 2 f₂) rows; as such a share it enters the tolerance test of two proportions. A
+reference with more levels than are counted singly cannot tell which are new; PSI has the others.
 """
-
-import math
 
 import numpy as np
 
@@ -41,16 +39,15 @@ QUANTILES = (np.arange(100) + 0.5) / 100  # of the share that the reference leav
 
 
 def measure(pair: Pair, bounds: Bounds) -> Evidence | None:
-    """Evidence from the levels of both sides; says nothing when every level is known."""
+    """Evidence from the levels of both sides; says nothing when every level is known, or unsure."""
     n, m = pair.sizes
     unseen = {v: c for v, c in pair.current.counts.items() if v not in pair.reference.counts}
-    hits, uncounted = sum(unseen.values()) + pair.current.rest, pair.reference.rest
-    if not hits or not n:
+    if not unseen or not n or pair.reference.rest:
         return None
+    hits = sum(unseen.values()) + pair.current.rest
     once, twice = (list(pair.reference.counts.values()).count(times) for times in (1, 2))
     design = pair.design_effect
-    behind = n if uncounted else _rows_behind(n, once, twice)
-    expected, rows = (once + uncounted) / n, effective_rows(behind, design)
+    expected, rows = once / n, effective_rows(_rows_behind(n, once, twice), design)
     drawn = effective_rows(m, design)
     excess = hits / m - expected
     low, high = change_interval(expected, rows, hits / m, drawn)
@@ -65,8 +62,7 @@ def measure(pair: Pair, bounds: Bounds) -> Evidence | None:
         if excess > 0
         else 1.0,
         threshold=limit,
-        named=f"new: {_names(unseen)}" if unseen and not uncounted else "",
-        error_bound=math.inf if uncounted else 0.0,
+        named=f"new: {_names(unseen)}",
     )
 
 

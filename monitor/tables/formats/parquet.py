@@ -34,8 +34,7 @@ class Parquet:
         refuse_empty(path)
         _refuse_other(path)
         source = path.for_arrow()
-        # Without pre_buffer, which would hold the packed bytes of all row groups at once.
-        with pq.ParquetFile(source, pre_buffer=False) as plain:
+        with _opened(source) as plain:
             schema = plain.schema_arrow
             refuse_repeated(path, schema.names)
             yield without_rows(schema)
@@ -47,29 +46,30 @@ class Parquet:
                     yield pa.Table.from_batches([batch])
                 return
             texts = [name for name in names if _is_text(schema.field(name).type)]
-            with pq.ParquetFile(source, read_dictionary=texts, metadata=plain.metadata) as file:
+            with _opened(source, texts, plain.metadata, pre_buffer=True) as file:
                 yield file.read_row_groups(groups, columns=names)
 
     def blocks(self, path: Place, gate: Gate) -> Iterator[Block]:
         """The file as blocks that are read column by column; the gate learns its times."""
         refuse_empty(path)
         _refuse_other(path)
-        with pq.ParquetFile(path.for_arrow(), pre_buffer=False) as file:
+        state = path.state()
+        with _opened(path.for_arrow()) as file:
             schema = file.schema_arrow
             refuse_repeated(path, schema.names)
             metadata = file.metadata
-            yield ParquetBlock(path, metadata, schema, ())  # which columns there are
+            yield ParquetBlock(path, metadata, schema, state, ())  # which columns there are
             if gate.column is None:
                 sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
                 for groups in grouped(sizes):
-                    yield ParquetBlock(path, metadata, schema, groups)
+                    yield ParquetBlock(path, metadata, schema, state, groups)
                 return
             there = [gate.column] if gate.column in schema.names else []
             for group in _groups(file, gate):
                 times = file.read_row_group(group, columns=there)
                 if not there:
                     times = pa.table({"": pa.nulls(metadata.row_group(group).num_rows)})
-                yield ParquetBlock(path, metadata, schema, (group,), gate.inside(times))
+                yield ParquetBlock(path, metadata, schema, state, (group,), gate.inside(times))
 
     def values(self, path: Place) -> int:
         """Rows times columns of a file, without reading them."""
@@ -83,6 +83,19 @@ class Parquet:
 
     def finish(self, table: pa.Table) -> pa.Table:
         return table
+
+
+def _opened(
+    source: Any, texts: Sequence[str] = (), metadata: Any = None, *, pre_buffer: bool = False
+) -> pq.ParquetFile:
+    """With `pre_buffer` the packed bytes of all row groups are held at once."""
+    return pq.ParquetFile(
+        source,
+        metadata=metadata,
+        read_dictionary=list(texts),
+        pre_buffer=pre_buffer,
+        page_checksum_verification=True,  # of the files that have some
+    )
 
 
 def _refuse_other(path: Place) -> None:
