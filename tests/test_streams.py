@@ -35,7 +35,8 @@ pytestmark = pytest.mark.usefixtures("everything_is_large")
 @pytest.fixture
 def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("monitor.sources.files.HELD_VALUES", 10)
-    monkeypatch.setattr("monitor.sources.files.SMALL_BYTES", 0)
+    monkeypatch.setattr("monitor.sources._files_scan.HELD_VALUES", 10)
+    monkeypatch.setattr("monitor.sources._files_scan.SMALL_BYTES", 0)
 
 
 class Held:
@@ -44,6 +45,7 @@ class Held:
     def __enter__(self) -> None:
         self._patch = pytest.MonkeyPatch()
         self._patch.setattr("monitor.sources.files.HELD_VALUES", 2**40)
+        self._patch.setattr("monitor.sources._files_scan.HELD_VALUES", 2**40)
 
     def __exit__(self, *_: object) -> None:
         self._patch.undo()
