@@ -15,8 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from monitor.errors import SourceUnreadable
 from monitor.tables import arrays
-from monitor.tables.places import Place
+from monitor.tables.local_files import LocalPlace
+from monitor.tables.places import Place, State
 from monitor.tables.reading import reading
 
 BLOCK_ROWS = 2**18  # some row groups together; a block is held while it is worked on
@@ -68,6 +70,7 @@ class ParquetBlock:
     metadata: pq.FileMetaData
     schema: pa.Schema
     groups: tuple[int, ...]
+    state: State | None  # of the file when its groups were listed
     inside: NDArray[np.bool_] | None = None  # which of their rows come in; None is all
 
     @property
@@ -77,9 +80,15 @@ class ParquetBlock:
         return sum(self.metadata.row_group(group).num_rows for group in self.groups)
 
     def column(self, name: str) -> pa.ChunkedArray:
-        with reading(self.path, "parquet"):
-            file = _opened(self.path, self.metadata, self.schema)
-            found = file.read_row_groups(list(self.groups), columns=[name], use_threads=False)
+        try:
+            with reading(self.path, "parquet"):
+                file = _opened(self)
+                found = file.read_row_groups(list(self.groups), columns=[name], use_threads=False)
+        except FileNotFoundError:
+            raise changed(self.path) from None
+        # Of a stored object that is asked when it is opened: each question is a request.
+        if isinstance(self.path, LocalPlace) and self.path.state() != self.state:
+            raise changed(self.path)
         values = found.column(name)
         return values if self.inside is None else values.filter(arrays.flags(self.inside))
 
@@ -139,19 +148,31 @@ _mine = threading.local()
 _OPEN = 4  # files a thread keeps open
 
 
-def _opened(path: Place, metadata: pq.FileMetaData, schema: pa.Schema) -> pq.ParquetFile:
+def _opened(block: ParquetBlock) -> pq.ParquetFile:
     """The file, opened once by this thread as long as it is among the last ones used."""
     opened: dict[int, tuple[Any, pq.ParquetFile]] = _mine.__dict__.setdefault("files", {})
+    path, metadata = block.path, block.metadata
     key = id(metadata)
     if key not in opened or opened[key][0] is not metadata:
         for old in [*opened][: 1 - _OPEN]:
             opened.pop(old)[1].close()
-        texts = [f.name for f in schema if _is_text(f.type)]
+        texts = [f.name for f in block.schema if _is_text(f.type)]
         file = pq.ParquetFile(
             path.for_arrow(), metadata=metadata, read_dictionary=texts, pre_buffer=False
         )
+        if block.state is not None and path.state_now() != block.state:
+            file.close()
+            raise changed(path)
         opened[key] = metadata, file
     return opened[key][1]
+
+
+def changed(path: Place) -> SourceUnreadable:
+    """What the rows of a file were is unknown once it is another one than was looked at."""
+    return SourceUnreadable(
+        f"{path} was replaced, changed or removed while it was read",
+        hint="put new files beside the old ones, or in place of them between two checks",
+    )
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -7,12 +7,13 @@ of its schema, in the versioned form of `core/summaries/binary.py`.
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
 from monitor.core.frozen import FrozenColumn, Picture, Pictures
-from monitor.core.records import Column, Kind, SampleInfo, Stream
-from monitor.core.summaries.binary import UnknownForm, from_bytes, to_bytes
+from monitor.core.records import COMPARED_KINDS, Column, Kind, SampleInfo, Stream
+from monitor.core.summaries.binary import Kept, UnknownForm, from_bytes, to_bytes
 from monitor.errors import SourceUnreadable
 from monitor.ports import Sample
 from monitor.tables.columns import to_column
@@ -89,11 +90,25 @@ def read_frozen(place: Place) -> Frozen:
     if _PICTURES not in metadata or _SUMMARIES not in metadata:
         raise SourceUnreadable(f"{place}: this Arrow file is no frozen reference")
     try:
+        # Arrow trusts what it reads: places beyond their list would end the process.
+        table.validate(full=True)
         told, kept = json.loads(metadata[_PICTURES]), from_bytes(metadata[_SUMMARIES])
+        pictures = _pictures(told["columns"], kept)
+        version, origin = str(told["version"]), str(told["origin"])
     except UnknownForm as error:
         raise SourceUnreadable(
             f"{place}: {error}", hint="freeze the reference anew, or update Drift Monitor"
         ) from None
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise SourceUnreadable(
+            f"{place}: the frozen reference is corrupt ({type(error).__name__}: {error})",
+            hint="freeze the reference anew",
+        ) from None
+    return Frozen(version, origin, pictures, table.replace_schema_metadata(None))
+
+
+def _pictures(told: Mapping[str, Any], kept: Kept) -> dict[str, Picture]:
+    """Pictures and their summaries; ValueError where one does not fit the other."""
     pictures = {
         name: Picture(
             Kind(column["kind"]),
@@ -103,10 +118,14 @@ def read_frozen(place: Place) -> Frozen:
             column["problem"],
             kept[name][1] if name in kept else None,
         )
-        for name, column in told["columns"].items()
+        for name, column in told.items()
     }
-    drawn = table.replace_schema_metadata(None)
-    return Frozen(told["version"], told["origin"], pictures, drawn)
+    for name, picture in pictures.items():
+        if name in kept and (kept[name][0], kept[name][1].rows) != (picture.kind, picture.rows):
+            raise ValueError(f"what is told of {name!r} is not what was summarized")
+        if name not in kept and picture.kind in COMPARED_KINDS and not picture.problem:
+            raise ValueError(f"{name!r} has no summary")
+    return pictures
 
 
 def _told(picture: Picture) -> dict[str, str | int]:

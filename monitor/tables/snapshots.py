@@ -2,7 +2,8 @@
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import chain
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,6 +15,7 @@ from monitor.ports import Sample, Source, StoredReference
 from monitor.settings import FROZEN
 from monitor.tables.frozen import Frozen, drawn_rows, read_frozen, write_frozen
 from monitor.tables.places import Place
+from monitor.tables.streams import StreamedTable
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +33,11 @@ class SnapshotFolder:
     def write(self, monitor: str, sample: Sample) -> str:
         """Write the rows, whole or not at all; the same rows make the same file."""
         sink = pa.BufferOutputStream()
-        pq.write_table(sample.table, sink, compression="zstd")
+        table = sample.table
+        if isinstance(table, StreamedTable):
+            write_parts(table.parts(), sink)
+        else:
+            pq.write_table(table, sink, compression="zstd")
         content = sink.getvalue().to_pybytes()
         name = hashlib.sha256(content).hexdigest()[:16]
         path = f"{self._folder}/{monitor}/{name}.parquet"
@@ -58,3 +64,12 @@ class SnapshotFolder:
     def _frozen_place(self, stored: StoredReference) -> Place:
         name = stored.version.removeprefix("sha256:")[:16]
         return self._place(f"{self._folder}/{stored.monitor}/{name}{FROZEN}")
+
+
+def write_parts(parts: Iterable[pa.Table], sink: pa.NativeFile) -> None:
+    """Rows that are not held together, as row groups of one Parquet file."""
+    rest = iter(parts)
+    first = next(rest)
+    with pq.ParquetWriter(sink, first.schema, compression="zstd") as writer:
+        for part in chain([first], rest):
+            writer.write_table(part)

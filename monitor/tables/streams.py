@@ -4,6 +4,7 @@ While a column passes by, the rows that are drawn of every column are kept, so t
 rows side by side (segments, slices, correlations) has them without a second pass.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
@@ -14,9 +15,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from monitor.core.records import Column, Floats, Notice, SampleInfo
+from monitor.errors import SourceUnreadable
 from monitor.ports import Sample
 from monitor.tables import arrays
-from monitor.tables.blocks import Block
+from monitor.tables.blocks import BLOCK_ROWS, Block
 from monitor.tables.columns import to_column, to_piece
 from monitor.tables.times import epoch_seconds
 from monitor.tables.unify import as_type, joint_type
@@ -24,6 +26,8 @@ from monitor.tables.unify import as_type, joint_type
 DRAWN_ROWS = 10_000, 100_000  # at least and at most
 DRAWN_VALUES = 5_000_000  # of all columns together, within these limits
 SEED = 20_261_128
+HEAD_PARTS = 3  # blocks at least, of which the head of a column is made
+HEADS = 4  # columns whose heads are kept
 
 Finish = Callable[[pa.Table], pa.Table]  # settles the types of columns that were read as text
 
@@ -57,6 +61,22 @@ class Streams(Mapping[str, "StreamedColumn"]):
             for low, high, start in zip(cuts[:-1], cuts[1:], starts[:-1], strict=True)
         )
 
+    @property
+    def drawn_count(self) -> int:
+        """How many rows are drawn of each column."""
+        parts = zip(self.drawn, self.blocks, strict=True)
+        return sum(block.rows if places is None else len(places) for places, block in parts)
+
+    def remember(self, column: "StreamedColumn") -> None:
+        """Keep what was read of a column's head, and let go of the oldest: there may be many."""
+        self._heads.append(column)
+        if len(self._heads) > HEADS:
+            self._heads.popleft().forget()
+
+    @cached_property
+    def _heads(self) -> "deque[StreamedColumn]":
+        return deque()
+
     @cached_property
     def _columns(self) -> dict[str, "StreamedColumn"]:
         return {name: StreamedColumn(name, self) for name in self.names}
@@ -71,6 +91,31 @@ class Streams(Mapping[str, "StreamedColumn"]):
         return len(self.names)
 
 
+def one_after_another(parts: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray | None:
+    """The values of blocks, of which some may be coded text and others plain; None without any."""
+    if not parts:
+        return None
+    if len({part.type for part in parts}) > 1:
+        parts = [
+            part.cast(part.type.value_type) if pa.types.is_dictionary(part.type) else part
+            for part in parts
+        ]
+    chunks = [chunk for part in parts for chunk in part.chunks]
+    return pa.chunked_array(chunks, parts[0].type)
+
+
+def scattered(blocks: int) -> list[int]:
+    """Numbers of blocks so that the first few of them lie far apart.
+
+    >>> scattered(6)
+    [0, 5, 3, 1, 4, 2]
+    """
+    steps = max(1, (blocks - 1).bit_length())
+    halves = [int(f"{i:0{steps}b}"[::-1], 2) / 2**steps for i in range(2**steps)]
+    spread = [int(share * blocks) for share in halves]
+    return list(dict.fromkeys([0, blocks - 1, *spread])) if blocks else []
+
+
 def has(block: Block, name: str) -> bool:
     """Whether a block has a column; a list of its names would be made anew for each."""
     return bool(block.schema.get_field_index(name) >= 0)
@@ -82,7 +127,8 @@ class StreamedColumn:
     def __init__(self, name: str, streams: Streams) -> None:
         self.name = name
         self._streams = streams
-        self._head: tuple[pa.ChunkedArray, Column] | None = None  # until the column passes by
+        self._head: Column | None = None
+        self._read_before: dict[int, pa.ChunkedArray] = {}  # blocks, until the column passes by
         self._drawn: Column | None = None
         self._drawn_values: pa.ChunkedArray | None = None
         self.held: pa.ChunkedArray | None = None  # all of it, where an adapter asked for the rows
@@ -126,26 +172,62 @@ class StreamedColumn:
         return sum(piece.missing for piece in self.pieces())
 
     def head(self) -> Column:
-        if self._head is None:
-            first = next(iter(self.arrays()), None)
-            if first is None:
-                return self._empty
-            self._head = first, to_piece(self.name, first)
-        return self._head[1]
+        """Rows from the beginning, the end and between: data are often sorted, or began otherwise.
+
+        As many as a block has, of blocks of which at least one holds a value if any does.
+        """
+        head = self._head
+        if head is None:
+            parts = self._scattered()
+            values = one_after_another([parts[number] for number in sorted(parts)])
+            head = self._empty if values is None else to_column(self.name, values)
+            self._head = head
+            self._streams.remember(self)
+        return head
+
+    def _scattered(self) -> dict[int, pa.ChunkedArray]:
+        """The first rows of some blocks by their number."""
+        told, found, rows, values = self._streams.blocks, dict[int, pa.ChunkedArray](), 0, 0
+        most = max(BLOCK_ROWS // HEAD_PARTS, BLOCK_ROWS // max(1, len(told)))
+        for number in scattered(len(told)):
+            block = told[number]
+            if rows + HEAD_PARTS > BLOCK_ROWS and values:
+                break
+            if not has(block, self.name) or block.nulls(self.name) == block.rows:
+                continue
+            part = self._read(block)
+            if rows < BLOCK_ROWS:
+                self._read_before[number] = part
+            part = part.slice(0, most)
+            found[number] = part
+            rows, values = rows + len(part), values + len(part) - part.null_count
+        return found
+
+    def forget(self) -> None:
+        """Let go of what `head` read."""
+        self._head = None
+        self._read_before.clear()
 
     def pieces(self) -> Iterator[Column]:
         kept: list[pa.ChunkedArray] = []
         for values, places in zip(self.arrays(), self._streams.drawn, strict=True):
             kept.append(values if places is None else values.take(arrays.places(places)))
-            known, self._head = self._head, None
-            yield known[1] if known else to_piece(self.name, values)
-        if self._drawn_values is None and kept:
-            chunks = [chunk for values in kept for chunk in values.chunks]
-            self._drawn_values = pa.chunked_array(chunks, kept[0].type)
+            piece = to_piece(self.name, values)
+            if piece.problem:  # its rows would count as if they held nothing
+                raise SourceUnreadable(f"{self.name!r} {piece.problem}")
+            yield piece
+        self._head = None
+        if self._drawn_values is None:
+            self._drawn_values = one_after_another(kept)
 
     def drawn(self) -> Column:
+        """Never raises: one column that cannot be read must not take its neighbours along."""
         if self._drawn is None:
-            self._drawn = to_column(self.name, self.drawn_values())
+            try:
+                self._drawn = to_column(self.name, self.drawn_values())
+            except Exception as error:
+                rows = self._streams.drawn_count
+                self._drawn = Column(self.name, "other", rows, 0, problem=str(error)[:300])
         return self._drawn
 
     def drawn_values(self) -> pa.ChunkedArray:
@@ -160,21 +242,27 @@ class StreamedColumn:
     def array(self) -> pa.ChunkedArray:
         """All values at once, for those who cannot do with less; kept from then on."""
         if self.held is None:
-            chunks = [chunk for values in self.arrays() for chunk in values.chunks]
-            self.held = pa.chunked_array(chunks, chunks[0].type if chunks else self._type)
+            values = one_after_another([*self.arrays()])
+            self.held = (
+                self._settled(pa.chunked_array([], self._type)) if values is None else values
+            )
         return self.held
 
     def arrays(self) -> Iterator[pa.ChunkedArray]:
-        """The values of each block; a first one that `head` has read is not read again."""
+        """The values of each block; those that `head` has read are not read again."""
         at = 0
         for number, block in enumerate(self._streams.blocks):
             if self.held is not None:
                 yield self.held.slice(at, block.rows)
-            elif not number and self._head is not None:
-                yield self._head[0]
             else:
-                yield self._read(block)
+                known = self._read_before.pop(number, None)
+                yield self._read(block) if known is None else known
             at += block.rows
+
+    def plain(self, block: Block) -> pa.ChunkedArray:
+        """The values of one block, of the type that all blocks share."""
+        values, kind = self._read(block), self._settled(pa.chunked_array([], self._type)).type
+        return values if values.type == kind else values.cast(kind)
 
     def _read(self, block: Block) -> pa.ChunkedArray:
         if not has(block, self.name):
@@ -210,6 +298,11 @@ class StreamedTable:
 
     def select(self, names: Sequence[str]) -> pa.Table:
         return pa.table({name: self.column(name) for name in names})
+
+    def parts(self) -> Iterator[pa.Table]:
+        """All rows in order, those of a block at a time, text as text; all of one schema."""
+        for block in self._streams.blocks:
+            yield pa.table({name: self._streams[name].plain(block) for name in self._streams})
 
     def drawn(self, names: Sequence[str]) -> pa.Table:
         """Some columns of the drawn rows."""
@@ -247,5 +340,5 @@ def _times(streams: Streams, time: str | None) -> Floats | None:
         values if places is None else values.take(arrays.places(places))
         for values, places in zip(streams[time].arrays(), streams.drawn, strict=True)
     ]
-    chunks = [chunk for values in drawn for chunk in values.chunks]
-    return epoch_seconds(pa.chunked_array(chunks), streams.zone) if chunks else None
+    values = one_after_another(drawn)
+    return None if values is None else epoch_seconds(values, streams.zone)

@@ -54,22 +54,24 @@ class Parquet:
         """The file as blocks that are read column by column; the gate learns its times."""
         refuse_empty(path)
         _refuse_other(path)
+        state = path.state_now()
         with pq.ParquetFile(path.for_arrow(), pre_buffer=False) as file:
             schema = file.schema_arrow
             refuse_repeated(path, schema.names)
             metadata = file.metadata
-            yield ParquetBlock(path, metadata, schema, ())  # which columns there are
+            yield ParquetBlock(path, metadata, schema, (), state)  # which columns there are
             if gate.column is None:
                 sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
                 for groups in grouped(sizes):
-                    yield ParquetBlock(path, metadata, schema, groups)
+                    yield ParquetBlock(path, metadata, schema, groups, state)
                 return
             there = [gate.column] if gate.column in schema.names else []
             for group in _groups(file, gate):
                 times = file.read_row_group(group, columns=there)
                 if not there:
                     times = pa.table({"": pa.nulls(metadata.row_group(group).num_rows)})
-                yield ParquetBlock(path, metadata, schema, (group,), gate.inside(times))
+                inside = gate.inside(times)
+                yield ParquetBlock(path, metadata, schema, (group,), state, inside)
 
     def values(self, path: Place) -> int:
         """Rows times columns of a file, without reading them."""
