@@ -190,6 +190,7 @@ def test_blocks_threads_and_files_change_no_number(
         table = every_type(2, NOW, 0.6).slice(part * 250, 250)
         write(table, tmp_path / "parts" / f"{part}.parquet", 77)
     monkeypatch.setattr("monitor.tables.blocks.BLOCK_ROWS", block)
+    monkeypatch.setattr("monitor.tables.streams.BLOCK_ROWS", block)
     monkeypatch.setattr("monitor.core.side_by_side.WORKERS", 1 + block % 4)
     for now in (sides[1], str(tmp_path / "parts")):
         found = told(compare(sides[0], now))
@@ -649,7 +650,9 @@ def test_a_file_that_changes_while_it_is_read_is_told(
     if opened and how == "deleted":  # the rows are still those that were there
         assert sum(piece.rows for piece in found["b"].pieces()) == 5000
         return
-    with pytest.raises(SourceUnreadable, match=r"f\.parquet: (changed|vanished) while it was read"):
+    with pytest.raises(
+        SourceUnreadable, match=r"f\.parquet was replaced, changed or removed while it was read"
+    ):
         list(found["b"].pieces())
     assert "while it was read" in found["b"].drawn().problem
     assert found["b"].drawn().rows == 5000
@@ -669,6 +672,7 @@ def test_a_file_that_changes_during_a_comparison_makes_no_verdict_of_mixed_rows(
 
     monkeypatch.setattr(ParquetBlock, "column", reading)
     monkeypatch.setattr("monitor.tables.blocks.BLOCK_ROWS", 500)
+    monkeypatch.setattr("monitor.tables.streams.BLOCK_ROWS", 500)
     result = compare(sides[0], str(now))
     clean = compare(sides[0], sides[0])
     assert result.verdict in (Verdict.UNDECIDED, Verdict.PASSED)
@@ -700,5 +704,6 @@ def test_a_column_reads_each_block_once_when_it_is_compared(
 
     monkeypatch.setattr(ParquetBlock, "column", reading)
     monkeypatch.setattr("monitor.tables.blocks.BLOCK_ROWS", 500)
+    monkeypatch.setattr("monitor.tables.streams.BLOCK_ROWS", 500)
     compare(*sides, columns=("x", "word", "few"), segments=("few",))
     assert len(calls) == len(set(calls))

@@ -84,7 +84,7 @@ class ParquetBlock:
                 file = _opened(self)
                 found = file.read_row_groups(list(self.groups), columns=[name], use_threads=False)
         except FileNotFoundError:
-            raise SourceUnreadable(f"{self.path}: vanished while it was read") from None
+            raise changed(self.path) from None
         finally:
             self.refuse_other(self.path.state())
         values = found.column(name)
@@ -93,7 +93,7 @@ class ParquetBlock:
     def refuse_other(self, state: State | None) -> None:
         """Raise SourceUnreadable when the file is another one than that of the metadata."""
         if state is not None and self.state is not None and state != self.state:
-            raise SourceUnreadable(f"{self.path}: changed while it was read") from None
+            raise changed(self.path) from None
 
     def nulls(self, name: str) -> int | None:
         if self.inside is not None:
@@ -169,6 +169,14 @@ def _opened(block: ParquetBlock) -> pq.ParquetFile:
         )
         opened[key] = metadata, file
     return opened[key][1]
+
+
+def changed(path: Place) -> SourceUnreadable:
+    """What the rows of a file were is unknown once it is another one than was looked at."""
+    return SourceUnreadable(
+        f"{path} was replaced, changed or removed while it was read",
+        hint="put new files beside the old ones, or in place of them between two checks",
+    )
 
 
 def _is_text(kind: pa.DataType) -> bool:

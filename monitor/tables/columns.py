@@ -224,8 +224,17 @@ def _narrowed(present: Flags | None, kept: Flags) -> Flags | None:
 def _as_dictionary(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Dictionary-encoded, with one dictionary for all chunks."""
     if pa.types.is_dictionary(values.type):
+        for chunk in values.chunks:
+            _refuse_strays(chunk)
         return values.unify_dictionaries() if values.num_chunks > 1 else values
     return values.dictionary_encode()
+
+
+def _refuse_strays(coded: pa.DictionaryArray) -> None:
+    """ValueError for codes of no level, which damaged files hold and Arrow does not look for."""
+    lowest, highest = pc.min_max(coded.indices).as_py().values()
+    if lowest is not None and not 0 <= lowest <= highest < len(coded.dictionary):
+        raise ValueError(f"it holds codes up to {highest} of {len(coded.dictionary)} levels")
 
 
 def _words(levels: pa.Array) -> tuple[str, ...]:

@@ -10,12 +10,13 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
 from monitor.core.frozen import FrozenColumn, Picture, Pictures
-from monitor.core.records import Column, Kind, SampleInfo, Stream
-from monitor.core.summaries.binary import UnknownForm, from_bytes, to_bytes
+from monitor.core.records import COMPARED_KINDS, Column, Kind, SampleInfo, Stream
+from monitor.core.summaries.binary import Kept, UnknownForm, from_bytes, to_bytes
 from monitor.errors import SourceUnreadable
 from monitor.ports import Sample
 from monitor.tables.columns import to_column
@@ -98,9 +99,11 @@ def read_frozen(place: Place) -> Frozen:
             )
         table = pa.ipc.open_file(pa.BufferReader(content)).read_all()
     try:
+        # Arrow trusts what it reads: places beyond their list would end the process.
+        table.validate(full=True)
         return _frozen(table)
-    except (KeyError, ValueError, TypeError) as error:
-        told = str(error) if isinstance(error, UnknownForm) else "it has another form"
+    except (LookupError, ValueError, TypeError, AttributeError) as error:
+        told = str(error) if isinstance(error, UnknownForm) else f"it has another form ({error})"
         raise SourceUnreadable(
             f"{place}: {told}", hint="freeze the reference anew, or update Drift Monitor"
         ) from None
@@ -109,6 +112,13 @@ def read_frozen(place: Place) -> Frozen:
 def _frozen(table: pa.Table) -> Frozen:
     metadata = table.schema.metadata
     told, kept = json.loads(metadata[_PICTURES]), from_bytes(metadata[_SUMMARIES])
+    pictures = _pictures(told["columns"], kept)
+    drawn = table.replace_schema_metadata(None)
+    return Frozen(str(told["version"]), str(told["origin"]), pictures, drawn)
+
+
+def _pictures(told: Mapping[str, Any], kept: Kept) -> dict[str, Picture]:
+    """Pictures and their summaries; ValueError where one does not fit the other."""
     pictures = {
         name: Picture(
             Kind(column["kind"]),
@@ -118,10 +128,14 @@ def _frozen(table: pa.Table) -> Frozen:
             column["problem"],
             kept[name][1] if name in kept else None,
         )
-        for name, column in told["columns"].items()
+        for name, column in told.items()
     }
-    drawn = table.replace_schema_metadata(None)
-    return Frozen(told["version"], told["origin"], pictures, drawn)
+    for name, picture in pictures.items():
+        if name in kept and (kept[name][0], kept[name][1].rows) != (picture.kind, picture.rows):
+            raise ValueError(f"what is told of {name!r} is not what was summarized")
+        if name not in kept and picture.kind in COMPARED_KINDS and not picture.problem:
+            raise ValueError(f"{name!r} has no summary")
+    return pictures
 
 
 def _sealed(content: bytes) -> bytes:

@@ -2,7 +2,8 @@
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import chain
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -32,12 +33,11 @@ class SnapshotFolder:
     def write(self, monitor: str, sample: Sample) -> str:
         """Write the rows, whole or not at all; the same rows make the same file."""
         sink = pa.BufferOutputStream()
-        parts = sample.table.parts() if isinstance(sample.table, StreamedTable) else [sample.table]
-        first = next(rest := iter(parts))
-        with pq.ParquetWriter(sink, first.schema, compression="zstd") as writer:
-            writer.write_table(first)
-            for part in rest:
-                writer.write_table(part)
+        table = sample.table
+        if isinstance(table, StreamedTable):
+            write_parts(table.parts(), sink)
+        else:
+            pq.write_table(table, sink, compression="zstd")
         content = sink.getvalue().to_pybytes()
         name = hashlib.sha256(content).hexdigest()[:16]
         path = f"{self._folder}/{monitor}/{name}.parquet"
@@ -64,3 +64,12 @@ class SnapshotFolder:
     def _frozen_place(self, stored: StoredReference) -> Place:
         name = stored.version.removeprefix("sha256:")[:16]
         return self._place(f"{self._folder}/{stored.monitor}/{name}{FROZEN}")
+
+
+def write_parts(parts: Iterable[pa.Table], sink: pa.NativeFile) -> None:
+    """Rows that are not held together, as row groups of one Parquet file."""
+    rest = iter(parts)
+    first = next(rest)
+    with pq.ParquetWriter(sink, first.schema, compression="zstd") as writer:
+        for part in chain([first], rest):
+            writer.write_table(part)

@@ -4,6 +4,7 @@ While a column passes by, the rows that are drawn of every column are kept, so t
 rows side by side (segments, slices, correlations) has them without a second pass.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
@@ -26,6 +27,8 @@ from monitor.tables.unify import as_type, joint_type
 DRAWN_ROWS = 10_000, 100_000  # at least and at most
 DRAWN_VALUES = 5_000_000  # of all columns together, within these limits
 SEED = 20_261_128
+HEAD_PARTS = 3  # blocks at least, of which the head of a column is made
+HEADS = 4  # columns whose heads are kept
 
 
 def rows_to_draw(columns: int) -> int:
@@ -66,9 +69,20 @@ class Streams(Mapping[str, "StreamedColumn"]):
         )
 
     @property
-    def drawn_rows(self) -> int:
-        sides = zip(self.blocks, self.drawn, strict=True)
-        return sum(block.rows if places is None else places.size for block, places in sides)
+    def drawn_count(self) -> int:
+        """How many rows are drawn of each column."""
+        parts = zip(self.drawn, self.blocks, strict=True)
+        return sum(block.rows if places is None else len(places) for places, block in parts)
+
+    def remember(self, column: "StreamedColumn") -> None:
+        """Keep what was read of a column's head, and let go of the oldest: there may be many."""
+        self._heads.append(column)
+        if len(self._heads) > HEADS:
+            self._heads.popleft().forget()
+
+    @cached_property
+    def _heads(self) -> "deque[StreamedColumn]":
+        return deque()
 
     @cached_property
     def _columns(self) -> dict[str, "StreamedColumn"]:
@@ -84,6 +98,31 @@ class Streams(Mapping[str, "StreamedColumn"]):
         return len(self.names)
 
 
+def one_after_another(parts: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray | None:
+    """The values of blocks, of which some may be coded text and others plain; None without any."""
+    if not parts:
+        return None
+    if len({part.type for part in parts}) > 1:
+        parts = [
+            part.cast(part.type.value_type) if pa.types.is_dictionary(part.type) else part
+            for part in parts
+        ]
+    chunks = [chunk for part in parts for chunk in part.chunks]
+    return pa.chunked_array(chunks, parts[0].type)
+
+
+def scattered(blocks: int) -> list[int]:
+    """Numbers of blocks so that the first few of them lie far apart.
+
+    >>> scattered(6)
+    [0, 5, 3, 1, 4, 2]
+    """
+    steps = max(1, (blocks - 1).bit_length())
+    halves = [int(f"{i:0{steps}b}"[::-1], 2) / 2**steps for i in range(2**steps)]
+    spread = [int(share * blocks) for share in halves]
+    return list(dict.fromkeys([0, blocks - 1, *spread])) if blocks else []
+
+
 def has(block: Block, name: str) -> bool:
     """Whether a block has a column; a list of its names would be made anew for each."""
     return bool(block.schema.get_field_index(name) >= 0)
@@ -95,8 +134,8 @@ class StreamedColumn:
     def __init__(self, name: str, streams: Streams) -> None:
         self.name = name
         self._streams = streams
-        # The first blocks, until the column passes by
-        self._head: tuple[list[pa.ChunkedArray], Column] | None = None
+        self._head: Column | None = None
+        self._read_before: dict[int, pa.ChunkedArray] = {}  # blocks, until the column passes by
         self._drawn: Column | None = None
         self._drawn_values: pa.ChunkedArray | None = None
         self.held: pa.ChunkedArray | None = None  # all of it, where an adapter asked for the rows
@@ -145,36 +184,62 @@ class StreamedColumn:
         return block.nulls(self.name) if told else None
 
     def head(self) -> Column:
-        if self._head is None:
-            read: list[pa.ChunkedArray] = []
-            for values in self.arrays():
-                read.append(values)
-                if sum(map(len, read)) >= BLOCK_ROWS:
-                    break
-            if not read:
-                return self._empty
-            self._head = read, to_piece(self.name, _joined(read))
-        return self._head[1]
+        """Rows from the beginning, the end and between: data are often sorted, or began otherwise.
+
+        As many as a block has, of blocks of which at least one holds a value if any does.
+        """
+        head = self._head
+        if head is None:
+            parts = self._scattered()
+            values = one_after_another([parts[number] for number in sorted(parts)])
+            head = self._empty if values is None else to_column(self.name, values)
+            self._head = head
+            self._streams.remember(self)
+        return head
+
+    def _scattered(self) -> dict[int, pa.ChunkedArray]:
+        """The first rows of some blocks by their number."""
+        told, found, rows, values = self._streams.blocks, dict[int, pa.ChunkedArray](), 0, 0
+        most = max(BLOCK_ROWS // HEAD_PARTS, BLOCK_ROWS // max(1, len(told)))
+        for number in scattered(len(told)):
+            block = told[number]
+            if rows + HEAD_PARTS > BLOCK_ROWS and values:
+                break
+            if not has(block, self.name) or block.nulls(self.name) == block.rows:
+                continue
+            part = self._read(block)
+            if rows < BLOCK_ROWS:
+                self._read_before[number] = part
+            part = part.slice(0, most)
+            found[number] = part
+            rows, values = rows + len(part), values + len(part) - part.null_count
+        return found
+
+    def forget(self) -> None:
+        """Let go of what `head` read."""
+        self._head = None
+        self._read_before.clear()
 
     def pieces(self) -> Iterator[Column]:
         kept: list[pa.ChunkedArray] = []
         for values, places in zip(self.arrays(), self._streams.drawn, strict=True):
             kept.append(values if places is None else values.take(arrays.places(places)))
-            known = self._head[1] if self._head and len(self._head[0]) == 1 else None
-            self._head = self._head if known is None else None
-            yield known or to_piece(self.name, values)
+            piece = to_piece(self.name, values)
+            if piece.problem and not self.problem:  # its rows would count as if they held nothing
+                raise SourceUnreadable(f"{self.name!r} {piece.problem}")
+            yield piece
         self._head = None
-        if self._drawn_values is None and kept:
-            self._drawn_values = _joined(kept)
+        if self._drawn_values is None:
+            self._drawn_values = one_after_another(kept)
 
     def drawn(self) -> Column:
-        """A column that cannot be read says so, and takes nobody along."""
+        """Never raises: one column that cannot be read must not take its neighbours along."""
         if self._drawn is None:
             try:
                 self._drawn = to_column(self.name, self.drawn_values())
-            except SourceUnreadable as error:
-                rows = self._streams.drawn_rows
-                self._drawn = Column(self.name, "other", rows, rows, problem=str(error))
+            except Exception as error:
+                rows = self._streams.drawn_count
+                self._drawn = Column(self.name, "other", rows, 0, problem=str(error)[:300])
         return self._drawn
 
     def drawn_values(self) -> pa.ChunkedArray:
@@ -189,24 +254,29 @@ class StreamedColumn:
     def array(self) -> pa.ChunkedArray:
         """All values at once, for those who cannot do with less; kept from then on."""
         if self.held is None:
-            read = list(self.arrays())
-            self.held = _joined(read) if read else pa.chunked_array([], self._type)
+            values = one_after_another([*self.arrays()])
+            self.held = (
+                self._settled(pa.chunked_array([], self._type)) if values is None else values
+            )
         return self.held
 
     def arrays(self) -> Iterator[pa.ChunkedArray]:
-        """The values of each block; the first ones that `head` has read are not read again."""
-        at, read = 0, self._head[0] if self._head else []
+        """The values of each block; those that `head` has read are not read again."""
+        at = 0
         for number, block in enumerate(self._streams.blocks):
             if self.held is not None:
                 yield self.held.slice(at, block.rows)
-            elif number < len(read):
-                yield read[number]
             else:
-                yield self.read(block)
+                known = self._read_before.pop(number, None)
+                yield self._read(block) if known is None else known
             at += block.rows
 
-    def read(self, block: Block) -> pa.ChunkedArray:
-        """The values of one block; text may be coded. SourceUnreadable."""
+    def plain(self, block: Block) -> pa.ChunkedArray:
+        """The values of one block, of the type that all blocks share."""
+        values, kind = self._read(block), self._settled(pa.chunked_array([], self._type)).type
+        return values if values.type == kind else values.cast(kind)
+
+    def _read(self, block: Block) -> pa.ChunkedArray:
         if not has(block, self.name):
             return self._settled(pa.chunked_array([pa.nulls(block.rows, self._type)]))
         values = block.column(self.name)
@@ -216,18 +286,6 @@ class StreamedColumn:
     def _settled(self, values: pa.ChunkedArray) -> pa.ChunkedArray:
         finish = self._streams.finish
         return values if finish is None else finish(pa.table({self.name: values})).column(0)
-
-
-def _joined(parts: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
-    """Parts of one column, of which some may be coded and some not, as one."""
-    if len({part.type for part in parts}) > 1:
-        parts = [_plain(part) for part in parts]
-    return pa.chunked_array([chunk for part in parts for chunk in part.chunks], parts[0].type)
-
-
-def _plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    coded = pa.types.is_dictionary(values.type)
-    return values.cast(values.type.value_type) if coded else values
 
 
 @runtime_checkable
@@ -264,9 +322,9 @@ class StreamedTable:
         return pa.table({name: self.column(name) for name in names})
 
     def parts(self) -> Iterator[pa.Table]:
-        """All rows in order, a block at a time."""
+        """All rows in order, those of a block at a time, text as text; all of one schema."""
         for block in self._streams.blocks:
-            yield pa.table({n: _plain(column.read(block)) for n, column in self._streams.items()})
+            yield pa.table({name: self._streams[name].plain(block) for name in self._streams})
 
     def drawn(self, names: Sequence[str]) -> pa.Table:
         """Some columns of the drawn rows."""
@@ -304,4 +362,5 @@ def _times(streams: Streams, time: str | None) -> Floats | None:
         values if places is None else values.take(arrays.places(places))
         for values, places in zip(streams[time].arrays(), streams.drawn, strict=True)
     ]
-    return epoch_seconds(_joined(drawn), streams.zone) if drawn else None
+    values = one_after_another(drawn)
+    return None if values is None else epoch_seconds(values, streams.zone)
