@@ -17,15 +17,17 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from monitor import briefing, wiring
+from monitor.configuration.comparing import DriftSettings
 from monitor.configuration.urls import scheme_of, without_secrets
 from monitor.core import wire
 from monitor.core.comparison import Plan
 from monitor.core.frozen import are_frozen
 from monitor.core.records import Check, Finding, Kind, SampleInfo, Verdict, Window
+from monitor.core.side_by_side import are_held
 from monitor.errors import AskedWrongly, CouldNotLook, NoCommonColumns, UnknownName
 from monitor.ports import Sample, Source, StoredReference
-from monitor.references import Reference
-from monitor.settings import FROZEN, CsvSettings, DriftSettings, ShowValues, SourceSettings, checked
+from monitor.references import Reference, content_version
+from monitor.settings import FROZEN, CsvSettings, ShowValues, SourceSettings, checked
 from monitor.steps.deciding import decide
 from monitor.steps.kit import Look, Timings, Watch
 from monitor.steps.looking import compare_rows, validate_rows
@@ -102,6 +104,8 @@ class Question(DriftSettings):
 def compare(reference: Any, current: Any, **question: Any) -> Result:
     """Compare two datasets: data frames, Arrow tables, or paths of files, folders and patterns.
 
+    The rows of a Spark data frame stay on its cluster, except a draw of at most 100 000.
+
     The keyword arguments are the fields of `Question`:
 
     - what is compared: `columns` (only these) and `exclude`, `kinds` by column, `segments` (columns
@@ -158,7 +162,7 @@ def _check(watch: Watch, reference: Any, current: Any, asked: Question) -> Check
         look = Look(now.info, notices=now.notices)
         look = validate_rows(watch, now, look, wiring.validator(), timings)
         look = compare_rows(watch, before, now, look, timings)
-        told = version.result() or wiring.content_version(before.sample)
+        told = version.result() or content_version(before.sample)
         before = replace(before, stored=replace(before.stored, version=told))
     return decide(watch, before, window, look, timings)
 
@@ -181,7 +185,7 @@ def freeze(reference: Any, file: str | Path, **question: Any) -> StoredReference
         raise AskedWrongly(f"{place} must end in {FROZEN}", hint=f"write to {place}{FROZEN}")
     before = _reference(reference, asked)
     plan = briefing.make_plan(asked, kinds=_kinds(asked), roles={}, names=True)
-    version = _fingerprint(reference, asked) or wiring.content_version(before.sample)
+    version = _fingerprint(reference, asked) or content_version(before.sample)
     stored = replace(before.stored, version=version, origin=_told(reference))
     try:
         return wiring.freeze(stored, before.sample, plan, place)
@@ -217,14 +221,19 @@ def _told(data: Any) -> str:
 # --- Reading ---
 
 
-def _source(path: str | Path, asked: Question, time: str | None = None) -> Source:
-    return wiring.open_source(SourceSettings(path=str(path), time=time, csv=asked.csv), Path())
+def _source(data: Any, asked: Question, time: str | None = None) -> Source | None:
+    """Where rows are read from; None when they are in memory."""
+    if isinstance(data, str | Path):
+        settings = SourceSettings(path=str(data), time=time, csv=asked.csv)
+        return wiring.open_source(settings, Path())
+    return wiring.source_of(data, time)
 
 
 def _read(data: Any, asked: Question, time: str | None = None) -> Sample:
-    if isinstance(data, str | Path):
-        return _source(data, asked, time).read(limit=asked.sample, seed=asked.seed)
-    return wiring.sample_of(data, asked.sample, asked.seed)
+    source = _source(data, asked, time)
+    if source is None:
+        return wiring.sample_of(data, asked.sample, asked.seed)
+    return source.read(limit=asked.sample, seed=asked.seed)
 
 
 def _reference(data: Any, asked: Question) -> Reference:
@@ -249,8 +258,9 @@ def _reference(data: Any, asked: Question) -> Reference:
 
 
 def _fingerprint(data: Any, asked: Question) -> str:
-    """`sha256:...` over the bytes of the files; empty for what is in memory."""
-    return _source(data, asked).fingerprint() if isinstance(data, str | Path) else ""
+    """`sha256:...` of what is read from somewhere; empty for what is in memory."""
+    source = _source(data, asked)
+    return "" if source is None else source.fingerprint()
 
 
 def _window(data: Any, sample: Sample, asked: Question) -> Window | None:
@@ -260,8 +270,9 @@ def _window(data: Any, sample: Sample, asked: Question) -> Window | None:
     from monitor.tables.frames import from_frame
     from monitor.tables.times import span
 
-    if sample.info.method != "all" and isinstance(data, str | Path):
-        return _span_of_all(_source(data, asked, asked.time_column))
+    source = _source(data, asked, asked.time_column)
+    if source is not None and (sample.info.method != "all" or not are_held(sample.columns)):
+        return _span_of_all(source)
     rows = sample.table if sample.info.method == "all" else from_frame(data)
     known = asked.time_column in rows.column_names
     return span(rows[asked.time_column], ZoneInfo("UTC")) if known else None

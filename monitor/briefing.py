@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor import catalogue
+from monitor.configuration.comparing import DriftSettings
 from monitor.configuration.weights import ENDINGS
 from monitor.core import episodes
 from monitor.core.comparison import Plan
@@ -18,7 +19,7 @@ from monitor.core.over_time.phases import Cadence
 from monitor.core.records import Kind, Verdict
 from monitor.errors import AskedWrongly
 from monitor.references import Reference, require_columns
-from monitor.settings import DriftSettings, MonitorSettings
+from monitor.settings import MonitorSettings
 from monitor.steps.kit import Watch
 
 DRIFT_SOCKET = "monitor.core.drift"

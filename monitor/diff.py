@@ -120,8 +120,10 @@ def _picture(name: str, side: Stored, plan: Plan) -> Picture:
         problem = f"it was seen as {told}, and is {wanted} here; check the windows --again"
         return Picture(wanted, "other", 0, 0, problem)
     whole = added_up([summary for _, summary in parts])
-    if whole.count_error:  # which levels of the other side were counted too low, nobody knows
-        return Picture(wanted, "other", whole.rows, whole.missing, "it has too many levels")
+    if whole.rest or whole.count_error:  # the other side counted other levels singly
+        return Picture(
+            wanted, "other", whole.rows, whole.missing, "too many levels were seen in it"
+        )
     return Picture(wanted, "other", whole.rows, whole.missing, summary=whole)
 
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from monitor.errors import AskedWrongly
 from monitor.scheduler import Scheduler
-from monitor.wiring import Service, open_runner, open_service
+from monitor.service import Service, open_runner, open_service
 from monitor.worker import Worker
 
 if TYPE_CHECKING:

@@ -10,9 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     PrivateAttr,
@@ -24,13 +22,11 @@ from pydantic import (
     model_validator,
 )
 
+from monitor.configuration.comparing import WatchedDriftSettings
 from monitor.configuration.document import Document, Keys, Mistake, read_document
 from monitor.configuration.fields import (
-    BudgetText,
     MomentText,
     MonitorName,
-    Positive,
-    Share,
     SpanText,
     WaitText,
     Weight,
@@ -39,6 +35,8 @@ from monitor.configuration.fields import (
     table_name,
 )
 from monitor.configuration.mistakes import mistakes_of
+from monitor.configuration.section import Section
+from monitor.configuration.telling import AlertSettings, RetrainSettings
 from monitor.configuration.urls import TAKEN_WHOLE, scheme_of, without_secrets
 from monitor.core.crontab import Crontab
 from monitor.core.records import Kind, Window
@@ -50,18 +48,11 @@ STORES = ("sqlite", "postgresql", "memory")
 DATABASES = r"(sqlite:///.|postgres(ql)?(\+psycopg)?://)"  # that rows are read from
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False
-    )
-
-
-CompareWith = Literal["reference", "previous", "same_hour_last_week", "same_period_last_year"]
 ShowValues = Literal["never", "levels", "all"]
-Model = TypeVar("Model", bound=_Settings)
+Model = TypeVar("Model", bound=Section)
 
 
-class CsvSettings(_Settings):
+class CsvSettings(Section):
     """How CSV files are written."""
 
     separator: str = ","
@@ -70,7 +61,7 @@ class CsvSettings(_Settings):
     missing: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 
 
-class SqlSettings(_Settings):
+class SqlSettings(Section):
     """Rows of a database: a table, or what a query answers."""
 
     url: SecretStr
@@ -112,15 +103,71 @@ class SqlSettings(_Settings):
         return f"query {hashlib.sha256(self.query.encode()).hexdigest()[:12]}"
 
 
+def _as_text(value: object) -> object:
+    """Numbers and booleans as Spark writes them."""
+    return str(value).lower() if isinstance(value, bool | int | float) else value
+
+
+SparkValue = Annotated[str, BeforeValidator(_as_text)]
+
+
+class SparkSettings(Section):
+    """Rows that a Spark session reads: a table, files, or what a query answers."""
+
+    table: str | None = None  # events, shop.events, lake.shop.events
+    path: str | None = None  # files, wherever the executors can read them
+    query: str | None = None
+    format: str = "parquet"  # of the files of `path`
+    options: Annotated[Mapping[str, SparkValue], Field(repr=False)] = {}  # of that format
+    remote: SecretStr | None = None  # a Spark Connect server
+    master: str | None = None  # a cluster, or local[4]; None: the running session
+    config: Annotated[Mapping[str, SparkValue], Field(repr=False)] = {}  # of a new session
+    timeout: SpanText = Span(1, "h")  # of one job
+
+    @field_validator("remote")
+    @classmethod
+    def _a_server(cls, value: SecretStr | None) -> SecretStr | None:
+        """The value is never repeated: it may hold a token."""
+        if value is not None and not re.match(r"sc://[^/;]+", value.get_secret_value()):
+            raise ValueError("is no address of a Spark Connect server; write sc://host:15002")
+        return value
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> "SparkSettings":
+        if sum(given is not None for given in (self.table, self.path, self.query)) != 1:
+            raise ValueError("give one of `table`, `path` and `query`")
+        if self.remote is not None and self.master is not None:
+            raise ValueError("`remote` is a server and `master` a cluster: choose one")
+        if self.path is None and self.model_fields_set & {"format", "options"}:
+            raise ValueError("`format` and `options` say how the files of a `path` are read")
+        return self
+
+    @property
+    def place(self) -> str:
+        """For people and for the records: without what a query may quote."""
+        if self.query is not None:
+            return f"query {hashlib.sha256(self.query.encode()).hexdigest()[:12]}"
+        return f"table {self.table}" if self.table is not None else without_secrets(self.path or "")
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no message may repeat."""
+        told = self.remote.get_secret_value() if self.remote else ""
+        parts = [part.partition("=")[2] for part in told.partition("/;")[2].split(";")]
+        values = [*self.config.values(), *self.options.values(), *parts]
+        return tuple(v for v in values if len(v) > 3 and not re.fullmatch(r"[\d.]+|true|false", v))
+
+
 StorageOptions = Mapping[str, Any]  # as the implementation of a kind of store names them
 
 
-class SourceSettings(_Settings):
-    """A dataset, files or rows of a database, and the column that tells the time of a row."""
+class SourceSettings(Section):
+    """A dataset, wherever its rows are, and the column that tells the time of a row."""
 
     path: Annotated[str, Field(repr=False)] = ""  # a file, a folder or a pattern
-    storage: Annotated[StorageOptions, Field(repr=False)] = {}  # over those of `storage:` above
+    storage: Annotated[Mapping[str, Any], Field(repr=False)] = {}  # over those of `storage:` above
     sql: SqlSettings | None = None
+    spark: SparkSettings | None = None
     time: str | None = None
     format: Literal["parquet", "csv", "ndjson", "arrow"] | None = None  # None: by file name
     timezone: Zone = ZoneInfo("UTC")  # of times written without an offset
@@ -128,26 +175,34 @@ class SourceSettings(_Settings):
 
     @model_validator(mode="after")
     def _one_place(self) -> "SourceSettings":
-        given = self.model_fields_set
-        if self.sql is not None and "path" in given:
-            raise ValueError("rows come from `path` or from `sql`, not from both: choose one")
-        if self.sql is not None and (extra := sorted(given & {"format", "csv"})):
-            raise ValueError(f"`{extra[0]}` says how files are written, and `sql` reads none")
-        if self.sql is None and not self.path:
-            raise ValueError("give `path` (files) or `sql` (a table or query of a database)")
+        given = self.model_fields_set & {"path", "sql", "spark"}
+        if len(given) > 1:
+            first, second = sorted(given)[:2]
+            raise ValueError(f"rows come from `{first}` or from `{second}`, not from both: choose")
+        far = next(iter(given - {"path"}), "")
+        if far and (extra := sorted(self.model_fields_set & {"format", "csv"})):
+            raise ValueError(
+                f"`{extra[0]}` says how files of a `path` are written; `{far}` reads none"
+            )
+        if not far and not self.path:
+            raise ValueError(
+                "give `path` (files), `sql` (a table or query of a database) or `spark` (what a "
+                "Spark session reads)"
+            )
         return self
 
     @property
     def adapter(self) -> str:
         """Which file of `sources` reads it."""
-        if self.sql is not None:
-            return "sql"
+        if self.sql is not None or self.spark is not None:
+            return "spark" if self.sql is None else "sql"
         return "frozen" if self.path.endswith(FROZEN) else "files"
 
     @property
     def place(self) -> str:
         """Where the rows are, for people; holds no secret."""
-        return without_secrets(self.path) if self.sql is None else self.sql.place
+        far = self.sql or self.spark
+        return without_secrets(self.path) if far is None else far.place
 
     def stored_in(self, storage: Mapping[str, StorageOptions]) -> "SourceSettings":
         """The same, with the options that all data in its kind of store share."""
@@ -155,7 +210,7 @@ class SourceSettings(_Settings):
         return self.model_copy(update={"storage": {**shared, **self.storage}}) if shared else self
 
 
-class RangeSettings(_Settings):
+class RangeSettings(Section):
     """A stretch of production that serves as reference."""
 
     from_: MomentText = Field(alias="from")
@@ -172,7 +227,7 @@ class RangeSettings(_Settings):
         return Window(parse_time(self.from_, zone), parse_time(self.to, zone))
 
 
-class ScheduleSettings(_Settings):
+class ScheduleSettings(Section):
     """When to wake up: every so often, or by a cron line."""
 
     every: SpanText | None = None
@@ -193,7 +248,7 @@ class ScheduleSettings(_Settings):
         return value
 
 
-class SampleSettings(_Settings):
+class SampleSettings(Section):
     """How many rows of a window are looked at, and how they are drawn."""
 
     rows: Annotated[int, Field(ge=1)] | None = None  # None: all of them
@@ -201,15 +256,15 @@ class SampleSettings(_Settings):
     seed: Annotated[int, Field(ge=0)] = 0
 
 
-class FreshnessSettings(_Settings):
+class FreshnessSettings(Section):
     max_age: SpanText
 
 
-class VolumeSettings(_Settings):
+class VolumeSettings(Section):
     min_rows: Annotated[int, Field(ge=1)]
 
 
-class ColumnSettings(_Settings):
+class ColumnSettings(Section):
     """What is known about one column beyond its values."""
 
     kind: Kind | None = None
@@ -217,104 +272,13 @@ class ColumnSettings(_Settings):
     critical: bool = False
 
 
-Threshold = Annotated[
-    Annotated[Positive, Tag("<all>")] | Annotated[Mapping[str, Positive], Tag("<each>")],
-    Discriminator(lambda value: "<each>" if isinstance(value, Mapping) else "<all>"),
-]
-
-
-class DriftSettings(_Settings):
-    """How columns are compared. Without a classical rule: tolerance and evidence."""
-
-    tests: tuple[str, ...] = ()  # empty: the defaults of each kind
-    columns: tuple[str, ...] = ()  # empty: all
-    exclude: tuple[str, ...] = ()
-    dataset_tests: tuple[str, ...] | None = None  # of all columns together; None: the defaults
-    segments: tuple[str, ...] = ()  # columns by whose values the rows are compared once more
-    tolerance: Mapping[str, Annotated[float, Field(ge=0)]] = {}
-    must_see: Mapping[str, Positive] = {}
-    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.01
-    p_value: Annotated[float, Field(gt=0, lt=1)] | None = None  # classical: drifted when p <= this
-    threshold: Threshold | None = None  # classical: drifted when the statistic is above this
-
-    @field_validator("segments")
-    @classmethod
-    def _each_segment_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(value))
-
-    @model_validator(mode="after")
-    def _one_rule(self) -> "DriftSettings":
-        if self.p_value is not None and self.threshold is not None:
-            raise ValueError("`p_value` and `threshold` are two different rules: choose one")
-        return self
-
-
-class WatchedDriftSettings(DriftSettings):
-    """How the windows of a monitor are compared: what only a series of windows can have."""
-
-    compare_with: CompareWith = "reference"
-    calibrate: bool = True  # by how much windows of the reference vary
-    false_alarms: BudgetText | None = None  # an alarm budget instead of alpha
-    importance: str | None = None  # a file of weights by column, or domain_classifier
-
-    @model_validator(mode="after")
-    def _one_way_to_alarm(self) -> "WatchedDriftSettings":
-        """What adds up is evidence of more than the tolerance; classical rules have none."""
-        classical = "p_value" if self.p_value is not None else "threshold"
-        if self.false_alarms is not None and getattr(self, classical) is not None:
-            raise ValueError(
-                f"`{classical}` is a rule for one window and `false_alarms` one for all of them: "
-                "choose one"
-            )
-        return self
-
-
-class ModelSettings(_Settings):
+class ModelSettings(Section):
     """Which columns the model writes, and which one tells later what was true."""
 
     prediction: str | None = None
     probability: str | None = None
     label: str | None = None
     id: str | None = None
-
-
-class ColumnChangeSettings(_Settings):
-    column: str
-    statistic: Literal["mean", "sd", "median", "min", "max"] = "mean"
-    by: Positive
-
-
-class RetrainCondition(_Settings):
-    """One reason to ask for a new model; exactly one key."""
-
-    drifted_share: Share | None = None
-    column: str | None = None
-    column_change: ColumnChangeSettings | None = None
-    every: SpanText | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _exactly_one(cls, value: object) -> object:
-        given = list(value) if isinstance(value, Mapping) else []
-        if len(given) != 1 or given[0] not in cls.model_fields:
-            had = f"; this one has {', '.join(map(str, given))}" if given else ""
-            raise ValueError(f"a condition is one of {', '.join(cls.model_fields)}{had}")
-        return value
-
-
-class RetrainWhen(_Settings):
-    any: tuple[RetrainCondition, ...] = ()  # empty: only by hand
-
-
-class RetrainSettings(_Settings):
-    """Which training system to ask, and when."""
-
-    url: Annotated[str, Field(repr=False)]
-    secret: SecretStr
-    when: RetrainWhen = RetrainWhen()
-    unless: tuple[Literal["violated", "undecided"], ...] = ("violated",)
-    confirm: Annotated[int, Field(ge=1)] = 1
-    cooldown: WaitText = Span(7, "d")
 
 
 def _range_or_file(value: object) -> str:
@@ -334,7 +298,7 @@ ReferenceSettings = Annotated[
 ]
 
 
-class MonitorSettings(_Settings):
+class MonitorSettings(Section):
     """One watched dataset or model."""
 
     name: Annotated[str, Field(exclude=True)] = ""
@@ -393,26 +357,7 @@ class MonitorSettings(_Settings):
         return self
 
 
-class SlackSettings(_Settings):
-    token: SecretStr
-    channel: str
-    api_url: str = "https://slack.com/api/"
-
-
-class WebhookSettings(_Settings):
-    url: Annotated[str, Field(repr=False)]
-    secret: SecretStr | None = None
-
-
-class AlertSettings(_Settings):
-    """Channels that every episode is told on; the console is used when none is given."""
-
-    console: bool | None = None
-    slack: SlackSettings | None = None
-    webhook: WebhookSettings | None = None
-
-
-class Settings(_Settings):
+class Settings(Section):
     """The whole of monitor.yaml; paths are relative to `root`."""
 
     store: Annotated[str, Field(repr=False)] = "sqlite:///monitor.db"

@@ -7,13 +7,13 @@ import numpy as np
 
 from monitor import catalogue
 from monitor.briefing import make_plan
+from monitor.configuration.comparing import DriftSettings
 from monitor.core.cells import Pair
 from monitor.core.comparison import Plan
 from monitor.core.drift_socket import DriftTest
 from monitor.core.records import Column, Kind
 from monitor.core.summaries.collecting import summarize
 from monitor.core.summaries.summary import in_one_precision
-from monitor.settings import DriftSettings
 
 DRIFT_SOCKET = "monitor.core.drift"
 TESTS: Mapping[str, DriftTest] = {

@@ -15,8 +15,8 @@ from typing import Any
 from projects import day
 
 from monitor.delivery import Patience
+from monitor.service import Service
 from monitor.settings import load_settings
-from monitor.wiring import Service
 
 
 def die(*_: Any, **__: Any) -> None:

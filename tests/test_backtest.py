@@ -37,8 +37,8 @@ from monitor.core.replay.words import advice_lines, backtest_to_json, headline
 from monitor.core.summaries.summary import Summary
 from monitor.demo.project import install_project
 from monitor.reports.backtest import draw_backtest
+from monitor.service import Service
 from monitor.settings import datasets_folder, load_settings
-from monitor.wiring import Service
 
 BUDGET = Budget.parse("1 per 90d")
 TESTS: dict[str, DriftTest] = {

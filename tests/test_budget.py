@@ -23,8 +23,8 @@ from monitor.core.records import ColumnResult, Finding, Floats, Kind, Slice, Ver
 from monitor.core.verdict import dataset_p_tolerance, judge_columns
 from monitor.errors import ConfigError
 from monitor.ports import Outcome
+from monitor.service import Service
 from monitor.settings import load_settings
-from monitor.wiring import Service
 
 PASSED, WATCH, DRIFTED = Verdict.PASSED, Verdict.WATCH, Verdict.DRIFTED
 UNDECIDED = Verdict.UNDECIDED

@@ -16,8 +16,8 @@ from monitor.core.over_time.variation import Variation, variation_of
 from monitor.core.records import Check, Column, Kind, Verdict, Window
 from monitor.core.summaries.collecting import summarize
 from monitor.core.windows import Span
+from monitor.service import Service
 from monitor.settings import load_settings
-from monitor.wiring import Service
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -14,8 +14,8 @@ from monitor.core.over_time.phases import Cadence
 from monitor.core.records import Check, Verdict, Window
 from monitor.core.windows import Span, window_at
 from monitor.errors import AskedWrongly
+from monitor.service import Service
 from monitor.settings import load_settings
-from monitor.wiring import Service
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

@@ -69,7 +69,7 @@ def _missing(annotation: Any, shown: list[Any], at: str = "") -> Iterator[str]:
 
 
 def test_the_page_loads(settings: Settings) -> None:
-    assert set(settings.monitors) == {"loans", "visits", "prices", "orders"}
+    assert set(settings.monitors) == {"loans", "visits", "prices", "orders", "clicks"}
 
 
 def test_every_key_is_on_the_page() -> None:

@@ -12,6 +12,7 @@ from column_fixtures import booleans, numbers, texts
 
 from monitor import api, catalogue
 from monitor.briefing import brief, check_monitor, dataset_tests, make_plan, weights_file
+from monitor.configuration.comparing import DriftSettings
 from monitor.configuration.weights import read_weights
 from monitor.core.comparison import Current
 from monitor.core.dataset_comparison import compare_table
@@ -23,7 +24,7 @@ from monitor.core.records import Cause, Column, ColumnResult, Finding, Kind, Ver
 from monitor.core.table import MOST_COLUMNS, MOST_ROWS, Rows, Variable, rows_of
 from monitor.core.verdict import judge_columns, judge_dataset
 from monitor.errors import AskedWrongly, UnknownName
-from monitor.settings import DriftSettings, MonitorSettings
+from monitor.settings import MonitorSettings
 
 TESTS = dataset_tests()
 Table = Mapping[str, Column]

@@ -11,8 +11,8 @@ from monitor.core.records import Cause, Check, Verdict
 from monitor.core.windows import Span, window_at
 from monitor.demo import generator
 from monitor.demo.play import play
+from monitor.service import Service
 from monitor.settings import load_settings
-from monitor.wiring import Service
 
 
 @pytest.fixture(scope="module")

@@ -13,13 +13,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from column_fixtures import numbers, texts
+from column_fixtures import numbers, plan, texts
 from projects import day, rows
 
 from monitor.cli.main import run
 from monitor.core.records import Check, ColumnResult, Finding, Kind, Verdict, Window
 from monitor.core.summaries.binary import from_bytes
 from monitor.core.summaries.collecting import summarize
+from monitor.core.summaries.summary import Summary
 from monitor.core.summaries.windows import (
     POINTS,
     added_up,
@@ -29,10 +30,13 @@ from monitor.core.summaries.windows import (
     without_levels,
 )
 from monitor.core.wire import check_schema, check_to_json
+from monitor.diff import restored
 from monitor.errors import AskedWrongly, CouldNotLook, UnknownCheck
 from monitor.ports import Outcome
+from monitor.service import Service
 from monitor.settings import load_settings
-from monitor.wiring import Service, draw
+from monitor.steps.stored import Stored
+from monitor.wiring import draw
 
 SCHEMA = jsonschema.Draft202012Validator(check_schema())
 DAYS = 4  # the amount moves on the third and stays
@@ -359,6 +363,15 @@ def test_a_column_of_two_kinds_is_undecided(fresh: Path) -> None:
     assert age.verdict is Verdict.UNDECIDED
     assert "it was seen as number, and is category here" in age.reason
     service.close()
+
+
+def test_levels_that_were_not_all_counted_are_undecided(service: Service) -> None:
+    [stored] = service.store.list_checks("days", before=day(1).start)
+    crowded = Summary(10, 0, counts={"north": 6}, rest=4)
+    side = Stored((stored.check,), ({"region": (Kind.CATEGORY, crowded)},))
+    columns = restored(side, plan())
+    assert columns["region"].problem == "too many levels were seen in it"
+    assert columns["age"].problem.startswith("nothing was kept of it")
 
 
 def test_windows_held_against_earlier_ones_have_other_cells(fresh: Path) -> None:

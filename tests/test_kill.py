@@ -12,8 +12,8 @@ from killed import work
 from projects import SECRET, day, write_project
 
 from monitor.demo.receiver import Receiver
+from monitor.service import Service
 from monitor.settings import load_settings
-from monitor.wiring import Service
 
 HERE = Path(__file__).parent
 

@@ -33,13 +33,13 @@ from monitor.errors import (
     StoreUnavailable,
 )
 from monitor.reports.folder import ReportFolder
+from monitor.service import open_service
 from monitor.settings import SourceSettings, load_settings
 from monitor.sources.files import FileSource
 from monitor.tables.addresses import place_of
 from monitor.tables.local_files import LocalPlace
 from monitor.tables.places import Place
 from monitor.web.app import make_app
-from monitor.wiring import open_service
 
 SECRET = "a-secret-for-tests"
 

@@ -8,8 +8,8 @@ import pytest
 
 from monitor.core.records import Check, Verdict
 from monitor.demo.project import install_project
+from monitor.service import Service
 from monitor.settings import datasets_folder, load_settings
-from monitor.wiring import Service
 
 pytestmark = pytest.mark.skipif(
     datasets_folder() is None,

@@ -18,9 +18,9 @@ from projects import SECRET, rows, write_project
 from monitor.core.records import Window
 from monitor.core.windows import Span, latest_complete
 from monitor.demo.receiver import Receiver
+from monitor.service import Service
 from monitor.settings import load_settings
 from monitor.stores.sql import make
-from monitor.wiring import Service
 
 DEADLINE_S = 60.0
 

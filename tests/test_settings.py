@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from monitor.configuration.comparing import DriftSettings
 from monitor.core.records import Kind
 from monitor.core.windows import Span
 from monitor.errors import AskedWrongly, ConfigError, PathNotFound, UnknownName
 from monitor.settings import (
-    DriftSettings,
     RangeSettings,
     Settings,
     SourceSettings,

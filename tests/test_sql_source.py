@@ -32,6 +32,7 @@ from monitor.errors import (
     UnknownName,
 )
 from monitor.ports import Sample
+from monitor.service import Service
 from monitor.settings import SourceSettings, load_settings
 from monitor.sources import _sql_database
 from monitor.sources.files import FileSource
@@ -826,7 +827,7 @@ def checked(folder: Path, name: str, text: str, number: int) -> Any:
     (folder / name).mkdir()
     config = folder / name / "monitor.yaml"
     config.write_text(text)
-    service = wiring.Service(load_settings(config))
+    service = Service(load_settings(config))
     try:
         return service.check("orders", day(number)).check
     finally:

@@ -12,8 +12,8 @@ from monitor.core.records import Cause, Verdict
 from monitor.delivery import Patience
 from monitor.demo.receiver import Receiver
 from monitor.ports import Outcome
+from monitor.service import Service
 from monitor.settings import load_settings
-from monitor.wiring import Service
 
 NOON = datetime(2026, 3, 20, 12, tzinfo=UTC)
 

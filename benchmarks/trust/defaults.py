@@ -17,11 +17,11 @@ from benchmarks.trust.rates import Sums
 from benchmarks.trust.running import Job, Scope
 from benchmarks.trust.tables import dataset_findings
 from monitor.briefing import make_plan
+from monitor.configuration.comparing import DriftSettings
 from monitor.core.comparison import Plan, compare_columns
 from monitor.core.records import Column, Floats, Kind, Verdict
 from monitor.core.summaries.kept import Summaries
 from monitor.core.verdict import judge_check
-from monitor.settings import DriftSettings
 
 REFERENCES = (5000, 100_000)
 WINDOWS = (50, 200, 1000, 10_000)

@@ -19,12 +19,12 @@ from benchmarks.trust.samples import sampler_of
 from benchmarks.trust.shortcuts import counting_only
 from benchmarks.trust.single import must_see, tests_of
 from monitor.briefing import drift_tests, make_plan
+from monitor.configuration.comparing import DriftSettings
 from monitor.core.cells import Pair
 from monitor.core.comparison import compare_columns
 from monitor.core.drift_socket import Bounds, Evidence
 from monitor.core.records import Column, Finding, Kind, Verdict
 from monitor.core.verdict import column_p
-from monitor.settings import DriftSettings
 
 ALPHA = 0.01
 REFERENCE = 20_000  # beyond the exact law of KS, which would take most of the time

@@ -9,12 +9,12 @@ from benchmarks.trust.rates import Sums
 from benchmarks.trust.running import Job, Scope
 from monitor import catalogue
 from monitor.briefing import make_plan
+from monitor.configuration.comparing import DriftSettings
 from monitor.core.comparison import compare_columns
 from monitor.core.dataset_socket import DatasetTest, find_in_table
 from monitor.core.drift_socket import Rule
 from monitor.core.records import Column, ColumnResult, Finding, Verdict
 from monitor.core.table import rows_of
-from monitor.settings import DriftSettings
 
 SOCKET = "monitor.core.dataset_drift"
 CORRELATION = 0.5  # of two columns in the reference; the window has it the other way round

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from monitor.backtest import Question
     from monitor.core.replay.advice import Advice, Backtest
     from monitor.core.replay.history import Looked, Trial
+    from monitor.service import Service
     from monitor.settings import MonitorSettings
     from monitor.steps.kit import Watch
-    from monitor.wiring import Service
 
 DEFAULT_BUDGET = "1 per 90d"
 MOST_STORED = 100_000  # checks of one monitor

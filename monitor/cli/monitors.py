@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from monitor.ports import StoredCheck
+    from monitor.service import Service
     from monitor.settings import MonitorSettings
-    from monitor.wiring import Service
 
 Again = Annotated[bool, typer.Option("--again", help="Look anew at windows that are stored.")]
 DELIVER_S = 5.0  # how long a command waits for its alerts; the outbox keeps what is left
@@ -159,7 +159,7 @@ def retrain(
 
 @contextmanager
 def open_configured(config: Path, *, leave_no_trace: bool = False) -> "Iterator[Service]":
-    from monitor.wiring import open_service
+    from monitor.service import open_service
 
     service = open_service(config, leave_no_trace=leave_no_trace)
     try:

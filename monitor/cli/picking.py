@@ -7,8 +7,8 @@ from monitor.errors import AskedWrongly
 
 if TYPE_CHECKING:
     from monitor.core.records import Window
+    from monitor.service import Service
     from monitor.settings import MonitorSettings
-    from monitor.wiring import Service
 
 
 def window_of(

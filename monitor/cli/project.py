@@ -181,13 +181,13 @@ def _inspected(
 
 
 def _absent(settings: "Settings", monitor: "MonitorSettings") -> list[str]:
-    """Files that a monitor names and that are not there; databases are not asked."""
+    """Files that a monitor names and that are not there; databases and clusters are not asked."""
     from monitor.settings import SourceSettings
     from monitor.tables.dataset import list_files
 
     notes = []
     for role, source in (("reference", monitor.reference), ("production", monitor.production)):
-        if isinstance(source, SourceSettings) and source.sql is None:
+        if isinstance(source, SourceSettings) and source.adapter in ("files", "frozen"):
             try:
                 list_files(source, settings.root)
             except (AskedWrongly, CouldNotLook) as error:

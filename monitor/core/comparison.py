@@ -6,7 +6,8 @@
 3. All columns together: the verdict of each, with false-discovery control.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from monitor.core.cells import Pair
@@ -18,6 +19,7 @@ from monitor.core.over_time.calibration import Measure, Yardstick
 from monitor.core.records import (
     COMPARED_KINDS,
     OUTPUTS,
+    Column,
     ColumnResult,
     Finding,
     Floats,
@@ -27,7 +29,7 @@ from monitor.core.records import (
 )
 from monitor.core.shape import draw_shape
 from monitor.core.side_by_side import Run
-from monitor.core.summaries.collecting import summarize
+from monitor.core.summaries.collecting import Asked, Foretold, SelfSummarizing, summarize
 from monitor.core.summaries.kept import Summaries
 from monitor.core.summaries.summary import Summary, in_one_precision
 from monitor.core.summaries.windows import WindowSummaries
@@ -116,6 +118,10 @@ def columns_alone(
     """
     kept = Summaries() if summaries is None else summaries
     common = [name for name in reference if name in current.columns and plan.wants(name)]
+    if isinstance(reference, Foretold):
+        reference.expect(kinds_of(reference, common, plan))
+    if isinstance(current.columns, Foretold):
+        current.columns.expect(_foreseen(reference, common, plan, kept))
 
     def compare(name: str) -> ColumnResult:
         return _compare_safely(reference[name], current, plan, kept)
@@ -146,6 +152,28 @@ def kind_of(column: Stream, plan: Plan) -> tuple[Kind, str]:
         return column.kind, _FROZEN.get(column.kind, "as frozen")
     decision = decide_kind(column.head())
     return decision.kind, decision.reason
+
+
+def kinds_of(columns: Mapping[str, Stream], names: Iterable[str], plan: Plan) -> Asked:
+    """What will be asked of columns of a reference, as far as it is known before they are read."""
+    found = {name: kind_of(columns[name], plan)[0] for name in names if not columns[name].problem}
+    return {name: (kind, None) for name, kind in found.items() if kind in COMPARED_KINDS}
+
+
+def _foreseen(
+    reference: Mapping[str, Stream], names: Iterable[str], plan: Plan, summaries: Summaries
+) -> Asked:
+    """The same of the window: kinds, and the reference's summaries where one need not be read for.
+
+    What goes wrong here goes wrong again where the column is compared, and is told there.
+    """
+    asked = dict(kinds_of(reference, names, plan))
+    for name in asked:
+        column = reference[name]
+        if isinstance(column, Column | SelfSummarizing):
+            with suppress(Exception):
+                asked[name] = picture_of(column, plan, summaries)
+    return asked
 
 
 def picture_of(column: Stream, plan: Plan, summaries: Summaries) -> tuple[Kind, Summary]:

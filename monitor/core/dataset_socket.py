@@ -4,28 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from monitor.core.drift_socket import Bounds, Evidence, Rule, bounds_of, finding_of
+from monitor.core.drift_socket import Bounds, Evidence, Rule, Spec, bounds_of, finding_of
 from monitor.core.records import Finding, Verdict
 from monitor.core.table import Rows
 
 
-@dataclass(frozen=True, slots=True)
-class DatasetSpec:
-    """What a test of the whole dataset declares about itself; `monitor explain` prints it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetSpec(Spec):
+    """A test of the whole dataset: no guard, for it looks at what it was asked to look at."""
 
-    title: str
-    effect: str  # what the effect measures
-    unit: str
-    tolerance: float  # effects up to this do not matter
-    must_see: float  # an effect this large must not go unseen
-    asks: str
-    blind_to: str
-    null_law: str
-    source: str
-    default: bool = False  # used when no dataset tests are named
-    aliases: tuple[str, ...] = ()  # what other tools call it; accepted wherever its name is
-    conservative: str = ""  # where its p_value is larger than nominal, and why; "" when it is not
-    guard: bool = field(default=False, init=False)  # it looks at what it was asked to look at
+    default: bool = False
+    guard: bool = field(default=False, init=False)
     decides: bool = field(default=True, init=False)
 
 

@@ -10,14 +10,11 @@ from monitor.core.numerals import count
 from monitor.core.records import Finding, Kind, Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class TestSpec:
-    """What a test declares about itself; `monitor explain` prints it."""
-
-    __test__ = False  # not a pytest class
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """What every test declares about itself; `monitor explain` prints it."""
 
     title: str
-    kinds: tuple[Kind, ...]
     effect: str  # what the effect measures
     unit: str
     tolerance: float  # effects up to this do not matter
@@ -31,6 +28,15 @@ class TestSpec:
     decides: bool = True  # False: reports only, unless it is the only test named
     aliases: tuple[str, ...] = ()  # what other tools call it; accepted wherever its name is
     conservative: str = ""  # where its p_value is larger than nominal, and why; "" when it is not
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestSpec(Spec):
+    """A test of one column, of one of these kinds."""
+
+    __test__ = False  # not a pytest class
+
+    kinds: tuple[Kind, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +90,6 @@ class Evidence:
     error_bound: float | None = None
 
 
-class Declared(Protocol):
-    """The part of a declaration by which a finding is decided and worded."""
-
-    @property
-    def title(self) -> str: ...
-    @property
-    def tolerance(self) -> float: ...
-    @property
-    def must_see(self) -> float: ...
-    @property
-    def guard(self) -> bool: ...
-    @property
-    def decides(self) -> bool: ...
-
-
 class DriftTest(Protocol):
     """One file in `core/drift/`: a spec, and a pure function of a pair."""
 
@@ -130,7 +121,7 @@ def _unknown_bound(spec: TestSpec, pair: Pair) -> float:
     return 0.0 if exact or spec.guard else math.inf
 
 
-def bounds_of(name: str, spec: Declared, rule: Rule) -> Bounds:
+def bounds_of(name: str, spec: Spec, rule: Rule) -> Bounds:
     """The two numbers of a test: as configured, else as it declares them."""
     return Bounds(
         rule.alpha, rule.tolerance.get(name, spec.tolerance), rule.must_see.get(name, spec.must_see)
@@ -138,7 +129,7 @@ def bounds_of(name: str, spec: Declared, rule: Rule) -> Bounds:
 
 
 def finding_of(
-    name: str, spec: Declared, evidence: Evidence, rule: Rule, sizes: tuple[int, int]
+    name: str, spec: Spec, evidence: Evidence, rule: Rule, sizes: tuple[int, int]
 ) -> Finding:
     """What a test measured on (reference, current) rows, decided by the rule and put into words."""
     bounds = bounds_of(name, spec, rule)
@@ -187,7 +178,7 @@ def _by_tolerance(evidence: Evidence, bounds: Bounds) -> Verdict:
     return Verdict.WATCH if changed else Verdict.PASSED
 
 
-def _decides(spec: Declared, rule: Rule, classical: bool) -> bool:
+def _decides(spec: Spec, rule: Rule, classical: bool) -> bool:
     """Under a classical rule every test it speaks of, and no other; else as the test declares."""
     return classical if rule.classical and not spec.guard else spec.decides
 
@@ -205,7 +196,7 @@ def _classical(evidence: Evidence, rule: Rule, limit: float | None) -> Verdict:
 
 
 def _classical_reason(
-    spec: Declared, evidence: Evidence, rule: Rule, limit: float | None, verdict: Verdict
+    spec: Spec, evidence: Evidence, rule: Rule, limit: float | None, verdict: Verdict
 ) -> str:
     if evidence.missing_input:
         return evidence.missing_input
@@ -217,7 +208,7 @@ def _classical_reason(
     return f"{spec.title} {_say(evidence.statistic)} is {relation} the threshold {limit or 0:g}"
 
 
-def _tolerance_reason(spec: Declared, evidence: Evidence, bounds: Bounds, verdict: Verdict) -> str:
+def _tolerance_reason(spec: Spec, evidence: Evidence, bounds: Bounds, verdict: Verdict) -> str:
     """One sentence on why the finding says what it says."""
     if evidence.missing_input:
         return evidence.missing_input
@@ -226,7 +217,7 @@ def _tolerance_reason(spec: Declared, evidence: Evidence, bounds: Bounds, verdic
     return "; ".join(part for part in (f"{words}{law}", evidence.named, evidence.what) if part)
 
 
-def _drifted_words(spec: Declared, evidence: Evidence, bounds: Bounds) -> str:
+def _drifted_words(spec: Spec, evidence: Evidence, bounds: Bounds) -> str:
     limit = (
         "" if evidence.threshold is None else f", above the {_say(evidence.threshold)} that proves"
     )
@@ -234,7 +225,7 @@ def _drifted_words(spec: Declared, evidence: Evidence, bounds: Bounds) -> str:
     return f"{spec.title} {_say(evidence.effect)}{proves}"
 
 
-def _undecided_words(spec: Declared, evidence: Evidence, bounds: Bounds) -> str:
+def _undecided_words(spec: Spec, evidence: Evidence, bounds: Bounds) -> str:
     needed = (
         f"{count(evidence.rows_needed)} rows would do"
         if evidence.rows_needed
@@ -246,7 +237,7 @@ def _undecided_words(spec: Declared, evidence: Evidence, bounds: Bounds) -> str:
     )
 
 
-def _watch_words(spec: Declared, evidence: Evidence, bounds: Bounds) -> str:
+def _watch_words(spec: Spec, evidence: Evidence, bounds: Bounds) -> str:
     above = evidence.effect is not None and evidence.effect > bounds.tolerance
     what = (
         "above the tolerance but not proven to be"
@@ -257,7 +248,7 @@ def _watch_words(spec: Declared, evidence: Evidence, bounds: Bounds) -> str:
     return f"{spec.title} {_say(evidence.effect)}: {what}"
 
 
-def _passed_words(spec: Declared, evidence: Evidence, bounds: Bounds) -> str:
+def _passed_words(spec: Spec, evidence: Evidence, bounds: Bounds) -> str:
     above = evidence.effect is not None and evidence.effect > bounds.tolerance
     what = (
         "not distinguishable from chance" if above else f"within the tolerated {bounds.tolerance:g}"
@@ -265,7 +256,7 @@ def _passed_words(spec: Declared, evidence: Evidence, bounds: Bounds) -> str:
     return f"{spec.title} {_say(evidence.effect)}, {what}"
 
 
-_REASONS: Mapping[Verdict, Callable[[Declared, Evidence, Bounds], str]] = {
+_REASONS: Mapping[Verdict, Callable[[Spec, Evidence, Bounds], str]] = {
     Verdict.DRIFTED: _drifted_words,
     Verdict.UNDECIDED: _undecided_words,
     Verdict.WATCH: _watch_words,

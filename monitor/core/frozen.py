@@ -7,10 +7,10 @@ again only when somebody asks for a column as another kind than it was frozen as
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from monitor.core.comparison import Plan, kind_of, picture_of
+from monitor.core.comparison import Plan, kind_of, kinds_of, picture_of
 from monitor.core.records import COMPARED_KINDS, Column, Kind, Stream
 from monitor.core.side_by_side import Run
-from monitor.core.summaries.collecting import summarize
+from monitor.core.summaries.collecting import Foretold, summarize
 from monitor.core.summaries.kept import Summaries
 from monitor.core.summaries.summary import Summary
 from monitor.errors import AskedWrongly
@@ -35,6 +35,8 @@ Pictures = Mapping[str, Picture]  # by column
 
 def freeze(columns: Mapping[str, Stream], plan: Plan, run: Run = map) -> Pictures:
     """The picture of each column, with the kinds of the plan where it has some."""
+    if isinstance(columns, Foretold):
+        columns.expect(kinds_of(columns, columns, plan))
     made = run(lambda name: _picture(columns[name], plan), columns)
     return dict(zip(columns, made, strict=True))
 

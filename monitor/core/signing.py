@@ -5,6 +5,7 @@ from datetime import datetime
 from hashlib import sha256
 
 VERSION = "v1"
+TOLERANCE_S = 300.0  # a recorded request cannot be played again later
 
 
 def timestamp(moment: datetime) -> str:
@@ -22,15 +23,8 @@ def sign(secret: str, timestamp: str, body: bytes) -> str:
     return f"{VERSION}={digest.hexdigest()}"
 
 
-def verify(
-    secret: str,
-    timestamp: str,
-    body: bytes,
-    signature: str,
-    now: datetime,
-    tolerance_s: float = 300.0,
-) -> bool:
-    """Whether `signature` was made with `secret` over this body, at most `tolerance_s` from `now`.
+def verify(secret: str, timestamp: str, body: bytes, signature: str, now: datetime) -> bool:
+    """Whether `signature` was made with `secret` over this body, at most TOLERANCE_S from `now`.
 
     The time bound keeps a recorded request from being played again later. The comparison takes
     the same time wherever the first difference is. False for anything malformed.
@@ -40,4 +34,4 @@ def verify(
     expected = sign(secret, timestamp, body).encode()
     if not hmac.compare_digest(expected, signature.encode("utf-8", "replace")):
         return False
-    return abs(now.timestamp() - int(timestamp)) <= tolerance_s
+    return abs(now.timestamp() - int(timestamp)) <= TOLERANCE_S

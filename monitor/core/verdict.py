@@ -145,9 +145,9 @@ def _weighted_p(
     )
 
 
-def dataset_p_tolerance(columns: Sequence[ColumnResult], dataset: Sequence[Finding] = ()) -> float:
+def dataset_p_tolerance(columns: Sequence[ColumnResult]) -> float:
     """The smallest level at which something would be rejected; 1 when nothing can be judged."""
-    ranked = sorted(p for part in _weighted_p(columns, dataset) for p in part.values())
+    ranked = sorted(_weighted_p(columns)[0].values())
     return min([1.0, *(p * len(ranked) / k for k, p in enumerate(ranked, start=1))])
 
 

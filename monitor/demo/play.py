@@ -13,8 +13,8 @@ from monitor.delivery import Patience
 from monitor.demo.project import install_project
 from monitor.demo.receiver import Receiver
 from monitor.ports import StoredCheck
+from monitor.service import Service
 from monitor.settings import datasets_folder, load_settings
-from monitor.wiring import Service
 
 Say = Callable[[str], None]
 FAILURES = 2  # times the training system fails before it takes a request

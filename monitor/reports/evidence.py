@@ -11,6 +11,15 @@ from monitor.core.records import ColumnResult, ExpectationResult, Finding, Kind,
 from monitor.reports import bars, picture, words
 
 
+def _bound(finding: Finding) -> str:
+    """How far the effect may be from that of all rows."""
+    if finding.exact:
+        return "exact"
+    if not math.isfinite(finding.error_bound):
+        return "from points, bound not known"
+    return f"within ± {numerals.number(finding.error_bound)}"
+
+
 def lead(column: ColumnResult) -> Finding | None:
     """The finding that says most about a column: the largest effect in units of its tolerance."""
     measured = [f for f in column.findings if f.effect is not None and math.isfinite(f.effect)]
@@ -125,9 +134,7 @@ def figures(finding: Finding, sides: tuple[str, str]) -> str:
     if finding.rows_reference or finding.rows_current:
         rows = numerals.count(finding.rows_reference), numerals.count(finding.rows_current)
         told.append(f"n {rows[0]} {sides[0]}, {rows[1]} {sides[1]}")
-        told.append(
-            "exact" if finding.exact else f"within ± {numerals.number(finding.error_bound)}"
-        )
+        told.append(_bound(finding))
     if finding.rows_needed and finding.verdict is Verdict.UNDECIDED:
         told.append(f"needs about {numerals.count(finding.rows_needed)} rows")
     return " · ".join([*told, *(() if finding.decides else ("reports only",))])

@@ -11,7 +11,7 @@ from monitor.settings import SourceSettings
 from monitor.tables.addresses import place_of
 from monitor.tables.frozen import Frozen, read_frozen
 from monitor.tables.places import State
-from monitor.tables.times import epoch_seconds
+from monitor.tables.times import row_times
 
 
 def make(settings: SourceSettings, root: Path) -> Source:
@@ -19,7 +19,7 @@ def make(settings: SourceSettings, root: Path) -> Source:
 
 
 class FrozenSource:
-    """Read once; a file that was replaced is a new source."""
+    """Read once, and again when the file was replaced; it has no time to tell."""
 
     def __init__(self, settings: SourceSettings, root: Path) -> None:
         self._settings = settings
@@ -35,7 +35,10 @@ class FrozenSource:
         limit: int | None = None,
         seed: int = 0,
     ) -> Sample:
-        """The whole reference. AskedWrongly for a window: a summary does not tell when."""
+        """The whole reference: it is cut down already, so `limit` and `seed` do not count.
+
+        AskedWrongly for a window: a summary does not tell when.
+        """
         if window is not None:
             raise AskedWrongly(
                 f"{self._place} is a frozen reference and has no windows",
@@ -44,9 +47,7 @@ class FrozenSource:
         sample = self._frozen().sample()
         kept = columns if columns is not None else sample.columns
         named = {n: c for n, c in sample.columns.items() if n in kept}
-        time, zone = self._settings.time, self._settings.timezone
-        known = time is not None and time in sample.table.column_names
-        times = epoch_seconds(sample.table[time], zone) if known else None
+        times = row_times(sample.table, self._settings.time, self._settings.timezone)
         return replace(sample, columns=named, times=times)
 
     def fingerprint(self) -> str:

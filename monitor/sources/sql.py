@@ -23,7 +23,7 @@ from monitor.tables.reservoir import Reservoir
 from monitor.tables.spool import Spool
 from monitor.tables.streams import streamed_sample
 from monitor.tables.stretches import Range
-from monitor.tables.times import epoch_seconds, to_datetime
+from monitor.tables.times import row_times, to_datetime
 from monitor.tables.unify import unify
 
 
@@ -134,9 +134,7 @@ class _Look:
                 blocks, names, info, self._zone, time=self._name, notices=notices
             )
         table = unify([piece for piece in kept if piece.num_rows] or kept, self._zone)
-        known = self._name in table.column_names
-        times = epoch_seconds(table[self._name], self._zone) if known else None
-        return to_sample(table, info, notices, times)
+        return to_sample(table, info, notices, row_times(table, self._name, self._zone))
 
     def span(self) -> Window | None:
         gate = Gate(self._name, None, self._zone, rows=False)

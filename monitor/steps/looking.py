@@ -82,6 +82,10 @@ def _validate(watch: Watch, suite: str, sample: Sample, look: Look, validator: V
         report = validator.validate(suite, sample, show_values=watch.show_values)
     except AskedWrongly:
         raise
+    except CouldNotLook as error:
+        reason = f"the expectation suite could not be evaluated: {error}"
+        unread = Finding(test="validation", verdict=Verdict.UNDECIDED, reason=reason)
+        return replace(look, dataset=(*look.dataset, unread))
     except Exception as error:
         log.exception("monitor=%s the expectation suite could not be evaluated", watch.name)
         reason = f"the expectation suite could not be evaluated ({type(error).__name__})"

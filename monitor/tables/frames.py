@@ -60,6 +60,12 @@ def _is_pandas(frame: Any) -> bool:
     return pandas is not None and isinstance(frame, pandas.DataFrame)
 
 
+def is_spark(frame: Any) -> bool:
+    """Whether it is a Spark data frame, of a session of this process or of a server."""
+    spark = sys.modules.get("pyspark.sql")
+    return spark is not None and isinstance(frame, spark.DataFrame)
+
+
 def _refuse_repeated(names: Iterable[str]) -> None:
     repeated = [name for name, times in Counter(names).items() if times > 1]
     if repeated:

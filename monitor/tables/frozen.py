@@ -22,7 +22,7 @@ from monitor.tables.columns import to_column
 from monitor.tables.places import Place
 from monitor.tables.reading import reading, refuse_empty
 from monitor.tables.reservoir import thin
-from monitor.tables.streams import DRAWN_ROWS, StreamedTable
+from monitor.tables.streams import DRAWN_ROWS, DrawnTable
 
 _PICTURES, _SUMMARIES = b"drift_monitor.pictures", b"drift_monitor.summaries"
 _SEAL = b"DMSEAL01"  # and 32 bytes of SHA-256; a multiple of eight, as Arrow aligns
@@ -60,7 +60,7 @@ class Frozen:
 def drawn_rows(sample: Sample, pictures: Pictures) -> pa.Table:
     """The rows that are drawn of a sample, without the columns that identify them."""
     names = [name for name, picture in pictures.items() if picture.kind is not Kind.ID]
-    if isinstance(sample.table, StreamedTable):
+    if isinstance(sample.table, DrawnTable):
         return sample.table.drawn(names)
     return thin(sample.table.select(names), DRAWN_ROWS[1], 0)[0]
 

@@ -7,6 +7,7 @@ rows side by side (segments, slices, correlations) has them without a second pas
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
+from typing import Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -25,6 +26,13 @@ from monitor.tables.unify import as_type, joint_type
 DRAWN_ROWS = 10_000, 100_000  # at least and at most
 DRAWN_VALUES = 5_000_000  # of all columns together, within these limits
 SEED = 20_261_128
+
+
+def rows_to_draw(columns: int) -> int:
+    """How many rows are drawn of a dataset with so many columns."""
+    least, most = DRAWN_ROWS
+    return min(most, max(least, DRAWN_VALUES // max(1, columns)))
+
 
 Finish = Callable[[pa.Table], pa.Table]  # settles the types of columns that were read as text
 
@@ -45,8 +53,7 @@ class Streams(Mapping[str, "StreamedColumn"]):
     @cached_property
     def drawn(self) -> tuple[NDArray[np.int64] | None, ...]:
         """Which rows of each block are drawn, in order; None is all of them."""
-        least, most = DRAWN_ROWS
-        wanted = min(most, max(least, DRAWN_VALUES // max(1, len(self.names))))
+        wanted = rows_to_draw(len(self.names))
         if self.rows <= wanted:
             return (None,) * len(self.blocks)
         chance = np.random.default_rng(SEED)
@@ -221,6 +228,16 @@ def _joined(parts: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
 def _plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
     coded = pa.types.is_dictionary(values.type)
     return values.cast(values.type.value_type) if coded else values
+
+
+@runtime_checkable
+class DrawnTable(Protocol):
+    """A table whose rows are not at hand, except those that are drawn of every column."""
+
+    def drawn(self, names: Sequence[str]) -> pa.Table:
+        """Some columns of the drawn rows."""
+
+    def drawn_column(self, name: str) -> pa.ChunkedArray: ...
 
 
 class StreamedTable:

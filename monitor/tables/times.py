@@ -56,6 +56,13 @@ def epoch_seconds(values: pa.ChunkedArray, zone: ZoneInfo) -> Floats | None:
     return seconds
 
 
+def row_times(table: pa.Table, column: str | None, zone: ZoneInfo) -> Floats | None:
+    """`epoch_seconds` of the time column of some rows; None when there is no such column."""
+    if column is None or column not in table.column_names:
+        return None
+    return epoch_seconds(table[column], zone)
+
+
 def span(values: pa.ChunkedArray, zone: ZoneInfo) -> Window | None:
     """First to just after the last time of a column; None when no time can be read.
 

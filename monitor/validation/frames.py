@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from monitor.errors import CouldNotLook
 from monitor.ports import Sample
 from monitor.tables.frames import to_frame
 
@@ -21,6 +22,8 @@ def plain_frame(sample: Sample, columns: Sequence[str]) -> Any:
     """
     try:
         frame = to_frame(sample, columns)
+    except CouldNotLook:  # of all the rows
+        raise
     except Exception:  # one bad column must not take its neighbours along
         frame = to_frame(sample, [name for name in columns if _is_readable(sample, name)])
     for name in frame.columns:

@@ -23,6 +23,7 @@ from monitor.web.missing import Missing
 
 STRIP = 30  # past checks in a strip
 CHECKS = 50  # a page of checks
+EPISODES = 20  # the newest that a monitor's page looks at
 _BRIEF_S = 60.0  # how long an overview may be old when no newer window was checked
 _COLUMNS = 12  # that a monitor's page draws over time
 
@@ -183,8 +184,8 @@ class Views:
     def reference(self, name: str) -> StoredReference | None:
         return self._store.current_reference(name)
 
-    def episodes(self, name: str | None = None, limit: int = 20) -> list[Episode]:
-        return self._store.list_episodes(name, limit=limit)
+    def episodes(self, name: str) -> list[Episode]:
+        return self._store.list_episodes(name, limit=EPISODES)
 
     def retrains(self, name: str | None = None) -> list[RetrainRequest]:
         return self._store.list_retrains(name)

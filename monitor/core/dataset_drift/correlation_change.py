@@ -29,6 +29,7 @@ from monitor.core.laws.correlations import (
     p_unchanged,
     spread_of,
 )
+from monitor.core.laws.promises import POWER
 from monitor.core.records import Floats, Kind
 from monitor.core.table import Rows, Variable
 
@@ -49,7 +50,6 @@ SPEC = DatasetSpec(
 )
 LOOKED_AT_CLOSELY = 8  # pairs whose noise is worked out row by row; the others are no candidates
 EXPECTED = 20.0  # rows in which both columns are other than usual, below which a pair says nothing
-POWER = 0.8
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 from monitor.core.cells import Pair
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
 from monitor.core.laws.norms import NODES, eigenvalues, errors_per_variance, evidence_of_length
-from monitor.core.laws.pooled import Grid, differences, grid_of, permutation_p, shares_below
+from monitor.core.laws.pooled import (
+    Grid,
+    differences,
+    grid_of,
+    permutation_p,
+    shares_ahead,
+    shares_below,
+)
 from monitor.core.laws.scale import by_quartiles, came_alive, is_constant, too_few
 from monitor.core.records import Floats, Kind
 
@@ -63,11 +70,8 @@ def energy(reference: Floats, current: Floats) -> float:
     >>> round(energy(np.array([0.0, 1.0]), np.array([1.0, 2.0])), 6)  # √(2 · (¼ + ¼))
     1.0
     """
-    pooled = np.sort(np.concatenate([reference, current]), kind="stable")
-    below = [
-        np.searchsorted(side, pooled[:-1], "right") / side.size for side in (reference, current)
-    ]
-    return float(np.sqrt(2 * np.sum((below[0] - below[1]) ** 2 * np.diff(pooled))))
+    ahead, widths = shares_ahead(reference, current)
+    return float(np.sqrt(2 * np.sum(ahead**2 * widths)))
 
 
 def _scores(grid: Grid, windows: NDArray[np.int64]) -> Floats:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from monitor.core.cells import Pair
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
-from monitor.core.laws.chi_family import COVERAGE, smallest_window
+from monitor.core.laws.chi_family import smallest_window
+from monitor.core.laws.promises import COVERAGE, Z_POWER
 from monitor.core.records import Floats, Kind
 
 SPEC = TestSpec(
@@ -36,7 +37,6 @@ SPEC = TestSpec(
 EXACT_UP_TO = 10_000
 MANY = 25_000  # rows from which the limit, moved on, is as good as the exact law of one sample
 BLOCK = 64  # values
-Z_POWER = 0.8416  # standard normal quantile of the power .8
 
 
 def measure(pair: Pair, bounds: Bounds) -> Evidence | None:

@@ -21,7 +21,15 @@ from monitor.core.cells import Pair
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
 from monitor.core.laws.chi_family import smallest_window
 from monitor.core.laws.norms import errors_per_variance, least_p
-from monitor.core.laws.pooled import Grid, differences, grid_of, permutation_p, shares_below
+from monitor.core.laws.pooled import (
+    Grid,
+    differences,
+    grid_of,
+    permutation_p,
+    shares_ahead,
+    shares_below,
+)
+from monitor.core.laws.promises import Z_COVERAGE, Z_POWER
 from monitor.core.laws.scale import by_quartiles, came_alive, is_constant, too_few
 from monitor.core.records import Floats, Kind
 
@@ -41,8 +49,6 @@ SPEC = TestSpec(
 )
 MEAN_SIZE = math.sqrt(2 / math.pi)  # of a standard normal
 CONTACT = 4.0  # standard errors beyond which the sign of a difference is taken as known
-Z_POWER = 0.8416  # standard normal quantile of the power .8
-Z_COVERAGE = 1.95996  # two-sided, of the coverage .95
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +111,8 @@ def wasserstein(reference: Floats, current: Floats) -> float:
     >>> wasserstein(np.arange(1.0, 21.0), np.arange(4.0, 24.0))
     3.0
     """
-    pooled = np.sort(np.concatenate([reference, current]), kind="stable")
-    below = [
-        np.searchsorted(side, pooled[:-1], "right") / side.size for side in (reference, current)
-    ]
-    return float(np.sum(np.abs(below[0] - below[1]) * np.diff(pooled)))
+    ahead, widths = shares_ahead(reference, current)
+    return float(np.sum(np.abs(ahead) * widths))
 
 
 def _scores(grid: Grid, windows: NDArray[np.int64]) -> Floats:

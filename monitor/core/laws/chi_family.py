@@ -17,10 +17,9 @@ import numpy as np
 from monitor.core.cells import Counts, Pair
 from monitor.core.drift_socket import Bounds, Evidence
 from monitor.core.laws.fixed_margins import Score, dense, sum_p
+from monitor.core.laws.promises import COVERAGE, POWER
 from monitor.core.records import Floats
 
-POWER = 0.8
-COVERAGE = 0.95
 MOST_ROWS = 10**9  # a window no one has
 
 

@@ -9,9 +9,7 @@ import math
 from dataclasses import dataclass
 
 from monitor.core.drift_socket import Bounds, Evidence
-from monitor.core.laws.chi_family import COVERAGE
-
-Z_POWER = 0.8416  # standard normal quantile of the power .8
+from monitor.core.laws.promises import COVERAGE, Z_POWER
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from monitor.core.drift_socket import Bounds, Evidence
-from monitor.core.laws.chi_family import COVERAGE, MOST_ROWS, POWER
+from monitor.core.laws.chi_family import MOST_ROWS
+from monitor.core.laws.promises import COVERAGE, POWER
 from monitor.core.laws.quadratic_law import exceedance, length_at, truth_at
 from monitor.core.records import Floats
 

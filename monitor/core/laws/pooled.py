@@ -79,6 +79,20 @@ def grid_of(reference: Floats, current: Floats, most: int = MOST_CELLS) -> Grid:
     return Grid(pooled, ends, known, both - known)
 
 
+def shares_ahead(reference: Floats, current: Floats) -> tuple[Floats, Floats]:
+    """By how much more of the reference than of the window lies at or below each value, and how far
+    it is to the next value: of two sorted samples, shapes (n + m - 1,); neither may be empty.
+
+    >>> [side.tolist() for side in shares_ahead(np.array([0.0, 1.0]), np.array([1.0, 3.0]))]
+    [[0.5, 0.5, 0.5], [1.0, 0.0, 2.0]]
+    """
+    pooled = np.sort(np.concatenate([reference, current]), kind="stable")
+    before, now = (
+        np.searchsorted(side, pooled[:-1], "right") / side.size for side in (reference, current)
+    )
+    return before - now, np.diff(pooled)
+
+
 def shares_below(counts: Counts) -> Floats:
     """Share of the rows in each cell or below, shape (K,)."""
     return np.asarray(np.cumsum(counts) / counts.sum())

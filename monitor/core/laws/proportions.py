@@ -13,11 +13,10 @@ import numpy as np
 
 from monitor.core.drift_socket import Bounds, Evidence
 from monitor.core.laws.chi_family import smallest_window
+from monitor.core.laws.promises import Z_COVERAGE, Z_POWER
 from monitor.core.records import Floats
 
 SMALL_EXPECTED = 5.0
-Z_POWER = 0.8416  # standard normal quantile of the power .8
-Z_COVERAGE = 1.95996  # two-sided, of the coverage .95
 ENUMERATED = 100  # outcomes of the reference taken one by one; more are taken at quantiles
 BISECTIONS = 16
 MARGIN_LIKELY = 3.0  # standard errors, at their widest

@@ -14,7 +14,8 @@ import numpy as np
 
 from monitor.core.cells import MIN_EXPECTED, Counts, Pair, shares
 from monitor.core.drift_socket import Bounds, Evidence
-from monitor.core.laws.chi_family import POWER, nothing_to_compare, smallest_window
+from monitor.core.laws.chi_family import nothing_to_compare, smallest_window
+from monitor.core.laws.promises import POWER
 from monitor.core.laws.proportions import effective_rows
 from monitor.core.records import Floats
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from monitor.core.cells import Pair
 from monitor.core.drift_socket import Bounds, DriftTest
-from monitor.core.laws.chi_family import POWER
+from monitor.core.laws.promises import POWER
 from monitor.core.records import Floats, Kind
 from monitor.core.summaries.summary import CELLS, Summary
 

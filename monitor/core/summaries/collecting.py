@@ -7,7 +7,7 @@
    where they are those of a reference.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
@@ -29,6 +29,17 @@ class SelfSummarizing(Protocol):
 
     def summary(self, kind: Kind, reference: Summary | None) -> Summary:
         """As `summarize`."""
+
+
+Asked = Mapping[str, tuple[Kind, Summary | None]]  # by column: as which kind, against what
+
+
+@runtime_checkable
+class Foretold(Protocol):
+    """Columns that are summarized all at once, and so want to know beforehand what is asked."""
+
+    def expect(self, asked: Asked) -> None:
+        """These summaries will be asked for; nothing is made yet."""
 
 
 def summarize(column: Stream, kind: Kind, reference: Summary | None = None) -> Summary:
@@ -63,18 +74,14 @@ def summary_of(
     pieces: Iterable[Column], kind: Kind, reference: Summary | None = None, *, rows: int
 ) -> Summary:
     """The same of the pieces of a column; `rows` is how many to expect."""
+    collector: NumberCollector | LevelCollector
     if kind in (Kind.NUMBER, Kind.TEXT):
-        numbers = NumberCollector(rows, reference.cuts if reference else ())
-        for piece in pieces:
-            numbers.add(piece, kind)
-        return numbers.done()
-    tally, seen, missing = LevelTally(reference.counts if reference else ()), 0, 0
+        collector = NumberCollector(rows, reference.cuts if reference else ())
+    else:
+        collector = LevelCollector(reference.counts if reference else ())
     for piece in pieces:
-        seen, missing = seen + piece.rows, missing + piece.missing
-        tally.add(spelling.level_counts(piece).items())
-    found = tally.done()
-    summary = Summary(seen, missing, counts=found.counts, rest=found.rest, count_error=found.error)
-    return _spelt(summary, kind, reference)
+        collector.add(piece, kind)
+    return _spelt(collector.done(), kind, reference)
 
 
 def _spelt(summary: Summary, kind: Kind, reference: Summary | None) -> Summary:
@@ -84,6 +91,26 @@ def _spelt(summary: Summary, kind: Kind, reference: Summary | None) -> Summary:
     if kind is Kind.CATEGORY and reference is not None:
         return replace(summary, counts=spelling.spelt_like(summary.counts, reference.counts))
     return summary
+
+
+class LevelCollector:
+    """Rows by level → a summary; counts of the `kept` levels stay exact."""
+
+    def __init__(self, kept: Collection[str] = ()) -> None:
+        self._tally = LevelTally(kept)
+        self._rows = self._missing = 0
+
+    def add(self, piece: Column, kind: Kind) -> None:
+        """The next piece of the column; levels are levels, whatever kind they are of."""
+        self._rows += piece.rows
+        self._missing += piece.missing
+        self._tally.add(spelling.level_counts(piece).items())
+
+    def done(self) -> Summary:
+        """What was counted."""
+        told = self._tally.done()
+        counts, rest, error = told.counts, told.rest, told.error
+        return Summary(self._rows, self._missing, counts=counts, rest=rest, count_error=error)
 
 
 class NumberCollector:

@@ -5,7 +5,7 @@ result carries: counts, moments and extremes add up exactly, ranks have the mean
 and what the cut to points adds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,11 +18,12 @@ from monitor.core.summaries.summary import SPARED, Cut, Summary
 POINTS = 2**14
 
 
-def merge(parts: Sequence[Summary], *, points: int = POINTS) -> Summary:
+def merge(parts: Sequence[Summary], *, points: int = POINTS, kept: Collection[str] = ()) -> Summary:
     """One summary of all rows of some summaries of the same column and kind.
 
     Numbers stay exact while all parts are and together are few enough, else `points` points stand
-    for them. Raises ValueError without parts, or for numbers with levels.
+    for them. Counts of the `kept` levels stay as exact as they are. Raises ValueError without
+    parts, or for numbers with levels.
 
     >>> one, other = Summary(2, 0, np.array([1.0, 4.0])), Summary(3, 1, np.array([2.0, 3.0]))
     >>> both = merge([one, other])
@@ -35,7 +36,7 @@ def merge(parts: Sequence[Summary], *, points: int = POINTS) -> Summary:
         raise ValueError("numbers and levels do not merge: the column was of two kinds")
     rows, missing = sum(p.rows for p in parts), sum(p.missing for p in parts)
     if parts[0].values is None:
-        counts = _added_up(parts)
+        counts = _added_up(parts, kept)
         return Summary(
             rows, missing, counts=counts.counts, rest=counts.rest, count_error=counts.error
         )
@@ -44,8 +45,8 @@ def merge(parts: Sequence[Summary], *, points: int = POINTS) -> Summary:
     return replace(found, rows=rows, missing=missing, unreadable=unreadable)
 
 
-def _added_up(parts: Sequence[Summary]) -> LevelCounts:
-    tally = LevelTally()
+def _added_up(parts: Sequence[Summary], kept: Collection[str]) -> LevelCounts:
+    tally = LevelTally(kept)
     for part in parts:
         tally.add_tally(LevelCounts(part.counts, part.rest, part.count_error))
     return tally.done()

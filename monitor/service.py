@@ -1,0 +1,319 @@
+"""Settings → a service that runs: checks windows, remembers what they hold, delivers messages."""
+
+import logging
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from monitor import wiring
+from monitor.briefing import brief, known_kinds
+from monitor.check import Seen, conclude, run_check
+from monitor.core import episodes, messages
+from monitor.core.records import Check, Finding, RetrainRequest, SampleInfo, Verdict, Window
+from monitor.core.windows import window_at, windows_from
+from monitor.delivery import Delivery, Patience
+from monitor.diff import diff
+from monitor.errors import AskedWrongly, PathNotFound, StoreConflict
+from monitor.ports import Clock, Outcome, Source, StoredCheck
+from monitor.references import Reference, ReferenceMaker
+from monitor.settings import MonitorSettings, RangeSettings, Settings, load_settings
+from monitor.steps.kit import HISTORY, Look, Timings, Tools, Watch
+
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+CONFLICTS = 10  # times a check is run again because another one changed its episodes meanwhile
+
+
+class Service:
+    """Settings joined to adapters: checks windows, remembers, delivers.
+
+    Thread-safe as far as its store is; opened adapters and references are kept for its lifetime.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock = wiring.now,
+        patience: Patience | None = None,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.store = wiring.open_store(settings)
+        self.reports = wiring.open_reports(settings)
+        self._patience = patience
+        self._references: dict[str, Reference] = {}
+        self._sources: dict[str, Source] = {}
+        self._lock = threading.Lock()
+
+    def check(
+        self,
+        name: str,
+        window: Window,
+        *,
+        again: bool = False,
+        dry_run: bool = False,
+        tell: bool = True,
+    ) -> StoredCheck:
+        """One check of one window: the stored one, unless there is none or `again` asks anew.
+
+        `dry_run` stores, writes and sends nothing. Without `tell` nobody is alerted and no new
+        model is asked for, whatever is found.
+        """
+        found = self.store.find_check(name, window)
+        if found is not None and not (again or dry_run):
+            return found
+        revision = found.revision + 1 if found is not None and again else 0
+        if dry_run:
+            outcome = self._run(name, window, revision, dry_run=True)
+            return StoredCheck(outcome.check, None, self.clock(), revision)
+        self._run_and_save(name, window, revision, tell=tell)
+        stored = self.store.find_check(name, window)
+        assert stored is not None, "a check that was saved, by whomever, is there"
+        return stored
+
+    def _run_and_save(self, name: str, window: Window, revision: int, *, tell: bool) -> None:
+        """Run and store; when another process stored this window first, its check is the check."""
+        _until_it_stands(lambda: self._run(name, window, revision, tell=tell))
+
+    def _run(
+        self, name: str, window: Window, revision: int, *, dry_run: bool = False, tell: bool = True
+    ) -> Outcome:
+        settings = self.settings.monitor(name)
+        watch, reference = self.briefed(settings, dry_run=dry_run)
+        if not tell:
+            watch = replace(watch, channels=(), retrain=None)
+        tools = self._tools(settings, dry_run=dry_run)
+        return run_check(watch, reference, window, tools, revision=revision, keep=not dry_run)
+
+    def briefed(
+        self, settings: MonitorSettings, *, dry_run: bool
+    ) -> tuple[Watch, Reference | None]:
+        """A monitor as its checks see it, and what they hold it against.
+
+        A reference that nobody built yet is built, or with `dry_run` only read.
+        """
+        reference = self._reference(settings, dry_run=dry_run)
+        suite = settings.expectations
+        watch = brief(
+            settings,
+            reference,
+            suite=self.settings.path(suite) if suite else None,
+            channels=wiring.alert_channels(self.settings.alerts),
+            weights=wiring.weights_of(settings, self.settings),
+        )
+        return watch, reference
+
+    def diff(self, name: str, before: str, now: str) -> Check:
+        """Stored windows of a monitor against each other: see `monitor/diff.py`.
+
+        Each side is a check id, a time, or a range FROM..TO. Nothing is stored.
+        """
+        settings = self.settings.monitor(name)
+        weights = wiring.weights_of(settings, self.settings)
+        watch = brief(settings, None, suite=None, channels=(), weights=weights)
+        return diff(watch, self.store, (before, now), self.clock)
+
+    def give_up(self, name: str, window: Window, reason: str) -> None:
+        """Record that a window could not be looked at, after tries that failed: never silence.
+
+        What another process saw of it meanwhile stands. Nothing seen asks for no new model.
+        """
+        if self.store.find_check(name, window) is not None:
+            return
+        settings = self.settings.monitor(name)
+        channels = wiring.alert_channels(self.settings.alerts)
+        watch = replace(brief(settings, None, suite=None, channels=channels), retrain=None)
+        failed = Finding(
+            test="check",
+            verdict=Verdict.UNDECIDED,
+            reason=f"the window could not be checked: {reason}",
+        )
+        look = Look(SampleInfo(0, 0, "none"), dataset=(failed,))
+        seen = Seen(None, None, look, Timings())
+        tools = self._tools(settings, dry_run=False)
+        _until_it_stands(lambda: conclude(watch, window, seen, tools))
+
+    def _tools(self, settings: MonitorSettings, *, dry_run: bool) -> Tools:
+        return Tools(
+            source=self.production(settings),
+            store=self.store,
+            validator=wiring.validator(),
+            reports=wiring.no_reports() if dry_run else self.reports,
+            draw=wiring.draw(),
+            explorer=wiring.explorer(),
+            clock=self.clock,
+            check_url=self.check_url,
+        )
+
+    def check_url(self, check_id: str) -> str:
+        """Where `monitor serve` shows a check; empty when no `base_url` is configured."""
+        base = self.settings.base_url.rstrip("/")
+        return f"{base}/checks/{check_id}" if base else ""
+
+    def reference_maker(self, settings: MonitorSettings) -> ReferenceMaker | None:
+        """How the reference of a monitor is made; None for a monitor of quality only."""
+        if settings.reference is None:
+            return None
+        window = None
+        made_of = settings.production
+        if isinstance(settings.reference, RangeSettings):
+            window = settings.reference.window(settings.timezone)
+        else:
+            made_of = settings.reference
+        time, zone = settings.production.time, settings.production.timezone
+        return ReferenceMaker(
+            monitor=settings.name,
+            source=wiring.open_source(made_of, self.settings.root),
+            location=made_of.place,
+            window=window,
+            kinds=known_kinds(settings),
+            snapshots=wiring.open_snapshots(self.settings),
+            times=lambda sample: wiring.times_of(sample, time, zone),
+        )
+
+    def _reference(self, settings: MonitorSettings, *, dry_run: bool) -> Reference | None:
+        """The current reference; rows already read are kept while the version stays."""
+        maker = self.reference_maker(settings)
+        if maker is None:
+            return None
+        with self._lock:
+            if dry_run and self.store.current_reference(settings.name) is None:
+                return maker.preview(self.clock)
+            kept = self._references.get(settings.name)
+            fresh = maker.load(self.store, self.clock, kept)
+            self._references[settings.name] = fresh
+            return fresh
+
+    def production(self, settings: MonitorSettings) -> Source:
+        """Where the rows of a monitor come from; kept open: it remembers which file has what."""
+        with self._lock:
+            if settings.name not in self._sources:
+                source = wiring.open_source(settings.production, self.settings.root)
+                self._sources[settings.name] = source
+            return self._sources[settings.name]
+
+    def windows(
+        self, settings: MonitorSettings, start: datetime | None = None, end: datetime | None = None
+    ) -> list[Window]:
+        """Every complete window of a range, oldest first; by default of all rows there are.
+
+        Raises PathNotFound when there are no rows to tell where to begin or end.
+        """
+        rows, unseen = self.production(settings).span(), self.history(settings)
+        if rows is None or unseen is None:
+            raise PathNotFound(
+                f"monitor {settings.name} has no production rows: {settings.production.place}"
+            )
+        shape = settings.window, settings.timezone, settings.step
+        if end is None:
+            end = window_at(rows.end - timedelta(microseconds=1), *shape).end
+        start = unseen.start if start is None else max(start, rows.start)  # nothing came before
+        if start >= end:
+            raise AskedWrongly(
+                f"the range begins at {start.isoformat()}, which is not before its end, "
+                f"{end.isoformat()}"
+            )
+        complete = min(end, self.clock() - settings.lateness.duration)
+        return list(
+            windows_from(start, complete, settings.window, settings.timezone, settings.step)
+        )
+
+    def history(self, settings: MonitorSettings) -> Window | None:
+        """The stretch of production there is to check; None without rows.
+
+        What serves as reference is not held against itself: its range is left out when it comes
+        first.
+        """
+        span = self.production(settings).span()
+        if span is None or not isinstance(settings.reference, RangeSettings):
+            return span
+        reference = settings.reference.window(settings.timezone)
+        begins_inside = reference.start <= span.start < reference.end < span.end
+        return Window(reference.end, span.end) if begins_inside else span
+
+    def render(self, stored: StoredCheck) -> str:
+        """The report of a stored check, drawn again."""
+        check = stored.check
+        past: list[StoredCheck] = []
+        if check.monitor and check.window:
+            past = self.store.list_checks(check.monitor, before=check.window.start, limit=HISTORY)
+        known = self.settings.monitors.get(check.monitor or "")
+        return wiring.draw()(
+            check,
+            history=[s.check for s in reversed(past)],
+            show_values=known.show_values if known else "levels",
+        )
+
+    def delivery(self) -> Delivery:
+        """The outbox loop with every configured channel."""
+        notifiers = wiring.open_notifiers(self.settings, self.clock)
+        return Delivery(self.store, notifiers, self.clock, patience=self._patience)
+
+    def request_retrain(self, name: str, reason: str) -> RetrainRequest:
+        """Ask for a new model by hand; cooldown and conditions are the asker's to judge."""
+        settings = self.settings.monitor(name)
+        if settings.retrain is None:
+            raise AskedWrongly(
+                f"monitor {name} has no training system to ask",
+                hint="configure `retrain: {url: ..., secret: ...}`",
+            )
+        latest = next(iter(self.store.list_checks(name, limit=1)), None)
+        current = self.store.current_reference(name)
+        request = episodes.request_by_hand(
+            name,
+            reason,
+            self.clock(),
+            latest.check if latest else None,
+            current.version if current else "",
+        )
+        report = self.reports.location(latest.report) if latest and latest.report else ""
+        url = self.check_url(latest.check.id) if latest else ""
+        message = messages.retrain_message(
+            request, report_url=report, check_url=url, created_at=self.clock()
+        )
+        self.store.add_message(message, request)
+        return request
+
+    def close(self) -> None:
+        self.store.close()
+
+
+def _until_it_stands(attempt: Callable[[], object]) -> None:
+    """Decide again while other checks change the monitor's state under it.
+
+    Two windows of one monitor checked at once may both open the same episode: the store refuses
+    the second, which then finds the episode open. StoreConflict when that never ends.
+    """
+    for left in reversed(range(CONFLICTS)):
+        try:
+            attempt()
+            return
+        except StoreConflict:
+            if not left:
+                raise
+
+
+def open_service(path: Path, *, leave_no_trace: bool = False) -> Service:
+    """The service that a monitor.yaml describes.
+
+    `leave_no_trace`: a store that does not exist yet is not made, but kept in memory.
+    """
+    settings = load_settings(path)
+    if leave_no_trace and wiring.store_is_absent(settings):
+        settings = settings.model_copy(update={"store": "memory://"})
+    return Service(settings)
+
+
+def open_runner(path: str, log_level: int) -> Callable[[str, Window, bool], str]:
+    """What the worker process runs: checks one window and answers with the verdict."""
+    logging.basicConfig(stream=sys.stderr, format=LOG_FORMAT)
+    logging.getLogger("monitor").setLevel(log_level)
+    service = open_service(Path(path))
+
+    def run(name: str, window: Window, again: bool) -> str:
+        return str(service.check(name, window, again=again).check.verdict)
+
+    return run
