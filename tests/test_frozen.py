@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from large_files import hold_at_most
 from projects import write_project
 
 from monitor.api import Result, compare, freeze
@@ -88,8 +89,7 @@ def test_a_frozen_reference_says_what_its_rows_say(
     current = str(folder / f"{now}.parquet")
     expected = compare(str(folder / "before.parquet"), current)
     if streamed:
-        monkeypatch.setattr("monitor.sources.files.HELD_VALUES", 10)
-        monkeypatch.setattr("monitor.sources.files.SMALL_BYTES", 0)
+        hold_at_most(10, monkeypatch)
     found = compare(str(folder / "before.reference"), current)
     assert found.verdict is expected.verdict
     assert found.check.reference == expected.check.reference
@@ -256,8 +256,7 @@ def test_at_most_so_many_rows_are_drawn(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for held in (2**40, 10):
-        monkeypatch.setattr("monitor.sources.files.HELD_VALUES", held)
-        monkeypatch.setattr("monitor.sources.files.SMALL_BYTES", 0)
+        hold_at_most(held, monkeypatch)
         monkeypatch.setattr("monitor.tables.streams.DRAWN_ROWS", (100, 300))
         monkeypatch.setattr("monitor.tables.frozen.DRAWN_ROWS", (100, 300))
         freeze(str(folder / "now.parquet"), tmp_path / "x.reference")
@@ -376,8 +375,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def large(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project whose reference counts as one that is too large to be held."""
-    monkeypatch.setattr("monitor.sources.files.HELD_VALUES", 4 * 2000)
-    monkeypatch.setattr("monitor.sources.files.SMALL_BYTES", 0)
+    hold_at_most(4 * 2000, monkeypatch)
     return project
 
 
@@ -420,8 +418,7 @@ def test_a_large_reference_says_what_a_held_one_says(
     project: Path, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = checked(monitor)
-    monkeypatch.setattr("monitor.sources.files.HELD_VALUES", 4 * 2000)
-    monkeypatch.setattr("monitor.sources.files.SMALL_BYTES", 0)
+    hold_at_most(4 * 2000, monkeypatch)
     assert monitor("reference", "build", "orders")[0] == 0
     assert checked(monitor, "2026-03-05", "--again") == held
     assert len(frozen_files(project)) == 1

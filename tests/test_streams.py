@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from large_files import hold_at_most
 
 from monitor.api import Result, compare, freeze
 from monitor.core.records import Column, Kind, Verdict, Window
@@ -34,8 +35,7 @@ pytestmark = pytest.mark.usefixtures("everything_is_large")
 
 @pytest.fixture
 def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.sources.files.HELD_VALUES", 10)
-    monkeypatch.setattr("monitor.sources.files.SMALL_BYTES", 0)
+    hold_at_most(10, monkeypatch)
 
 
 class Held:
@@ -43,7 +43,7 @@ class Held:
 
     def __enter__(self) -> None:
         self._patch = pytest.MonkeyPatch()
-        self._patch.setattr("monitor.sources.files.HELD_VALUES", 2**40)
+        hold_at_most(2**40, self._patch)
 
     def __exit__(self, *_: object) -> None:
         self._patch.undo()
