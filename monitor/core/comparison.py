@@ -6,6 +6,7 @@
 3. All columns together: the verdict of each, with false-discovery control.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from monitor.core.cells import Pair
 from monitor.core.dataset_socket import DatasetTest
 from monitor.core.drift_socket import DriftTest, Rule, find
 from monitor.core.kinds import FEW_INTEGERS, decide_kind
+from monitor.core.numerals import count
 from monitor.core.onset import onset
 from monitor.core.over_time.calibration import Measure, Yardstick
 from monitor.core.records import (
@@ -224,7 +226,7 @@ def _compare(reference: Stream, window: Current, plan: Plan, summaries: Summarie
         *in_one_precision(yardstick.summary, now),
         yardstick.design_effect(yardstick.summary.present, now.present),
     )
-    found = _result(pair, plan, _findings(pair, plan))
+    found = _result(pair, plan, _findings(pair, (reference, current), plan))
     result = replace(found, compared_with=yardstick.compared_with)
     moved = any(f.verdict is Verdict.DRIFTED and not f.guard for f in result.findings)
     if window.times is None or not moved:
@@ -232,10 +234,41 @@ def _compare(reference: Stream, window: Current, plan: Plan, summaries: Summarie
     return replace(result, onset=onset(pair, current.drawn(), window.times))
 
 
-def _findings(pair: Pair, plan: Plan) -> tuple[Finding, ...]:
+def _findings(pair: Pair, columns: tuple[Stream, Stream], plan: Plan) -> tuple[Finding, ...]:
     tests = plan.tests_for(pair.kind)
-    found = (find(name, test, pair, plan.rule, names=plan.names) for name, test in tests.items())
+    exact = pair.reference.exact and pair.current.exact
+    found = (
+        _find_in_drawn_rows(name, test, pair, columns, plan)
+        if test.SPEC.needs_rows and not exact
+        else find(name, test, pair, plan.rule, names=plan.names)
+        for name, test in tests.items()
+    )
     return tuple(sorted((f for f in found if f), key=lambda f: (f.guard, not f.decides)))
+
+
+def _find_in_drawn_rows(
+    name: str, test: DriftTest, pair: Pair, columns: tuple[Stream, Stream], plan: Plan
+) -> Finding | None:
+    """A test that points would mislead, on the rows that were drawn of a side kept as points.
+
+    A draw is a sample like any other, so the law of the test holds with its rows.
+    """
+    sides = [
+        side if side.exact else summarize(column.drawn(), pair.kind)
+        for side, column in zip((pair.reference, pair.current), columns, strict=True)
+    ]
+    if any(
+        whole and not size
+        for whole, size in zip(pair.sizes, (s.present for s in sides), strict=True)
+    ):
+        reason = f"{test.SPEC.title}: it needs rows, and only points of the values are kept"
+        return Finding(name, Verdict.UNDECIDED, reason, exact=False, error_bound=math.inf)
+    found = find(name, test, replace(pair, reference=sides[0], current=sides[1]), plan.rule)
+    if found is None:
+        return None
+    rows = " and ".join(count(s.present) for s in sides)
+    told = f"{found.reason}; on {rows} rows, of which the larger sides are drawn"
+    return replace(found, reason=told, exact=False, error_bound=math.inf)
 
 
 def _result(pair: Pair, plan: Plan, findings: tuple[Finding, ...]) -> ColumnResult:

@@ -37,6 +37,7 @@ class TestSpec(Spec):
     __test__ = False  # not a pytest class
 
     kinds: tuple[Kind, ...]
+    needs_rows: bool = False  # points do not do: it asks for means, or weighs single values
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ SPEC = TestSpec(
     null_law="a weighted sum of chi-squares",
     source="Pettitt (1976)",
     default=False,
+    needs_rows=True,
     aliases=("ad", "anderson", "anderson_ksamp"),
 )
 AXES = 1 / (ORDERS * (ORDERS + 1))

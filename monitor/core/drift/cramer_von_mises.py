@@ -26,6 +26,7 @@ SPEC = TestSpec(
     null_law="exact for small samples without ties, else a weighted sum of chi-squares",
     source="Anderson (1962)",
     default=False,
+    needs_rows=True,
     aliases=("cramer_von_mises_2samp", "cramervonmises", "cramervonmises_2samp", "cvm"),
 )
 EXACT_UP_TO = 20

@@ -36,6 +36,7 @@ SPEC = TestSpec(
     null_law="permutations of the pooled rows; beyond the tolerance weighted chi-squares",
     source="Székely & Rizzo (2013)",
     default=False,
+    needs_rows=True,
     aliases=("energy_distance",),
 )
 

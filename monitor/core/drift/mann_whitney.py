@@ -32,6 +32,7 @@ SPEC = TestSpec(
     null_law="exact for small samples without ties, else normal, corrected for ties",
     source="Mann & Whitney (1947); Brunner & Munzel (2000)",
     default=False,
+    needs_rows=True,
     aliases=("mann_whitney_u", "mannw", "mannwhitneyu", "ranksums", "wilcoxon_rank_sum"),
 )
 EXACT_UP_TO = 40  # rows of both sides together

@@ -45,6 +45,7 @@ SPEC = TestSpec(
     null_law="permutations of the pooled rows; noise of the distance bounded by its concentration",
     source="Vallender (1974); Borell (1975)",
     default=False,
+    needs_rows=True,
     aliases=("wasserstein_distance", "wasserstein_normed", "earth_mover", "emd", "w1"),
 )
 MEAN_SIZE = math.sqrt(2 / math.pi)  # of a standard normal

@@ -35,6 +35,7 @@ SPEC = TestSpec(
     null_law="Welch's t; permutations of the pooled rows where the column is skewed",
     source="Welch (1947); Hall (1992)",
     default=False,
+    needs_rows=True,
     aliases=("t_test", "ttest", "ttest_ind", "welch"),
 )
 TRUSTED_SKEWNESS = 0.1  # of the difference: a level of .01 is then .012
