@@ -21,6 +21,7 @@ from monitor.configuration.comparing import DriftSettings
 from monitor.configuration.urls import scheme_of, without_secrets
 from monitor.core import wire
 from monitor.core.comparison import Plan
+from monitor.core.frozen import are_frozen
 from monitor.core.records import Check, Finding, Kind, SampleInfo, Verdict, Window
 from monitor.core.side_by_side import are_held
 from monitor.errors import AskedWrongly, CouldNotLook, NoCommonColumns, UnknownName
@@ -157,6 +158,7 @@ def _check(watch: Watch, reference: Any, current: Any, asked: Question) -> Check
             look = Look(SampleInfo(0, 0, "none"), dataset=(unread,))
             return decide(watch, before, None, look, timings)
         _check_names(before.sample, now, asked)
+        _refuse_suite(now, asked)
         look = Look(now.info, notices=now.notices)
         look = validate_rows(watch, now, look, wiring.validator(), timings)
         look = compare_rows(watch, before, now, look, timings)
@@ -185,7 +187,10 @@ def freeze(reference: Any, file: str | Path, **question: Any) -> StoredReference
     plan = briefing.make_plan(asked, kinds=_kinds(asked), roles={}, names=True)
     version = _fingerprint(reference, asked) or content_version(before.sample)
     stored = replace(before.stored, version=version, origin=_told(reference))
-    return wiring.freeze(stored, before.sample, plan, place)
+    try:
+        return wiring.freeze(stored, before.sample, plan, place)
+    except OSError as error:
+        raise AskedWrongly(f"{place} cannot be written: {error.strerror or error}") from None
 
 
 def _kinds(asked: Question) -> dict[str, Kind]:
@@ -299,6 +304,14 @@ def _check_names(before: Sample, now: Sample, asked: Question) -> None:
             f"the two datasets share no column: the reference has {_listing(before)}, "
             f"the other one {_listing(now)}",
             hint="are both files of the same kind, and is the separator right?",
+        )
+
+
+def _refuse_suite(now: Sample, asked: Question) -> None:
+    if asked.suite and now.columns and are_frozen(now.columns):
+        raise AskedWrongly(
+            "a suite is held against all rows, and a frozen reference has but a draw of them",
+            hint="give the files of the new data themselves",
         )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from large_files import hold_at_most
 
 from monitor.api import Result, compare, freeze
 from monitor.core.records import Column, Kind, Verdict, Window
@@ -35,13 +36,6 @@ pytestmark = pytest.mark.usefixtures("everything_is_large")
 @pytest.fixture
 def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     hold_at_most(10, monkeypatch)
-    monkeypatch.setattr("monitor.sources._files_scan.SMALL_BYTES", 0)
-
-
-def hold_at_most(values: int, patch: pytest.MonkeyPatch) -> None:
-    """Of files, as it is decided: by what they say of themselves, then by what comes in."""
-    for module in ("files", "_files_scan"):
-        patch.setattr(f"monitor.sources.{module}.HELD_VALUES", values)
 
 
 class Held:

@@ -36,6 +36,7 @@ from monitor.core.summaries.kept import Summaries
 from monitor.core.summaries.summary import Summary, in_one_precision
 from monitor.core.summaries.windows import WindowSummaries
 from monitor.core.verdict import column_p, judge_columns, strength_of
+from monitor.errors import AskedWrongly
 
 TOLD_DESIGN_EFFECT = 1.5  # a smaller one makes no difference worth a sentence
 MODEL_OUTPUT = 2.0  # importance of what the model says, when nothing is configured
@@ -194,9 +195,11 @@ def picture_of(column: Stream, plan: Plan, summaries: Summaries) -> tuple[Kind, 
 def _compare_safely(
     reference: Stream, window: Current, plan: Plan, summaries: Summaries
 ) -> ColumnResult:
-    """One bad column never ends a check: what breaks here is told here."""
+    """One bad column never ends a check: what breaks here is told here, but what nobody can ask."""
     try:
         return _compare(reference, window, plan, summaries)
+    except AskedWrongly:
+        raise
     except Exception as error:
         reason = f"this column could not be compared ({type(error).__name__}: {error})"
         return _undecided(reference, plan, reason[:300])
@@ -211,7 +214,10 @@ def _compare(reference: Stream, window: Current, plan: Plan, summaries: Summarie
     if problem:
         return _undecided(reference, plan, problem)
     kind, before = picture_of(reference, plan, summaries)
-    now = summarize(current, kind, before)
+    try:
+        now = summarize(current, kind, before)
+    except AskedWrongly as error:  # frozen as another kind, which nobody asked for
+        return _undecided(reference, plan, str(error))
     window.keep(reference.name, kind, now, before)
     yardstick = window.yardstick(reference, kind, before)
     pair = Pair(
