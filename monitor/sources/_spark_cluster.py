@@ -124,27 +124,33 @@ def cluster_of(settings: SparkSettings) -> Cluster:
 def _session(settings: SparkSettings) -> Any:
     if settings.remote is not None:
         return _remote(settings.remote.get_secret_value(), settings.config)
+    from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
-    running = SparkSession.getActiveSession()
-    if settings.master is None and running is not None:
-        return running
+    context = SparkContext._active_spark_context  # a session is active in one thread alone
+    if context is None:
+        return _begun(settings)
+    if settings.master not in (None, context.master):
+        raise AskedWrongly(
+            f"this process has a Spark session of {context.master} already, and {settings.master} "
+            "is asked for; there can be one",
+            hint="a Spark Connect server (`remote: sc://...`) goes beside any other",
+        )
+    return SparkSession.getActiveSession() or SparkSession.builder.getOrCreate()
+
+
+def _begun(settings: SparkSettings) -> Any:
+    """A new session in this process."""
+    from pyspark.sql import SparkSession
+
     if settings.master is None or settings.master.startswith("local"):
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else it is any python3
     builder = SparkSession.builder
-    for key, value in {**(_QUIET if running is None else {}), **settings.config}.items():
+    for key, value in {**_QUIET, **settings.config}.items():
         builder = builder.config(key, value)
-    if settings.master is None:
-        return builder.getOrCreate()
-    session = builder.master(settings.master).getOrCreate()
-    found = session.conf.get("spark.master")
-    if found != settings.master:
-        raise AskedWrongly(
-            f"this process has a Spark session of {found} already, and {settings.master} is asked "
-            "for; there can be one",
-            hint="a Spark Connect server (`remote: sc://...`) goes beside any other",
-        )
-    return session
+    if settings.master is not None:
+        builder = builder.master(settings.master)
+    return builder.getOrCreate()
 
 
 def _remote(address: str, config: Any) -> Any:

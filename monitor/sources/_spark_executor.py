@@ -79,7 +79,7 @@ def _collector(each: Wanted, columns: int) -> NumberCollector | LevelCollector:
 
 
 def _to_send(each: Wanted, summary: Summary) -> Summary:
-    """No more numbers than points; before they go, the rows below the asked cuts are counted."""
+    """No more numbers than points; before they go, the rows below the cuts that were asked for."""
     if each.kind not in _NUMERIC:
         return summary
     if each.cuts and not summary.rank_error:
