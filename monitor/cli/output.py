@@ -3,6 +3,7 @@
 import codecs
 import json
 import logging
+import re
 import shutil
 import sys
 import textwrap
@@ -109,6 +110,11 @@ def _log_to_stderr(verbose: bool) -> None:
 
 def check_place(path: Path) -> None:
     """AskedWrongly when a file can plainly not be written, before long work is done for it."""
+    if re.match(r"[a-z][a-z0-9+.-]*:/", str(path)):
+        raise AskedWrongly(
+            f"{path} is an address, and this command writes to this machine alone",
+            hint="name a file; `reports:` in monitor.yaml takes addresses of object stores",
+        )
     if path.is_dir():
         raise AskedWrongly(f"{path} cannot be written: it is a folder", hint="name a file in it")
     if not path.parent.is_dir():

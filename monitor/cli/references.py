@@ -1,6 +1,5 @@
 """`monitor reference`: build, list and show the frozen pictures of the training data."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -54,7 +53,7 @@ def freeze(
     reference: Annotated[
         str, typer.Argument(metavar="REFERENCE", help="The training data: file, folder, pattern.")
     ],
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to, ending in .reference.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Where to, ending in .reference.")],
     exclude: Annotated[str | None, typer.Option(help="Leave these out, as a,b.")] = None,
     kind: Annotated[
         list[str],
