@@ -98,7 +98,10 @@ class ParquetBlock:
     def nulls(self, name: str) -> int | None:
         if self.inside is not None:
             return None
-        found = [_nulls(self.metadata.row_group(group), name) for group in self.groups]
+        place = _place_of(self.metadata, self.schema, name)
+        if place is None:
+            return None
+        found = [_nulls(self.metadata.row_group(group).column(place)) for group in self.groups]
         return None if None in found else sum(n for n in found if n is not None)
 
 
@@ -183,10 +186,13 @@ def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
-def _nulls(group: Any, name: str) -> int | None:
-    for index in range(group.num_columns):
-        column = group.column(index)
-        if column.path_in_schema == name:
-            told = column.statistics
-            return int(told.null_count) if told is not None and told.has_null_count else None
-    return None
+def _place_of(metadata: pq.FileMetaData, schema: pa.Schema, name: str) -> int | None:
+    """The number of a column in the file; it is that in the schema where nothing is nested."""
+    place = schema.get_field_index(name)
+    flat = place >= 0 and metadata.num_columns == len(schema)
+    return place if flat and metadata.schema.column(place).path == name else None
+
+
+def _nulls(column: Any) -> int | None:
+    told = column.statistics
+    return int(told.null_count) if told is not None and told.has_null_count else None

@@ -144,10 +144,10 @@ def _sealed(content: bytes) -> bytes:
 
 
 def _is_whole(content: bytes) -> bool:
-    at = _footer_at(content)
+    at, view = _footer_at(content), memoryview(content)  # a slice of bytes would be a copy
     if at < _SEAL_BYTES:
         return False
-    seal, body, footer = content[at - _SEAL_BYTES : at], content[: at - _SEAL_BYTES], content[at:]
+    seal, body, footer = view[at - _SEAL_BYTES : at], view[: at - _SEAL_BYTES], view[at:]
     return seal == _SEAL + _digest(body, footer)
 
 
@@ -156,7 +156,7 @@ def _footer_at(content: bytes) -> int:
     return len(content) - _END_BYTES - int.from_bytes(told, "little")
 
 
-def _digest(*parts: bytes) -> bytes:
+def _digest(*parts: bytes | memoryview) -> bytes:
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part)

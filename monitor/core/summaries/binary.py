@@ -108,7 +108,7 @@ def _numbers(told: Mapping[str, Any], part: memoryview) -> Summary:
     return Summary(
         told["rows"],
         told["missing"],
-        np.frombuffer(part, "<f8").astype(np.float64),
+        np.frombuffer(part, "<f8"),
         unreadable=told["unreadable"],
         rank_error=told["rank_error"],
         known=_moments(told["moments"]) if "moments" in told else None,
