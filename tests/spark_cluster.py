@@ -121,6 +121,7 @@ def environment(memory: str) -> dict[str, str]:
         "SPARK_LOCAL_IP": HOST,
         "SPARK_DAEMON_MEMORY": memory,
         "SPARK_DRIVER_MEMORY": memory,
+        "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",  # quick to start
         "PYTHONWARNINGS": "ignore",
     }
 

@@ -1,7 +1,7 @@
 """Rows of Spark: a real cluster of several processes against the same rows in local files."""
 
 import datetime as dt
-import os
+import json
 import re
 import sys
 import threading
@@ -27,16 +27,19 @@ from monitor.errors import (
     UnknownName,
 )
 from monitor.settings import SourceSettings
+from monitor.sources import _spark_cluster
 from monitor.sources.spark import make
 from monitor.tables.streams import rows_to_draw
+from monitor.wiring import open_service
 from tests import spark_cluster
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
 FIRST_DAY = Window(START, START + DAY)
-ROWS = 400_000  # over ten days
+ROWS = 300_000  # over ten days
 DAY_US = 86_400_000_000
 WIDE = 12  # columns of the large dataset
+LATE_PARTS = 5  # a number of partitions by which a job is known
 OTHER_BORDERS = 5e-4  # PSI that cells may add whose borders are off by the bound of ranks
 
 
@@ -84,7 +87,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[spark_cluster.
 def spark(cluster: spark_cluster.Cluster) -> Iterator[Any]:
     from pyspark.sql import SparkSession
 
-    os.environ.update(spark_cluster.environment("1g"))
+    patched = pytest.MonkeyPatch()
+    for key, value in spark_cluster.environment("1g").items():
+        patched.setenv(key, value)
     builder = SparkSession.builder.master(cluster.master).appName("tests")
     for told in (*spark_cluster.QUIET, "spark.sql.files.maxPartitionBytes=2m"):
         key, _, value = told.partition("=")
@@ -95,6 +100,7 @@ def spark(cluster: spark_cluster.Cluster) -> Iterator[Any]:
     session.sparkContext.setLogLevel("OFF")
     yield session
     session.stop()
+    patched.undo()
 
 
 @pytest.fixture(scope="session")
@@ -185,6 +191,21 @@ def test_how_rows_are_partitioned_changes_nothing_beyond_the_bound(
         for name, parts in (("reference.parquet", 23), ("production.parquet", 1))
     ]
     assert_within_bounds(both[0], api.compare(*frames, time_column="at").check)
+
+
+@pytest.mark.slow
+def test_three_million_rows_say_the_same(spark: Any, tmp_path: Path) -> None:
+    """Partitions of more numbers than a task holds exactly, merged in several tiers."""
+    names = ["amount", "age", "country", "note"]
+    for name, seed in (("before.parquet", 5), ("now.parquet", 6)):
+        rows = rows_of(3_000_000, seed, moved=0.1 * (seed - 5)).select(names)
+        pq.write_table(rows, tmp_path / name, row_group_size=100_000)
+    paths = [str(tmp_path / "before.parquet"), str(tmp_path / "now.parquet")]
+    local = api.compare(*paths).check
+    frames = [spark.read.parquet(path) for path in paths]
+    assert_within_bounds(local, api.compare(*frames).check)
+    few, many = frames[0].coalesce(1), frames[1].repartition(300)
+    assert_within_bounds(local, api.compare(few, many).check)
 
 
 def test_few_rows_are_the_same_to_the_last_digit(spark: Any, tmp_path: Path) -> None:
@@ -375,12 +396,58 @@ def test_secrets_of_the_configuration_are_struck_out(spark: Any, tmp_path: Path)
     assert "hush" not in repr(SourceSettings.model_validate({"spark": place}))
 
 
+# --- The whole of a check ---
+
+
+def test_a_monitor_watches_what_spark_reads(spark: Any, folder: Path, tmp_path: Path) -> None:
+    config = f"""
+store: memory://
+monitors:
+  far:
+    reference: {folder / "reference.parquet"}
+    production:
+      spark: {{path: {folder / "production.parquet"}}}
+      time: at
+    window: 10d
+    explorer: never
+"""
+    (tmp_path / "monitor.yaml").write_text(config)
+    service = open_service(tmp_path / "monitor.yaml")
+    check = service.check("far", Window(START, START + 10 * DAY)).check
+    service.close()
+    assert check.verdict is Verdict.DRIFTED
+    assert check.sample.rows == ROWS // 2
+    assert "country" in check.headline
+
+
+@pytest.mark.parametrize("most", [ROWS, 1000])
+def test_a_suite_is_held_against_all_rows_or_none(
+    spark: Any, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr("monitor.sources._spark_columns.MOST_ROWS", most)
+    wanted = {"column": "few", "min_value": 0, "max_value": 5, "mostly": 0.1}
+    suite = {"name": "s", "expectations": [
+        {"type": "expect_column_values_to_be_between", "kwargs": wanted}
+    ]}  # fmt: skip
+    (tmp_path / "suite.json").write_text(json.dumps(suite))
+    frame = spark.read.parquet(str(folder / "production.parquet"))
+    check = api.compare(frame, frame, columns=["few"], suite=tmp_path / "suite.json").check
+    if most == ROWS:
+        assert check.expectations is not None
+        [result] = check.expectations.results
+        assert result.success
+        assert result.unexpected_share == pytest.approx(0.5, abs=0.01)
+    else:
+        [told] = [f.reason for f in check.dataset.findings if f.test == "validation"]
+        assert f"{ROWS // 2} rows are too many to be held" in told
+
+
 # --- When things break, and from afar ---
 
 
 def slowly(batches: Any) -> Any:
     for batch in batches:
-        time.sleep(1.5)
+        time.sleep(0.3)
         yield batch
 
 
@@ -393,17 +460,21 @@ def test_a_worker_that_dies_in_the_middle_of_a_job_changes_nothing(
     paths = [str(folder / name) for name in ("reference.parquet", "production.parquet")]
     names = ["amount", "age", "country", "flag", "note"]
     before, now = (spark.read.parquet(path).select(names) for path in paths)
-    late = now.repartition(4).mapInArrow(slowly, now.schema)
+    late = now.repartition(LATE_PARTS).mapInArrow(slowly, now.schema)
     found: list[Check] = []
     asked = threading.Thread(target=lambda: found.append(api.compare(before, late).check))
     asked.start()
     tracker = spark.sparkContext.statusTracker()
+    seen: set[int] = set()
 
     def at_work() -> bool:
+        """Rows are counted, then drawn, and in the third job summarized."""
         stages = [tracker.getStageInfo(stage) for stage in tracker.getActiveStageIds()]
-        return any(stage and stage.numActiveTasks and stage.numTasks == 4 for stage in stages)
+        slow = [s for s in stages if s and s.numTasks == LATE_PARTS and s.numActiveTasks]
+        seen.update(stage.stageId for stage in slow)
+        return len(seen) == 3
 
-    spark_cluster.wait_until(at_work, "a job on the slow rows")
+    spark_cluster.wait_until(at_work, "the job that summarizes the slow rows")
     victim = cluster.processes[1]
     assert spark_cluster.children(victim.pid), "the worker has an executor"
     spark_cluster.kill(victim.pid)
@@ -434,9 +505,18 @@ def test_spark_connect_says_the_same(connect: str, folder: Path, both: tuple[Che
     from pyspark.sql.connect.session import SparkSession
 
     session = SparkSession.builder.remote(connect).create()
+    names = ["amount", "late", "country", "a.b `c`"]
     paths = [str(folder / name) for name in ("reference.parquet", "production.parquet")]
-    far = api.compare(*(session.read.parquet(path) for path in paths), time_column="at").check
-    assert_within_bounds(both[0], far)
+    columns = ["`a.b ``c```" if "." in name else name for name in names]
+    frames = [session.read.parquet(path).select(columns) for path in paths]
+    local = replace(both[0], columns=tuple(c for c in both[0].columns if c.name in names))
+    assert_within_bounds(local, api.compare(*frames).check)
     place = {"path": "production.parquet", "remote": connect}
     assert source(folder, place=place).read(FIRST_DAY).info.rows > 0
+    wrong = source(folder, place={"query": "SELECT raise_error('no') AS at", "remote": connect})
+    kept = _spark_cluster._remotes[connect]
+    with pytest.raises(SourceUnreadable, match="no"):
+        wrong.fingerprint()
+    assert connect not in _spark_cluster._remotes, "the next look begins a new session"
+    kept.stop()
     session.stop()
