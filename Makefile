@@ -11,13 +11,16 @@ export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow check lint types imports docs format bench bench-guard bench-trust lock clean
+.PHONY: help install install-spark demo test test-slow test-spark check lint types imports docs format bench bench-guard bench-trust lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) \
-		| while IFS='|' read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
+		| while IFS='|' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
 
 install: $(INSTALLED) ## make .venv and install the locked dependencies into it
+
+install-spark: $(INSTALLED) ## add Spark to it, half a gigabyte, for the tests that skip without
+	$(PY) -m pip install --quiet --no-deps --require-hashes -r requirements-spark.lock
 
 demo: $(INSTALLED) ## set up the demo project here and run its checks
 	.venv/bin/monitor demo .
@@ -27,6 +30,9 @@ test: $(INSTALLED) ## run the tests (ARGS="-k drift" is passed on to pytest)
 
 test-slow: $(INSTALLED) ## run the tests marked slow, which `make test` leaves out
 	$(PY) -m pytest -m slow $(ARGS)
+
+test-spark: install-spark ## run the tests of Spark on a cluster of several processes (needs Java 17)
+	$(PY) -m pytest tests/test_spark_source.py -rs $(ARGS)
 
 check: lint types imports docs ## prove the tree: the four checks below
 
@@ -58,13 +64,19 @@ bench-trust: $(INSTALLED) ## measure false alarms and power, write docs/trust.md
 
 # uv resolves for every platform at once, which pip cannot. It lives in an
 # environment of its own and writes no address of an index into the lock.
-lock: ## resolve the dependencies again and rewrite requirements.lock
+lock: ## resolve the dependencies again and rewrite requirements.lock, and that of Spark
 	$(PYTHON) -m venv .cache/lock
 	.cache/lock/bin/python -m pip install --quiet uv
 	.cache/lock/bin/uv pip compile --upgrade --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links \
 		--cache-dir .cache/uv --custom-compile-command "make lock" \
 		--extra dev --quiet --output-file requirements.lock pyproject.toml
+	$(PYTHON) -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+		print(*p["optional-dependencies"]["spark"], sep="\n")' \
+		| .cache/lock/bin/uv pip compile --upgrade --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-emit-find-links \
+		--cache-dir .cache/uv --custom-compile-command "make lock" \
+		--constraint requirements.lock --quiet --output-file requirements-spark.lock -
 
 clean: ## remove the environment and every cache
 	rm -rf .venv .cache build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache

@@ -149,40 +149,57 @@ def test_the_page_on_architecture_names_every_room_and_file_of_the_core() -> Non
 # --- The lock, and what git holds ---
 
 
-def locked_blocks() -> list[str]:
+LOCKS = ("requirements.lock", "requirements-spark.lock")
+
+
+def locked_blocks(lock: str = LOCKS[0]) -> list[str]:
     """The lock cut into one block a requirement: its line and its hashes."""
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    text = (ROOT / lock).read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
     return re.split(r"\n(?=\S)", "\n".join(lines).strip())
 
 
-def test_every_locked_requirement_is_pinned_and_hashed() -> None:
-    for block in locked_blocks():
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_locked_requirement_is_pinned_and_hashed(lock: str) -> None:
+    for block in locked_blocks(lock):
         requirement = block.split("\n")[0]
         assert re.match(r"[a-z0-9][a-z0-9-]*(\[[a-z,-]+\])?==\S+ ", requirement), requirement
         assert re.search(r"--hash=sha256:[0-9a-f]{64}", block), f"no hash: {requirement}"
 
 
-def test_the_lock_holds_no_address_and_no_path() -> None:
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+@pytest.mark.parametrize("lock", LOCKS)
+def test_the_lock_holds_no_address_and_no_path(lock: str) -> None:
+    text = (ROOT / lock).read_text(encoding="utf-8")
     assert "://" not in text
     assert str(ROOT) not in text
 
 
-def test_the_lock_satisfies_every_dependency() -> None:
+def locked(lock: str) -> list[Requirement]:
+    return [Requirement(re.split(r" *\\\n| +--hash", b)[0].strip()) for b in locked_blocks(lock)]
+
+
+@pytest.mark.parametrize(("lock", "extras"), [(LOCKS[0], ("postgres", "dev")), (LOCKS[1], ())])
+def test_the_lock_satisfies_every_dependency(lock: str, extras: tuple[str, ...]) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    locked = [
-        Requirement(re.split(r" *\\\n| +--hash", block)[0].strip()) for block in locked_blocks()
-    ]
-    extras = project["optional-dependencies"]
-    for line in project["dependencies"] + extras["postgres"] + extras["dev"]:
+    known = project["optional-dependencies"]
+    lines = [line for extra in extras for line in known[extra]]
+    for line in [*project["dependencies"], *lines] if extras else known["spark"]:
         wanted = Requirement(line)
         if wanted.name == project["name"]:  # an extra that takes in another one
             continue
         name = canonicalize_name(wanted.name)
-        pins = [str(r.specifier).removeprefix("==") for r in locked if r.name == name]
+        pins = [str(r.specifier).removeprefix("==") for r in locked(lock) if r.name == name]
         assert pins, f"{wanted} is not in the lock"
         assert all(wanted.specifier.contains(pin) for pin in pins), f"{wanted} is locked as {pins}"
+
+
+def test_the_lock_of_spark_changes_nothing_of_the_other() -> None:
+    pins: dict[str, set[str]] = {}
+    for requirement in locked(LOCKS[0]):
+        pins.setdefault(requirement.name, set()).add(str(requirement.specifier))
+    added = {r.name: str(r.specifier) for r in locked(LOCKS[1])}
+    moved = {n: v for n, v in added.items() if n in pins and v not in pins[n]}
+    assert moved == {}
 
 
 def test_no_file_names_a_package_index() -> None:

@@ -420,6 +420,30 @@ monitors:
     assert "country" in check.headline
 
 
+def test_a_range_of_production_serves_as_reference(
+    spark: Any, folder: Path, tmp_path: Path
+) -> None:
+    """Eight days, more rows than are drawn: kept as a snapshot, frozen, and not asked for again."""
+    config = f"""
+store: memory://
+monitors:
+  far:
+    reference: {{from: 2026-01-01, to: 2026-01-09}}
+    production:
+      spark: {{path: {folder / "production.parquet"}}}
+      time: at
+    drift: {{columns: [amount, country]}}
+    explorer: never
+"""
+    (tmp_path / "monitor.yaml").write_text(config)
+    service = open_service(tmp_path / "monitor.yaml")
+    check = service.check("far", Window(START + 9 * DAY, START + 10 * DAY)).check
+    service.close()
+    assert check.verdict is Verdict.PASSED
+    assert check.reference is not None
+    assert check.reference.rows > rows_to_draw(WIDE)
+
+
 @pytest.mark.parametrize("most", [ROWS, 1000])
 def test_a_suite_is_held_against_all_rows_or_none(
     spark: Any, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int

@@ -56,8 +56,12 @@ class Cluster:
 
     def run(self, work: Callable[[], T]) -> T:
         """What `work` asks of the session. AskedWrongly or CouldNotLook, whatever goes wrong."""
-        with telling(self.place, self.secrets), self._limited():
-            return work()
+        try:
+            with telling(self.place, self.secrets), self._limited():
+                return work()
+        except SourceUnreadable:
+            _forget(self.session)
+            raise
 
     def equip(self) -> None:
         """Give the executors this very version of the package."""
@@ -129,7 +133,8 @@ def _session(settings: SparkSettings) -> Any:
 
     context = SparkContext._active_spark_context  # a session is active in one thread alone
     if context is None:
-        return _begun(settings)
+        active = SparkSession.getActiveSession() if settings.master is None else None
+        return active or _begun(settings)
     if settings.master not in (None, context.master):
         raise AskedWrongly(
             f"this process has a Spark session of {context.master} already, and {settings.master} "
@@ -173,6 +178,13 @@ def _remote(address: str, config: Any) -> Any:
         builder = builder.config(key, value)
     _remotes[address] = builder.create()
     return _remotes[address]
+
+
+def _forget(session: Any) -> None:
+    """A server that was begun anew knows no old sessions: the next look asks for a new one."""
+    with _lock:
+        for address in [a for a, known in _remotes.items() if known is session]:
+            del _remotes[address]
 
 
 @cache

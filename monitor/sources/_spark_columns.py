@@ -204,6 +204,10 @@ class SparkTable:
             self._held |= {name: table[name] for name in asked}
         return pa.table({name: self._held[name] for name in names})
 
+    def parts(self) -> Iterator[pa.Table]:
+        """In one part, which has to be held. CouldNotLook when it is too large."""
+        yield self.select(self.column_names)
+
     def drawn(self, names: Sequence[str]) -> pa.Table:
         return pa.table({name: self.drawn_column(name) for name in names})
 

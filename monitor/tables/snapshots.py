@@ -15,7 +15,7 @@ from monitor.ports import Sample, Source, StoredReference
 from monitor.settings import FROZEN
 from monitor.tables.frozen import Frozen, drawn_rows, read_frozen, write_frozen
 from monitor.tables.places import Place
-from monitor.tables.streams import StreamedTable
+from monitor.tables.streams import DrawnTable
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class SnapshotFolder:
         """Write the rows, whole or not at all; the same rows make the same file."""
         sink = pa.BufferOutputStream()
         table = sample.table
-        if isinstance(table, StreamedTable):
+        if isinstance(table, DrawnTable):
             write_parts(table.parts(), sink)
         else:
             pq.write_table(table, sink, compression="zstd")

@@ -292,6 +292,9 @@ class StreamedColumn:
 class DrawnTable(Protocol):
     """A table whose rows are not at hand, except those that are drawn of every column."""
 
+    def parts(self) -> Iterator[pa.Table]:
+        """All rows, some at a time, of one schema."""
+
     def drawn(self, names: Sequence[str]) -> pa.Table:
         """Some columns of the drawn rows."""
 
