@@ -756,9 +756,9 @@ def test_a_missing_driver_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         ),
         (
             "{sql: {url: 'sqlite:///a', table: t}, format: csv, time: at}",
-            "3: monitors.m.production: `format` says how files are written",
+            "3: monitors.m.production: `format` says how files of a `path` are written",
         ),
-        ("{time: at}", "3: monitors.m.production: give `path` (files) or `sql`"),
+        ("{time: at}", "3: monitors.m.production: give `path` (files), `sql` (a table or query"),
         (
             "\n      sql:\n        url: sqlite:///a\n        table: t\n        query: SELECT 1",
             "4: monitors.m.production.sql: give either `table` (like shop.events) or `query`",
