@@ -26,17 +26,17 @@ from monitor.errors import (
     SourceUnreadable,
     UnknownName,
 )
+from monitor.service import open_service
 from monitor.settings import SourceSettings
 from monitor.sources import _spark_cluster
 from monitor.sources.spark import make
 from monitor.tables.streams import rows_to_draw
-from monitor.wiring import open_service
 from tests import spark_cluster
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
 FIRST_DAY = Window(START, START + DAY)
-ROWS = 300_000  # over ten days
+ROWS = 270_000  # over ten days
 DAY_US = 86_400_000_000
 WIDE = 12  # columns of the large dataset
 LATE_PARTS = 5  # a number of partitions by which a job is known
@@ -186,11 +186,13 @@ def test_the_comparison_was_one_of_summaries(both: tuple[Check, Check]) -> None:
 def test_how_rows_are_partitioned_changes_nothing_beyond_the_bound(
     spark: Any, folder: Path, both: tuple[Check, Check]
 ) -> None:
+    names = ["amount", "late", "country", "note"]
     frames = [
-        spark.read.parquet(str(folder / name)).repartition(parts)
-        for name, parts in (("reference.parquet", 23), ("production.parquet", 1))
+        spark.read.parquet(str(folder / name)).select(names).repartition(parts)
+        for name, parts in (("reference.parquet", 18), ("production.parquet", 1))
     ]
-    assert_within_bounds(both[0], api.compare(*frames, time_column="at").check)
+    local = replace(both[0], columns=tuple(c for c in both[0].columns if c.name in names))
+    assert_within_bounds(local, api.compare(*frames).check)
 
 
 @pytest.mark.slow
@@ -370,7 +372,7 @@ def test_there_is_one_session_of_its_make(spark: Any, tmp_path: Path) -> None:
 
 
 def test_a_job_that_takes_too_long_is_cancelled(spark: Any, tmp_path: Path) -> None:
-    query = "SELECT count(*) AS n FROM range(1000000) a, range(1000000) b WHERE a.id + b.id > 5"
+    query = "SELECT sum(xxhash64(id) % 3) AS n FROM range(1000000000000)"
     slow = source(tmp_path, place={"query": query, "timeout": "3s"}, time=None)
     with pytest.raises(SourceUnreadable, match="took longer than 3 s"):
         slow.fingerprint()
