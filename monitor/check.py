@@ -22,6 +22,7 @@ from monitor.steps.deciding import consequences, decide, is_newest
 from monitor.steps.holding import hold_against
 from monitor.steps.kit import Look, Timings, Tools, Watch
 from monitor.steps.looking import compare_rows, sample_window, validate_rows
+from monitor.steps.quieting import with_silences
 from monitor.steps.telling import announce, explore, write_report
 
 
@@ -69,6 +70,7 @@ def conclude(
     # 4. decide
     state = tools.store.state(watch.name)
     look = within_budget(watch, reference, window, seen.look, tools.store)
+    watch, look = with_silences(watch, window, look, tools)
     check = decide(watch, reference, window, look, timings, revision)
     changes, request = consequences(watch, check, tools)
     told = announce(watch, check, changes, request, tools)

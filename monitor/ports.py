@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from monitor.core.frozen import Pictures
 from monitor.core.records import (
@@ -14,11 +14,14 @@ from monitor.core.records import (
     Floats,
     Message,
     Notice,
+    ReferenceInfo,
     RetrainRequest,
     SampleInfo,
     Stream,
+    Verdict,
     Window,
 )
+from monitor.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,13 +132,42 @@ class StoredCheck:
     revision: int = 0  # 0 the first look at a window, then one more for every --again
 
 
+@dataclass(frozen=True, slots=True)
+class CheckLine:
+    """A check as lists show it, without its document."""
+
+    id: str
+    monitor: str
+    verdict: Verdict
+    headline: str
+    window: Window
+    rows: int  # in the window
+    reference: ReferenceInfo | None
+    report: str | None
+    made_at: datetime | None
+    stored_at: datetime
+    revision: int
+
+    @property
+    def place(self) -> "Place":
+        return Place(self.window.start, self.window.end, self.monitor)
+
+
+class Place(NamedTuple):
+    """Where a check stands in a list of the newest windows first."""
+
+    start: datetime
+    end: datetime
+    monitor: str
+
+
 def state_token(newest: datetime | None, open_episodes: Sequence[tuple[str, str]]) -> str:
     """The state of a monitor in one line: start of its newest window, open episodes (id, last)."""
     told = "".join(f" {episode}@{check}" for episode, check in open_episodes)
     return f"{newest.isoformat() if newest else ''}{told}"
 
 
-class Store(Protocol):
+class Store(Ledger, Protocol):
     """What the house remembers. Every method is one transaction; times are aware UTC."""
 
     def save(self, outcome: Outcome) -> bool:
@@ -163,19 +195,46 @@ class Store(Protocol):
     ) -> list[StoredCheck]:
         """Latest revision per window, newest window first; only windows that start before."""
 
+    def lines(
+        self, monitor: str | None = None, *, before: Place | None = None, limit: int = 30
+    ) -> list[CheckLine]:
+        """As `list_checks` orders them, without their documents; only what follows a place."""
+
+    def lines_since(self, moment: datetime, limit: int = 1000) -> list[CheckLine]:
+        """Every revision that was stored at that moment or later, the first stored first."""
+
+    def strips(self, length: int) -> dict[str, list[CheckLine]]:
+        """The newest checks of every monitor that has any, newest window first."""
+
+    def findings(self, check_ids: Collection[str]) -> dict[str, list[Mapping[str, Any]]]:
+        """By check: column (None: of the dataset), test, verdict, statistic, effect, threshold,
+        tolerance, p_value, p_tolerance of each finding, in the order of the check."""
+
+    def last_windows(self) -> dict[str, Window]:
+        """By monitor, the newest window that has a check."""
+
     def last_window(self, monitor: str) -> Window | None:
         """The newest window of a monitor that has a check."""
 
     def first_window(self, monitor: str) -> Window | None:
         """The oldest window of a monitor that has a check."""
 
-    def open_episodes(self, monitor: str) -> list[Episode]: ...
+    def open_episodes(self, monitor: str | None = None) -> list[Episode]:
+        """The oldest first."""
 
-    def list_episodes(self, monitor: str | None = None, *, limit: int = 50) -> list[Episode]: ...
+    def get_episode(self, episode_id: str) -> Episode | None: ...
+
+    def list_episodes(self, monitor: str | None = None, *, limit: int = 50) -> list[Episode]:
+        """The newest first."""
 
     def last_retrain(self, monitor: str) -> RetrainRequest | None: ...
 
-    def list_retrains(self, monitor: str | None = None) -> list[RetrainRequest]: ...
+    def get_retrain(self, request_id: str) -> RetrainRequest | None: ...
+
+    def list_retrains(
+        self, monitor: str | None = None, *, limit: int = 200
+    ) -> list[RetrainRequest]:
+        """The newest first."""
 
     def add_reference(self, reference: StoredReference) -> None:
         """Store a version and make it current; a version that is known keeps its record."""
@@ -196,7 +255,8 @@ class Store(Protocol):
         """
 
     def mark_sent(self, message_id: str, now: datetime, receipt: Mapping[str, Any]) -> None:
-        """Settle a pending message; the retrain request of the same id becomes `delivered`."""
+        """Settle a pending message; the retrain request of the same id becomes `delivered`, unless
+        the training system has answered it already."""
 
     def mark_delayed(self, message_id: str, next_at: datetime, error: str) -> None:
         """Count the attempt and make it due again at `next_at`."""
@@ -208,6 +268,11 @@ class Store(Protocol):
         self, *, state: str | None = None, episode: str | None = None, limit: int = 200
     ) -> list[Message]:
         """Oldest first."""
+
+    def get_message(self, message_id: str) -> Message | None: ...
+
+    def count_messages(self) -> dict[str, int]:
+        """By state."""
 
     def next_due(self) -> datetime | None:
         """When the next pending message becomes due; None when nothing is pending."""

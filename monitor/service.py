@@ -6,15 +6,16 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 
 from monitor import wiring
 from monitor.briefing import brief, known_kinds
 from monitor.check import Seen, conclude, run_check
-from monitor.core import episodes, messages
-from monitor.core.records import Check, Finding, RetrainRequest, SampleInfo, Verdict, Window
+from monitor.core.records import Check, Finding, SampleInfo, Verdict, Window
 from monitor.core.windows import window_at, windows_from
 from monitor.delivery import Delivery, Patience
+from monitor.desk import Desk, Links
 from monitor.diff import diff
 from monitor.errors import AskedWrongly, PathNotFound, StoreConflict
 from monitor.ports import Clock, Outcome, Source, StoredCheck
@@ -252,30 +253,16 @@ class Service:
         notifiers = wiring.open_notifiers(self.settings, self.clock)
         return Delivery(self.store, notifiers, self.clock, patience=self._patience)
 
-    def request_retrain(self, name: str, reason: str) -> RetrainRequest:
-        """Ask for a new model by hand; cooldown and conditions are the asker's to judge."""
-        settings = self.settings.monitor(name)
-        if settings.retrain is None:
-            raise AskedWrongly(
-                f"monitor {name} has no training system to ask",
-                hint="configure `retrain: {url: ..., secret: ...}`",
-            )
-        latest = next(iter(self.store.list_checks(name, limit=1)), None)
-        current = self.store.current_reference(name)
-        request = episodes.request_by_hand(
-            name,
-            reason,
-            self.clock(),
-            latest.check if latest else None,
-            current.version if current else "",
+    @cached_property
+    def desk(self) -> Desk:
+        """Where people do what they may."""
+        return Desk(
+            self.store,
+            self.clock,
+            self.settings.monitors,
+            lambda _: wiring.alert_channels(self.settings.alerts),
+            Links(self.check_url, self.reports.location),
         )
-        report = self.reports.location(latest.report) if latest and latest.report else ""
-        url = self.check_url(latest.check.id) if latest else ""
-        message = messages.retrain_message(
-            request, report_url=report, check_url=url, created_at=self.clock()
-        )
-        self.store.add_message(message, request)
-        return request
 
     def close(self) -> None:
         self.store.close()

@@ -134,8 +134,7 @@ def explorer() -> Explorer:
 
 
 def open_store(settings: Settings) -> Store:
-    adapter = "memory" if settings.store.startswith("memory:") else "sql"
-    module = catalogue.load("monitor.stores", adapter, "store")
+    module = catalogue.load("monitor.stores", "sql", "store")
     store: Store = module.make(settings.store, settings.root)
     return store
 

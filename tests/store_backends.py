@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from monitor.ports import Store
-from monitor.stores import memory
 
 
 @dataclass(frozen=True)
@@ -26,8 +25,6 @@ class Backend:
     root: Path
 
     def open(self) -> Store:
-        if self.name == "memory":
-            return memory.make(self.url, self.root)
         from monitor.stores import sql
 
         return sql.make(self.url, self.root)

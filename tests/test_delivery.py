@@ -25,7 +25,7 @@ from monitor.notifiers.retrain import Retrain
 from monitor.notifiers.slack import Slack
 from monitor.ports import Notifier, Store
 from monitor.posting import Endpoint
-from monitor.stores import memory, sql
+from monitor.stores import sql
 
 ROOT = Path(__file__).resolve().parent.parent
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -68,7 +68,7 @@ def wall() -> datetime:
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     made: Store
     made = (
-        memory.make("memory:", tmp_path)
+        sql.make("memory:", tmp_path)
         if request.param == "memory"
         else sql.make("sqlite:///outbox.db", tmp_path)
     )

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -24,7 +25,7 @@ from monitor.errors import (
 from monitor.ports import Outcome
 from monitor.scheduler import PATIENCE, Scheduler, due_windows, look, schedule_trigger
 from monitor.settings import MonitorSettings
-from monitor.stores.memory import MemoryStore
+from monitor.stores import sql
 from monitor.worker import WorkerFault
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -190,7 +191,7 @@ class House:
     """A store, and checks that do as a test says; counts what runs at once."""
 
     def __init__(self) -> None:
-        self.store = MemoryStore()
+        self.store = sql.make("memory:", Path())
         self.now = NOW
         self.looked: list[tuple[str, int]] = []
         self.at_once: list[int] = []
@@ -505,7 +506,7 @@ def test_when_patience_is_over_that_nobody_could_look_is_recorded() -> None:
 
     made = Scheduler(
         {"loans": monitor()},
-        MemoryStore(),
+        sql.make("memory:", Path()),
         dies,
         lambda: NOW,
         give_up=lambda *told: given_up.append(told),

@@ -34,10 +34,10 @@ from monitor.core.records import (
 from monitor.core.wire import check_from_json
 from monitor.core.words import near, window
 from monitor.errors import StoreUnavailable
-from monitor.ports import Outcome, StoredReference
+from monitor.ports import Outcome, Store, StoredReference
 from monitor.reports.folder import ReportFolder
 from monitor.scheduler import MonitorStatus
-from monitor.stores.memory import MemoryStore
+from monitor.stores import sql
 from monitor.tables.local_files import LocalPlace
 from monitor.web.app import make_app
 from monitor.web.views import CHECKS
@@ -100,7 +100,7 @@ class House:
     """A store, a folder of reports and a status, as a test wants them."""
 
     folder: Path
-    store: MemoryStore = field(default_factory=MemoryStore)
+    store: Store = field(default_factory=lambda: sql.make("memory:", Path()))
     statuses: list[MonitorStatus] = field(default_factory=list)
     alive: dict[str, bool] = field(default_factory=lambda: {"scheduler": True, "delivery": True})
 

@@ -16,6 +16,7 @@ from monitor.errors import StoreUnavailable, UnknownCheck
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from monitor.desk import Actor
     from monitor.ports import StoredCheck
     from monitor.service import Service
     from monitor.settings import MonitorSettings
@@ -148,13 +149,27 @@ def retrain(
     """Ask the training system of monitor NAME for a new model, by hand."""
     out = Output(json_to, verbose)
     with open_configured(config) as service:
-        request = service.request_retrain(name, reason)
+        service.settings.monitor(name)
+        act = service.desk.request_retrain(actor(), name, reason)
+        service.desk.do(act)
         service.delivery().drain(DELIVER_S)
-        latest = service.store.last_retrain(name)
-        state = latest.state if latest and latest.id == request.id else request.state
-        out.say(f"retrain request {request.id}: {_STATES.get(state, state)}")
-        out.document({"request_id": request.id, "monitor": name, "state": state})
+        request = service.store.get_retrain(act.entry.subject)
+        assert request is not None, "it was stored a moment ago"
+        out.say(f"retrain request {request.id}: {_STATES.get(request.state, request.state)}")
+        out.document({"request_id": request.id, "monitor": name, "state": request.state})
     return 0
+
+
+def actor() -> "Actor":
+    """Whoever sits at this machine, for the audit log."""
+    from getpass import getuser
+
+    from monitor.desk import Actor
+
+    try:
+        return Actor(getuser(), "cli")
+    except (KeyError, OSError):  # a user that the machine has no name for
+        return Actor("somebody", "cli")
 
 
 @contextmanager

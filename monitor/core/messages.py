@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 from monitor.core.numerals import count, number, pair, share
+from monitor.core.people import AuditEntry
 from monitor.core.records import (
     Cause,
     Change,
@@ -66,6 +67,60 @@ def alerts(
         if change.change is not Change.CONTINUED and change.episode.told
         for channel in channels
     )
+
+
+def of_deed(
+    entry: AuditEntry,
+    episode: Episode,
+    *,
+    kind: str,
+    channels: Sequence[str],
+    check_url: str,
+) -> tuple[Message, ...]:
+    """What a person did about an episode, told on every channel that heard of it."""
+    payload = {
+        **_NO_CHECK,
+        "event": kind,
+        "monitor": episode.monitor,
+        "cause": str(episode.cause),
+        "headline": _line(_done(entry, episode), _HEADLINE_CHARS),
+        "check_id": episode.last_check,
+        "episode_id": episode.id,
+        "opened_at": _iso(episode.opened_at),
+        "resolved_at": _iso(episode.resolved_at) if episode.resolved_at else None,
+        "check_url": check_url,
+    }
+    return tuple(
+        Message(
+            id=_message_id(entry.id, channel),
+            channel=channel,
+            monitor=episode.monitor,
+            kind=kind,
+            payload=payload,
+            created_at=entry.at,
+            episode=episode.id,
+        )
+        for channel in channels
+        if episode.told
+    )
+
+
+_NO_CHECK: Mapping[str, Any] = {
+    "schema": SCHEMA,
+    "verdict": None,
+    "causes": [],
+    "more_causes": 0,
+    "failed_expectations": [],
+    "more_failed_expectations": 0,
+    "rows": None,
+    "window": None,
+    "report_url": "",
+}
+
+
+def _done(entry: AuditEntry, episode: Episode) -> str:
+    what = _WHAT[episode.cause]
+    return f"{entry.deed.capitalize()}: {what}, by {entry.who}: {entry.why}"
 
 
 def retrain_message(
@@ -245,8 +300,10 @@ def _levels(what: str, levels: tuple[str, ...]) -> str:
 
 
 def rows_text(payload: Mapping[str, Any]) -> str:
-    """Rows of the window and of the reference: 10 000 rows against 50 000."""
+    """Rows of the window and of the reference: 10 000 rows against 50 000; empty without any."""
     rows = payload["rows"]
+    if rows is None:
+        return ""
     current = f"{count(rows['current'])} rows"
     if rows["reference"] is None:
         return current

@@ -361,7 +361,7 @@ class Episode:
     breaches: int = 1  # consecutive breaching windows up to the last one
     told: bool = False  # whether anybody was alerted
     worsened: bool = False  # since it opened, or since a new model was asked for
-    resolved_by: str | None = None
+    resolved_by: str | None = None  # check id, or that of the audit entry of a person
     resolved_at: datetime | None = None
     retrain_request: str | None = None  # id of the one request of this episode
 
@@ -395,7 +395,11 @@ class RetrainRequest:
     reference_version: str
     window: Window | None
     requested_at: datetime
-    state: str = "requested"  # requested, delivered, refused
+    state: str = "requested"  # requested, delivered, refused; accepted, succeeded, failed
+    answered_at: datetime | None = None  # what the training system said of it, and when
+    answer: str = ""
+    model_version: str = ""
+    new_reference: str = ""  # the training data of the new model
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,7 +409,8 @@ class Message:
     id: str  # also the idempotency key
     channel: str  # the notifier's name: console, slack, webhook, retrain
     monitor: str
-    kind: str  # episode.opened, episode.worsened, episode.resolved, retrain.requested
+    # episode.opened, .worsened, .resolved, .acknowledged; retrain.requested
+    kind: str
     payload: Mapping[str, Any]  # plain JSON, no secrets
     created_at: datetime
     episode: str | None = None  # messages of one episode and channel go out in order

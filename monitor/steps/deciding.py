@@ -124,14 +124,16 @@ def consequences(
 ) -> tuple[tuple[EpisodeChange, ...], RetrainRequest | None]:
     """4. decide, continued: what opens, worsens, resolves, and whether to ask for a new model.
 
-    A window older than one already checked (a backfill, a late look) tells its verdict only.
+    A window older than one already checked (a backfill, a late look) tells its verdict only, and
+    so does one under maintenance.
     """
-    if not is_newest(check, tools.store):
+    if watch.in_maintenance or not is_newest(check, tools.store):
         return (), None
     changes = episodes.advance(tools.store.open_episodes(watch.name), check)
     request = _request(watch, check, changes, tools.store)
     changes = episodes.with_request(changes, request)
-    return (episodes.as_heard(changes) if watch.channels else changes), request
+    heard = watch.channels and not watch.muted
+    return (episodes.as_heard(changes) if heard else changes), request
 
 
 def is_newest(check: Check, store: Store) -> bool:

@@ -42,6 +42,8 @@ class Watch:
     show_values: str = "levels"
     explorer: str = "on_open"
     channels: tuple[str, ...] = ()
+    muted: bool = False  # nobody is alerted now, except that something is over
+    in_maintenance: bool = False  # the window is not normal: nothing follows from it
     retrain: episodes.RetrainPolicy | None = None
     compare_with: str = "reference"  # or an earlier window of production
     calibrate: bool = True

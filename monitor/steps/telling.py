@@ -62,9 +62,10 @@ def announce(
     """4. decide, at last: what will be said to whom, as messages for the outbox."""
     report_url = tools.reports.location(report_name(check))
     check_url = tools.check_url(check.id)
+    muted = [c for c in changes if c.change is Change.RESOLVED]
     told = messages.alerts(
         check,
-        changes,
+        muted if watch.muted else changes,
         channels=watch.channels,
         report_url=report_url,
         check_url=check_url,

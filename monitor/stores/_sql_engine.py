@@ -4,30 +4,36 @@ import json
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import sqlalchemy as sa
 
 from monitor.errors import ConfigError, StoreConflict, StoreUnavailable
 
-HEAD = "0002"  # the newest step in migrations/versions
+HEAD = "0003"  # the newest step in migrations/versions
 VERSION_TABLE = "monitor_schema_version"
 MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 7_364_917_205  # any number, as long as every process takes the same
+MEMORY = sa.make_url("sqlite://")
 _WAIT_S = 10  # for a lock or a server, unless the URL says otherwise
 
 
 class Database:
     """One database at its newest schema. Every block of `writing` is one transaction."""
 
-    def __init__(self, url: str, root: Path) -> None:
+    def __init__(self, url: str, root: Path, schema: sa.MetaData) -> None:
         """Open it; relative SQLite paths are relative to `root`.
 
         Raises ConfigError when the URL cannot be used, StoreUnavailable when the database cannot.
         """
+        self._schema = schema
         self._url = _address(url, root)
+        self._in_memory = self._url == MEMORY
+        # In memory there is one connection, and one thread at a time has it.
+        self._turn: AbstractContextManager[object] = RLock() if self._in_memory else nullcontext()
         self._reader = _engine(self._url)
         self._writer = self._reader.execution_options(begin="BEGIN IMMEDIATE")
         try:
@@ -43,16 +49,16 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """One transaction, committed at the end and undone by any error."""
-        with self._told(), self._writer.begin() as db:
+        with self._turn, self._told(), self._writer.begin() as db:
             yield db
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        with self._told(), self._reader.connect() as db:
+        with self._turn, self._told(), self._reader.connect() as db:
             yield db
 
     def rows(self, query: sa.Select[Any]) -> Sequence[sa.RowMapping]:
-        with self._told(), self._reader.connect() as db:
+        with self.reading() as db:
             try:
                 return db.execute(query).mappings().all()
             except ValueError as error:  # a cell that is not what its table says it is
@@ -61,12 +67,17 @@ class Database:
     @property
     def place(self) -> str:
         """Where the database is, for messages: without user, password and options."""
+        if self._in_memory:
+            return "memory"
         if self._url.get_backend_name() == "sqlite":
             return str(self._url.database)
         return self._url.set(username=None, password=None, query={}).render_as_string()
 
     def _prepare(self) -> None:
         """Bring the schema up to date; processes that open the database together take turns."""
+        if self._in_memory:
+            self._schema.create_all(self._reader)
+            return
         if self._reader.dialect.name == "sqlite":
             _use_write_ahead_log(self._reader)
         with self._reader.connect() as db:
@@ -108,6 +119,8 @@ class Database:
 
 def _address(url: str, root: Path) -> sa.URL:
     """The URL, parsed; a SQLite path made absolute. No message repeats it: it may hold a secret."""
+    if url.startswith("memory:"):
+        return MEMORY
     try:
         address = sa.make_url(url)
         backend = address.get_backend_name()
@@ -142,12 +155,16 @@ def _engine(address: sa.URL) -> sa.Engine:
     """An engine that has not connected yet."""
     is_file = address.get_backend_name() == "sqlite"
     patience = "timeout" if is_file else "connect_timeout"
+    options: dict[str, Any] = {} if patience in address.query else {patience: _WAIT_S}
+    if address == MEMORY:
+        options["check_same_thread"] = False
     try:
         engine = sa.create_engine(
             address,
             json_serializer=_json_text,
             pool_pre_ping=not is_file,  # a server may have restarted
-            connect_args={} if patience in address.query else {patience: _WAIT_S},
+            connect_args=options,
+            poolclass=sa.StaticPool if address == MEMORY else None,
         )
     except ModuleNotFoundError as error:
         raise ConfigError(

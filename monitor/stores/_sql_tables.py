@@ -52,12 +52,17 @@ class Plain(sa.types.TypeDecorator[Any]):
 tables = MetaData()
 
 
-def _key(name: str) -> Column[Any]:
+def key(name: str) -> Column[Any]:
     return Column(name, Words, primary_key=True)
 
 
-def _must(name: str, kind: Any) -> Column[Any]:
+def must(name: str, kind: Any) -> Column[Any]:
     return Column(name, kind, nullable=False)
+
+
+def _later(name: str, kind: Any, default: str) -> Column[Any]:
+    """Joined a table that had rows: processes of an older version write it by its default."""
+    return Column(name, kind, nullable=False, server_default=sa.text(default))
 
 
 def _of_check() -> Column[Any]:
@@ -74,15 +79,15 @@ def _part_of_check() -> tuple[Any, ...]:
 references = Table(
     "references",
     tables,
-    _key("monitor"),
-    _key("version"),
-    _must("rank", Integer),  # the highest is the current one
-    _must("rows", sa.BigInteger),
-    _must("path", Words),
-    _must("kinds", Plain),
-    _must("dtypes", Plain),
-    _must("built_at", Moment),
-    _must("origin", Words),
+    key("monitor"),
+    key("version"),
+    must("rank", Integer),  # the highest is the current one
+    must("rows", sa.BigInteger),
+    must("path", Words),
+    must("kinds", Plain),
+    must("dtypes", Plain),
+    must("built_at", Moment),
+    must("origin", Words),
     UniqueConstraint("monitor", "rank", name="references_rank"),
 )
 
@@ -90,25 +95,31 @@ WINDOW = ("monitor", "window_start", "window_end", "revision")
 checks = Table(
     "checks",
     tables,
-    _key("id"),
-    _must("monitor", Words),
-    _must("window_start", Moment),
-    _must("window_end", Moment),
-    _must("revision", Integer),
-    _must("verdict", Words),
-    _must("headline", Words),
-    _must("document", sa.JSON),  # wire.check_to_json: the check itself
+    key("id"),
+    must("monitor", Words),
+    must("window_start", Moment),
+    must("window_end", Moment),
+    must("revision", Integer),
+    must("verdict", Words),
+    must("headline", Words),
+    must("document", sa.JSON),  # wire.check_to_json: the check itself
     Column("report", Words),
-    _must("stored_at", Moment),
+    must("stored_at", Moment),
+    # What lists show, so that they need not read the documents
+    _later("rows_in_window", sa.BigInteger, "0"),
+    Column("reference_version", Words),
+    Column("reference_rows", sa.BigInteger),
+    Column("made_at", Moment),
     UniqueConstraint(*WINDOW, name="checks_window"),
     Index("checks_by_time", "window_start"),
+    Index("checks_by_arrival", "stored_at"),
 )
 
 window_summaries = Table(  # apart from the checks, which are listed without them
     "window_summaries",
     tables,
     _of_check(),
-    _must("content", sa.LargeBinary),  # core/summaries/binary.py
+    must("content", sa.LargeBinary),  # core/summaries/binary.py
 )
 
 findings = Table(  # a copy of what the document says, to be asked in SQL
@@ -116,25 +127,25 @@ findings = Table(  # a copy of what the document says, to be asked in SQL
     tables,
     *_part_of_check(),
     Column("column", Words),
-    _must("test", Words),
-    _must("verdict", Words),
+    must("test", Words),
+    must("verdict", Words),
     Column("statistic", sa.Double),
     Column("effect", sa.Double),
     Column("p_value", sa.Double),
     Column("p_tolerance", sa.Double),
     Column("threshold", sa.Double),
     Column("tolerance", sa.Double),
-    _must("rows_reference", sa.BigInteger),
-    _must("rows_current", sa.BigInteger),
+    must("rows_reference", sa.BigInteger),
+    must("rows_current", sa.BigInteger),
 )
 
 expectation_results = Table(
     "expectation_results",
     tables,
     *_part_of_check(),
-    _must("type", Words),
+    must("type", Words),
     Column("column", Words),
-    _must("severity", Words),
+    must("severity", Words),
     Column("success", sa.Boolean),
     Column("unexpected_rows", sa.BigInteger),
     Column("unexpected_share", sa.Double),
@@ -143,18 +154,18 @@ expectation_results = Table(
 episodes = Table(
     "episodes",
     tables,
-    _key("id"),
-    _must("monitor", Words),
-    _must("cause", Words),
-    _must("opened_by", Words),
-    _must("opened_at", Moment),
-    _must("headline", Words),
-    _must("last_check", Words),
+    key("id"),
+    must("monitor", Words),
+    must("cause", Words),
+    must("opened_by", Words),
+    must("opened_at", Moment),
+    must("headline", Words),
+    must("last_check", Words),
     Column("worst", sa.Double),  # NULL: beyond measure
-    _must("columns", Plain),
-    _must("breaches", Integer),
-    _must("told", sa.Boolean),
-    _must("worsened", sa.Boolean),
+    must("columns", Plain),
+    must("breaches", Integer),
+    must("told", sa.Boolean),
+    must("worsened", sa.Boolean),
     Column("resolved_by", Words),
     Column("resolved_at", Moment),
     Column("retrain_request", Words),
@@ -173,16 +184,20 @@ Index(
 retrain_requests = Table(
     "retrain_requests",
     tables,
-    _key("id"),
-    _must("monitor", Words),
+    key("id"),
+    must("monitor", Words),
     Column("check", Words),
     Column("episode", Words),
-    _must("reasons", Plain),
-    _must("reference_version", Words),
+    must("reasons", Plain),
+    must("reference_version", Words),
     Column("window_start", Moment),
     Column("window_end", Moment),
-    _must("requested_at", Moment),
-    _must("state", Words),
+    must("requested_at", Moment),
+    must("state", Words),
+    Column("answered_at", Moment),
+    _later("answer", Words, "''"),
+    _later("model_version", Words, "''"),
+    _later("new_reference", Words, "''"),
     Index("retrain_requests_by_time", "monitor", "requested_at"),
 )
 
@@ -190,21 +205,21 @@ outbox = Table(
     "outbox",
     tables,
     Column("place", Integer, primary_key=True),  # in the order of arrival
-    _must("id", Words),
-    _must("channel", Words),
-    _must("monitor", Words),
-    _must("kind", Words),
-    _must("payload", Plain),
-    _must("created_at", Moment),
+    must("id", Words),
+    must("channel", Words),
+    must("monitor", Words),
+    must("kind", Words),
+    must("payload", Plain),
+    must("created_at", Moment),
     Column("episode", Words),
-    _must("state", Words),
-    _must("attempts", Integer),
+    must("state", Words),
+    must("attempts", Integer),
     Column("next_at", Moment),
     Column("claimed_until", Moment),  # the lease of whoever is sending it
     Column("sent_at", Moment),
     Column("failed_at", Moment),
-    _must("error", Words),
-    _must("receipt", Plain),
+    must("error", Words),
+    must("receipt", Plain),
     UniqueConstraint("id", name="outbox_id"),
     Index("outbox_line", "state", "episode", "channel"),
 )

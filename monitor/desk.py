@@ -1,0 +1,324 @@
+"""What people may do about monitors: each deed is checked, planned as one act, then stored.
+
+A deed is planned without changing anything. `do` stores it with its audit entry in one
+transaction, or raises StoreConflict when somebody else was faster. Pages, API, Slack and the
+command line all come here, so that each deed is done in one way and leaves one kind of trace.
+"""
+
+import secrets
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from monitor.core import episodes, messages
+from monitor.core.people import (
+    Acknowledgement,
+    Answer,
+    AuditEntry,
+    CheckRequest,
+    Deed,
+    Scope,
+    Silence,
+    SilenceKind,
+    Token,
+)
+from monitor.core.records import Episode, Window
+from monitor.errors import AskedWrongly, StoreConflict, UnknownName
+from monitor.ledger import Act, Once
+from monitor.ports import Clock, Store, StoredCheck
+from monitor.settings import MonitorSettings
+
+WHY_CHARS = 500
+NAME_CHARS = 80
+LONGEST_SILENCE = timedelta(days=366)
+ANSWERS = ("accepted", "succeeded", "failed")
+TOKEN_PREFIX = "dm"
+_SECRET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something, and by which door."""
+
+    name: str
+    via: str  # page, api, slack, cli
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where what is stored can be seen."""
+
+    check: Callable[[str], str] = lambda _: ""  # by check id
+    report: Callable[[str], str] = lambda _: ""  # by name of the report
+
+
+class Desk:
+    """Plans and does deeds. Every planning method raises AskedWrongly when it makes no sense."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        monitors: Mapping[str, MonitorSettings],
+        channels: Callable[[str], tuple[str, ...]] = lambda _: (),
+        links: Links | None = None,
+    ) -> None:
+        """`channels` are those that episodes of a monitor are told on."""
+        self._store = store
+        self._clock = clock
+        self._monitors = monitors
+        self._channels = channels
+        self._links = links or Links()
+
+    def do(self, act: Act, once: Once | None = None) -> Once | None:
+        """Store it; see `ledger.Acts.act`."""
+        return self._store.act(act, once)
+
+    # --- Episodes ---
+
+    def acknowledge(self, actor: Actor, episode_id: str, why: str) -> Act:
+        """Somebody looks after an episode; everybody who heard of it hears that."""
+        episode = self._open_episode(episode_id)
+        entry = self._entry(actor, Deed.ACKNOWLEDGED, episode.id, why, episode.monitor)
+        given = Acknowledgement(episode.id, entry.at, entry.who, entry.why)
+        told = self._tell(entry, episode, "episode.acknowledged")
+        return Act(entry, acknowledged=given, messages=told)
+
+    def resolve(self, actor: Actor, episode_id: str, why: str) -> Act:
+        """An episode ends because somebody says so; the next breach opens another."""
+        episode = self._open_episode(episode_id)
+        entry = self._entry(actor, Deed.RESOLVED, episode.id, why, episode.monitor)
+        ended = replace(episode, resolved_by=entry.id, resolved_at=entry.at)
+        return Act(entry, resolved=ended, messages=self._tell(entry, ended, "episode.resolved"))
+
+    def _open_episode(self, episode_id: str) -> Episode:
+        episode = self._store.get_episode(episode_id)
+        if episode is None:
+            known = [e.id for e in self._store.open_episodes()]
+            raise UnknownName("episode", episode_id, known)
+        if episode.resolved_by is not None:
+            raise StoreConflict(f"episode {episode_id} is over", hint="there is nothing left to do")
+        return episode
+
+    def _tell(self, entry: AuditEntry, episode: Episode, kind: str) -> tuple[Any, ...]:
+        return messages.of_deed(
+            entry,
+            episode,
+            kind=kind,
+            channels=self._channels(episode.monitor),
+            check_url=self._links.check(episode.last_check),
+        )
+
+    # --- Silences ---
+
+    def mute(self, actor: Actor, monitor: str | None, until: datetime, why: str) -> Act:
+        """Keep alerts of a monitor (None: of all) back from now until a moment."""
+        now = self._clock()
+        return self._silence(actor, SilenceKind.MUTE, monitor, (now, until), why)
+
+    def maintain(
+        self, actor: Actor, monitor: str | None, start: datetime, end: datetime, why: str
+    ) -> Act:
+        """Say that the data of a stretch of time, past or to come, is not normal."""
+        return self._silence(actor, SilenceKind.MAINTENANCE, monitor, (start, end), why)
+
+    def _silence(
+        self,
+        actor: Actor,
+        kind: SilenceKind,
+        monitor: str | None,
+        stretch: tuple[datetime, datetime],
+        why: str,
+    ) -> Act:
+        start, end = stretch
+        if monitor is not None:
+            self._known(monitor)
+        if end <= max(start, self._clock()) and kind is SilenceKind.MUTE:
+            raise AskedWrongly(f"{end.isoformat()} is past", hint="mute until a time to come")
+        if end <= start:
+            raise AskedWrongly("a silence ends after it begins")
+        if end - start > LONGEST_SILENCE:
+            raise AskedWrongly(
+                "a silence lasts a year at most", hint="take the monitor out of monitor.yaml"
+            )
+        deed = Deed.MUTED if kind is SilenceKind.MUTE else Deed.MAINTENANCE_SET
+        entry = self._entry(actor, deed, monitor or "all monitors", why, monitor)
+        made = Silence(_new_id("silence"), kind, start, end, entry.who, entry.why, monitor=monitor)
+        told = {"silence": made.id, "from": start.isoformat(), "to": end.isoformat()}
+        return Act(replace(entry, details=told), silence=made)
+
+    def lift(self, actor: Actor, silence_id: str, why: str) -> Act:
+        """End a silence before its time."""
+        lasting = {s.id: s for s in self._store.silences(since=self._clock())}
+        found = lasting.get(silence_id)
+        if found is None:
+            raise UnknownName("silence that lasts", silence_id, list(lasting))
+        entry = self._entry(actor, Deed.SILENCE_LIFTED, silence_id, why, found.monitor)
+        return Act(entry, lifted=silence_id)
+
+    # --- Checks, models, references ---
+
+    def check_again(self, actor: Actor, monitor: str, window: Window, why: str) -> Act:
+        """Have a window looked at, once more when it was before."""
+        self._known(monitor)
+        if window.end > self._clock():
+            raise AskedWrongly(
+                f"the window until {window.end.isoformat()} is not complete yet",
+                hint="a window is looked at when it is over",
+            )
+        subject = f"{window.start.isoformat()} to {window.end.isoformat()}"
+        entry = self._entry(actor, Deed.CHECK_REQUESTED, subject, why, monitor)
+        wanted = CheckRequest(_new_id("request"), monitor, window, entry.at, entry.who)
+        return Act(replace(entry, details={"request": wanted.id}), wanted=wanted)
+
+    def request_retrain(self, actor: Actor, monitor: str, why: str) -> Act:
+        """Ask for a new model; cooldown and conditions are the asker's to judge."""
+        settings = self._known(monitor)
+        if settings.retrain is None:
+            raise AskedWrongly(
+                f"monitor {monitor} has no training system to ask",
+                hint="configure `retrain: {url: ..., secret: ...}`",
+            )
+        entry = self._entry(actor, Deed.RETRAIN_REQUESTED, monitor, why, monitor)
+        latest = next(iter(self._store.list_checks(monitor, limit=1)), None)
+        current = self._store.current_reference(monitor)
+        request = episodes.request_by_hand(
+            monitor,
+            entry.why,
+            entry.at,
+            latest.check if latest else None,
+            current.version if current else "",
+        )
+        message = messages.retrain_message(
+            request,
+            report_url=self._report_url(latest),
+            check_url=self._links.check(latest.check.id) if latest else "",
+            created_at=entry.at,
+        )
+        told = replace(entry, subject=request.id)
+        return Act(told, retrain=request, messages=(message,))
+
+    def _report_url(self, latest: StoredCheck | None) -> str:
+        return self._links.report(latest.report) if latest and latest.report else ""
+
+    def answer(self, actor: Actor, answer: Answer) -> Act:
+        """What a training system says of a request: accepted, then succeeded or failed."""
+        request = self._store.get_retrain(answer.request)
+        if request is None:
+            known = [r.id for r in self._store.list_retrains(limit=20)]
+            raise UnknownName("retrain request", answer.request, known)
+        if answer.state not in ANSWERS:
+            raise UnknownName("answer", answer.state, ANSWERS)
+        why = answer.text or answer.state
+        entry = self._entry(actor, Deed.RETRAIN_ANSWERED, request.id, why, request.monitor)
+        said = {"state": answer.state, "model_version": answer.model_version}
+        return Act(replace(entry, details=said), answer=replace(answer, at=entry.at))
+
+    def promote(self, actor: Actor, monitor: str, version: str, why: str) -> Act:
+        """Hold the windows to come against another version of the reference."""
+        self._known(monitor)
+        versions = [r.version for r in self._store.list_references(monitor)]
+        matching = [v for v in versions if v == version or v[7:].startswith(version)]
+        if len(matching) != 1 or not version:
+            raise UnknownName("reference", version, versions)
+        entry = self._entry(actor, Deed.REFERENCE_PROMOTED, matching[0], why, monitor)
+        return Act(replace(entry, details={"instead_of": versions[0]}), promoted=matching[0])
+
+    def resend(self, actor: Actor, message_id: str, why: str) -> Act:
+        """Try a message again that was given up."""
+        message = self._store.get_message(message_id)
+        if message is None:
+            known = [m.id for m in self._store.list_messages(state="failed")]
+            raise UnknownName("message", message_id, known)
+        entry = self._entry(actor, Deed.MESSAGE_RESENT, message_id, why, message.monitor)
+        return Act(entry, resent=message_id)
+
+    # --- Access ---
+
+    def make_token(
+        self,
+        actor: Actor,
+        name: str,
+        scopes: Collection[Scope],
+        why: str,
+        *,
+        lasts: timedelta | None = None,
+    ) -> tuple[Act, str]:
+        """A new token, and what its owner shows; that is told once and kept nowhere."""
+        if not name.strip() or len(name) > NAME_CHARS:
+            raise AskedWrongly(f"a token has a name of 1 to {NAME_CHARS} characters")
+        if not scopes:
+            raise AskedWrongly(
+                "a token without scopes opens nothing", hint=f"of {', '.join(Scope)}"
+            )
+        if lasts is not None and lasts <= timedelta(0):
+            raise AskedWrongly("a token lasts longer than no time")
+        token_id, secret = secrets.token_hex(6), secrets.token_urlsafe(_SECRET_BYTES)
+        entry = self._entry(actor, Deed.TOKEN_MADE, token_id, why, None)
+        token = Token(
+            id=token_id,
+            name=name.strip(),
+            scopes=frozenset(scopes),
+            digest=digest_of(secret),
+            made_at=entry.at,
+            made_by=entry.who,
+            expires_at=entry.at + lasts if lasts is not None else None,
+        )
+        told = {"name": token.name, "scopes": sorted(token.scopes)}
+        shown = f"{TOKEN_PREFIX}_{token_id}_{secret}"
+        return Act(replace(entry, details=told), token=token), shown
+
+    def rotate_token(self, actor: Actor, token_id: str, why: str) -> tuple[Act, str]:
+        """A new token in place of one that ends at once."""
+        old = self._token(token_id)
+        lasts = old.expires_at - old.made_at if old.expires_at else None
+        act, shown = self.make_token(actor, old.name, old.scopes, why, lasts=lasts)
+        told = {**act.entry.details, "instead_of": old.id}
+        return replace(act, entry=replace(act.entry, details=told), revoked=old.id), shown
+
+    def revoke_token(self, actor: Actor, token_id: str, why: str) -> Act:
+        """Let a token in no more; the sessions it began end with it."""
+        token = self._token(token_id)
+        entry = self._entry(actor, Deed.TOKEN_REVOKED, token.id, why, None)
+        return Act(replace(entry, details={"name": token.name}), revoked=token.id)
+
+    def _token(self, token_id: str) -> Token:
+        token = self._store.find_token(token_id)
+        if token is None:
+            raise UnknownName("token", token_id, [t.id for t in self._store.list_tokens()])
+        return token
+
+    # --- Common ---
+
+    def note(self, actor: Actor, deed: Deed, subject: str) -> None:
+        """Write down what needs no reason: signing in and out."""
+        self.do(Act(self._entry(actor, deed, subject, deed.value, None)))
+
+    def _known(self, monitor: str) -> MonitorSettings:
+        if monitor not in self._monitors:
+            raise UnknownName("monitor", monitor, list(self._monitors))
+        return self._monitors[monitor]
+
+    def _entry(
+        self, actor: Actor, deed: Deed, subject: str, why: str, monitor: str | None
+    ) -> AuditEntry:
+        reason = " ".join(why.split())
+        if not reason:
+            raise AskedWrongly("say why", hint="the audit log keeps the reason of every deed")
+        if len(reason) > WHY_CHARS:
+            raise AskedWrongly(f"a reason has {WHY_CHARS} characters at most")
+        at = self._clock()
+        return AuditEntry(
+            _new_id("audit"), at, actor.name, actor.via, deed, subject, reason, monitor
+        )
+
+
+def digest_of(secret: str) -> str:
+    """What is kept of a secret with 256 random bits; nobody guesses one, so no salt is needed."""
+    return sha256(secret.encode()).hexdigest()
+
+
+def _new_id(kind: str) -> str:
+    return f"{kind}-{secrets.token_hex(8)}"

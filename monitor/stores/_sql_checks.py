@@ -1,0 +1,231 @@
+"""Checks in a SQL database: one transaction a check with all its consequences."""
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from monitor.core.records import Check, ReferenceInfo, Verdict, Window
+from monitor.core.wire import check_from_json, check_to_json
+from monitor.errors import StoreConflict, StoreUnavailable
+from monitor.ports import CheckLine, Outcome, Place, StoredCheck, state_token
+from monitor.stores._sql_episodes import open_of, put_episodes
+from monitor.stores._sql_rows import Part, Row, add, add_all, record_of, row_of, window_of
+from monitor.stores._sql_tables import (
+    WINDOW,
+    checks,
+    expectation_results,
+    findings,
+    outbox,
+    retrain_requests,
+    window_summaries,
+)
+
+_LISTED = [c for c in checks.c if c.name != "document"]
+_NEWEST = (checks.c.window_start.desc(), checks.c.window_end.desc(), checks.c.monitor)
+
+
+class Checks(Part):
+    """What was seen of each window."""
+
+    def save(self, outcome: Outcome) -> bool:
+        row = _check_row(outcome)
+        document = row["document"]
+        with self._database.writing() as db:
+            before = _state(db, row["monitor"])
+            if not add(db, checks, row):
+                _must_be_known(db, row, self._database.place)
+                return False
+            if outcome.based_on not in (None, before):
+                raise StoreConflict(f"{row['monitor']} was decided on by another check meanwhile")
+            add_all(db, findings, _finding_rows(row["id"], document))
+            add_all(db, expectation_results, _expectation_rows(row["id"], document))
+            if outcome.summaries is not None:
+                add(db, window_summaries, {"check_id": row["id"], "content": outcome.summaries})
+            put_episodes(db, [change.episode for change in outcome.changes])
+            if outcome.retrain:
+                add(db, retrain_requests, row_of(outcome.retrain, retrain_requests))
+            for message in outcome.messages:
+                add(db, outbox, row_of(message, outbox))
+        return True
+
+    def state(self, monitor: str) -> str:
+        with self._database.reading() as db:
+            return _state(db, monitor)
+
+    def find_check(self, monitor: str, window: Window) -> StoredCheck | None:
+        exactly = (
+            checks.c.monitor == monitor,
+            checks.c.window_start == window.start,
+            checks.c.window_end == window.end,
+        )
+        query = sa.select(checks).where(*exactly).order_by(checks.c.revision.desc()).limit(1)
+        return next(iter(self._checks(query)), None)
+
+    def get_check(self, check_id: str) -> StoredCheck | None:
+        return next(iter(self._checks(sa.select(checks).where(checks.c.id == check_id))), None)
+
+    def summaries(self, check_id: str) -> bytes | None:
+        query = sa.select(window_summaries).where(window_summaries.c.check_id == check_id)
+        rows = self._database.rows(query)
+        return bytes(rows[0]["content"]) if rows else None
+
+    def list_checks(
+        self, monitor: str | None = None, *, before: datetime | None = None, limit: int = 30
+    ) -> list[StoredCheck]:
+        query = sa.select(checks).where(_latest_revision(), *_of(monitor))
+        if before is not None:
+            query = query.where(checks.c.window_start < before)
+        return self._checks(query.order_by(*_NEWEST).limit(limit))
+
+    def lines(
+        self, monitor: str | None = None, *, before: Place | None = None, limit: int = 30
+    ) -> list[CheckLine]:
+        query = sa.select(*_LISTED).where(_latest_revision(), *_of(monitor))
+        if before is not None:
+            query = query.where(_older_than(before))
+        return self._lines(query.order_by(*_NEWEST).limit(limit))
+
+    def lines_since(self, moment: datetime, limit: int = 1000) -> list[CheckLine]:
+        query = sa.select(*_LISTED).where(checks.c.stored_at >= moment)
+        return self._lines(query.order_by(checks.c.stored_at, checks.c.id).limit(limit))
+
+    def strips(self, length: int) -> dict[str, list[CheckLine]]:
+        number = sa.func.row_number().over(partition_by=checks.c.monitor, order_by=_NEWEST[:2])
+        numbered = sa.select(*_LISTED, number.label("number")).where(_latest_revision())
+        ranked = numbered.subquery()
+        query = sa.select(ranked).where(ranked.c.number <= length)
+        newest = (ranked.c.window_start.desc(), ranked.c.window_end.desc(), ranked.c.monitor)
+        found: dict[str, list[CheckLine]] = {}
+        for line in self._lines(query.order_by(*newest)):
+            found.setdefault(line.monitor, []).append(line)
+        return found
+
+    def last_windows(self) -> dict[str, Window]:
+        starts = sa.select(
+            checks.c.monitor, sa.func.max(checks.c.window_start).label("start")
+        ).group_by(checks.c.monitor)
+        newest = starts.subquery()
+        same = (checks.c.monitor == newest.c.monitor) & (checks.c.window_start == newest.c.start)
+        query = sa.select(checks.c.monitor, checks.c.window_start, checks.c.window_end)
+        rows = self._database.rows(query.join(newest, same).order_by(checks.c.window_end))
+        return {row["monitor"]: window_of(row) for row in rows}
+
+    def last_window(self, monitor: str) -> Window | None:
+        return self._first_of(monitor, checks.c.window_start.desc(), checks.c.window_end.desc())
+
+    def first_window(self, monitor: str) -> Window | None:
+        return self._first_of(monitor, checks.c.window_start, checks.c.window_end)
+
+    def _first_of(self, monitor: str, *order: Any) -> Window | None:
+        query = sa.select(checks.c.window_start, checks.c.window_end)
+        query = query.where(checks.c.monitor == monitor).order_by(*order).limit(1)
+        rows = self._database.rows(query)
+        return window_of(rows[0]) if rows else None
+
+    def findings(self, check_ids: Collection[str]) -> dict[str, list[Row]]:
+        query = sa.select(findings).where(findings.c.check_id.in_(list(check_ids)))
+        found: dict[str, list[Row]] = {check_id: [] for check_id in check_ids}
+        for row in self._database.rows(query.order_by(findings.c.check_id, findings.c.position)):
+            found[row["check_id"]].append(dict(row))
+        return found
+
+    def _checks(self, query: sa.Select[Any]) -> list[StoredCheck]:
+        return [_stored_check(row, self._database.place) for row in self._database.rows(query)]
+
+    def _lines(self, query: sa.Select[Any]) -> list[CheckLine]:
+        return [_line(row) for row in self._database.rows(query)]
+
+
+# --- Statements ---
+
+
+def _of(monitor: str | None) -> Sequence[Any]:
+    return () if monitor is None else (checks.c.monitor == monitor,)
+
+
+def _older_than(place: Place) -> Any:
+    """What follows a place in the order of `_NEWEST`."""
+    start, end, name = checks.c.window_start, checks.c.window_end, checks.c.monitor
+    same_start = sa.and_(start == place.start, end < place.end)
+    same_window = sa.and_(start == place.start, end == place.end, name > place.monitor)
+    return sa.or_(start < place.start, same_start, same_window)
+
+
+def _latest_revision() -> Any:
+    later = checks.alias("later")
+    same = [later.c[name] == checks.c[name] for name in WINDOW[:-1]]
+    return ~sa.exists().where(*same, later.c.revision > checks.c.revision)
+
+
+def _must_be_known(db: sa.Connection, row: Row, place: str) -> None:
+    """A check was refused: right if its window and revision are stored, else its id is taken."""
+    same = [checks.c[name] == row[name] for name in WINDOW]
+    if db.execute(sa.select(checks.c.id).where(*same)).first() is None:
+        raise StoreConflict(f"{place} holds another check with the id {row['id']}")
+
+
+def _state(db: sa.Connection, monitor: str) -> str:
+    newest = sa.select(sa.func.max(checks.c.window_start)).where(checks.c.monitor == monitor)
+    return state_token(db.execute(newest).scalar(), open_of(db, monitor))
+
+
+# --- Rows ---
+
+
+def _check_row(outcome: Outcome) -> dict[str, Any]:
+    check = outcome.check
+    if check.monitor is None or check.window is None:
+        raise ValueError("only a check of a monitor's window can be stored")
+    return row_of(check, checks) | {
+        "revision": outcome.revision,
+        "document": check_to_json(check),
+        "report": outcome.report,
+        "stored_at": datetime.now(UTC),
+        "rows_in_window": check.sample.rows_in_window,
+        "reference_version": check.reference and check.reference.version,
+        "reference_rows": check.reference and check.reference.rows,
+    }
+
+
+def _stored_check(row: Row, place: str) -> StoredCheck:
+    try:
+        check: Check = check_from_json(row["document"])
+    except ValueError as error:
+        raise StoreUnavailable(f"check {row['id']} in {place} cannot be read: {error}") from None
+    return record_of(StoredCheck, row, check=check)
+
+
+def _line(row: Row) -> CheckLine:
+    version, rows = row["reference_version"], row["reference_rows"]
+    return record_of(
+        CheckLine,
+        row,
+        verdict=Verdict(row["verdict"]),
+        window=window_of(row),
+        rows=row["rows_in_window"],
+        reference=None if version is None else ReferenceInfo(version, rows),
+    )
+
+
+def _finding_rows(check_id: str, document: Row) -> list[dict[str, Any]]:
+    found = [(None, finding) for finding in document["dataset"]["findings"]]
+    found += [(c["name"], finding) for c in document["columns"] for finding in c["findings"]]
+    return [
+        _part(findings, check_id, position, finding) | {"column": column}
+        for position, (column, finding) in enumerate(found)
+    ]
+
+
+def _expectation_rows(check_id: str, document: Row) -> list[dict[str, Any]]:
+    results = document["expectations"]["results"] if document["expectations"] else []
+    return [
+        _part(expectation_results, check_id, position, result)
+        for position, result in enumerate(results)
+    ]
+
+
+def _part(table: sa.Table, check_id: str, position: int, values: Row) -> dict[str, Any]:
+    kept = {c.name: values[c.name] for c in table.c if c.name in values}
+    return kept | {"check_id": check_id, "position": position}

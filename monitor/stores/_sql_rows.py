@@ -1,0 +1,60 @@
+"""Records to rows and back, and the statements that every part of the SQL store makes."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from monitor.core.records import Window
+from monitor.stores._sql_engine import Database
+
+Record = TypeVar("Record")
+Row = Mapping[Any, Any]
+
+
+class Part:
+    """A part of the store: what it promises, over the database that all of them share."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+
+def row_of(record: Any, table: sa.Table) -> dict[str, Any]:
+    """The fields of a record that its table has, with its window in two columns."""
+    row = {c.name: getattr(record, c.name) for c in table.c if hasattr(record, c.name)}
+    if "window_start" in table.c:
+        window = record.window
+        row |= {"window_start": window and window.start, "window_end": window and window.end}
+    return row
+
+
+def record_of(kind: type[Record], row: Row, /, **converted: Any) -> Record:
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # every record is one
+    return kind(**{name: row[name] for name in names if name in row} | converted)
+
+
+def window_of(row: Row) -> Window:
+    return Window(row["window_start"], row["window_end"])
+
+
+def insert(db: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+    """An insert that can say what happens to a row that is there already."""
+    return sqlite.insert(table) if db.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+def add(db: sa.Connection, table: sa.Table, row: Row) -> bool:
+    """Insert a row; False when that would repeat what must be unique."""
+    statement = insert(db, table).values(dict(row)).on_conflict_do_nothing()
+    return db.execute(statement.execution_options(preserve_rowcount=True)).rowcount == 1
+
+
+def add_all(db: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        db.execute(sa.insert(table), rows)
+
+
+def changed(db: sa.Connection, statement: sa.Update | sa.Delete) -> bool:
+    """Run it; whether it met a row."""
+    return db.execute(statement).rowcount > 0

@@ -1,0 +1,363 @@
+"""Deeds of people, access and claims: what every store promises, over each kind of database."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from store_backends import Backend, new_postgresql_database
+from test_stores import a_check, a_message, a_reference, a_retrain, an_episode, day, opened, save
+
+from monitor.core.people import (
+    Acknowledgement,
+    Answer,
+    AuditEntry,
+    CheckRequest,
+    Deed,
+    Replica,
+    Scope,
+    Session,
+    Silence,
+    SilenceKind,
+    Token,
+    allows,
+)
+from monitor.core.records import Finding, Verdict
+from monitor.errors import StoreConflict
+from monitor.ledger import Act, Once
+from monitor.ports import Outcome, Place, Store
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    urls = {"memory": "memory://", "sqlite": "sqlite:///monitor.db"}
+    url = urls.get(request.param) or new_postgresql_database(request.getfixturevalue("postgresql"))
+    store = Backend(request.param, url, tmp_path).open()
+    yield store
+    store.close()
+
+
+def an_entry(number: int = 0, deed: Deed = Deed.RESOLVED, **values: Any) -> AuditEntry:
+    given = {"at": NOW + number * HOUR, "who": "mia", "via": "page", "subject": "e0"}
+    given |= {"why": "known <b>release</b>", "monitor": "loan", "details": {"a": [1, None]}}
+    return AuditEntry(f"audit-{number}", deed=deed, **(given | values))
+
+
+def a_silence(name: str = "s0", **values: Any) -> Silence:
+    given = {"kind": SilenceKind.MUTE, "start": NOW, "end": NOW + HOUR, "who": "mia"}
+    return Silence(name, **(given | {"why": "release", "monitor": "loan"} | values))
+
+
+def a_token(name: str = "t0", **values: Any) -> Token:
+    given = {"scopes": frozenset({Scope.READ, Scope.OPERATE}), "digest": "ab", "made_at": NOW}
+    return Token(name, name="ci", **(given | {"made_by": "mia"} | values))
+
+
+def with_episode(store: Store) -> None:
+    store.save(Outcome(a_check("c0"), changes=(opened(an_episode(told=True)),)))
+
+
+# --- Acts ---
+
+
+def test_a_deed_is_kept_with_its_entry(store: Store) -> None:
+    with_episode(store)
+    given = Acknowledgement("e0", NOW, "mia", "on it")
+    told = a_message("m1", kind="episode.acknowledged", episode="e0")
+    assert store.act(Act(an_entry(), acknowledged=given, messages=(told,))) is None
+    assert store.acknowledgements(["e0", "e1"]) == {"e0": given}
+    assert store.audit() == [an_entry()]
+    assert [m.id for m in store.list_messages()] == ["m1"]
+
+
+def test_a_deed_that_does_not_fit_leaves_nothing_behind(store: Store) -> None:
+    with_episode(store)
+    given = Acknowledgement("e0", NOW, "mia", "on it")
+    store.act(Act(an_entry(), acknowledged=given))
+    before = store.audit()
+    unfit = [
+        Act(an_entry(1), acknowledged=given),
+        Act(an_entry(1), acknowledged=replace(given, episode="nowhere")),
+        Act(an_entry(1), lifted="nowhere"),
+        Act(an_entry(1), revoked="nowhere"),
+        Act(an_entry(1), promoted="sha256:unknown"),
+        Act(an_entry(1), resent="nowhere"),
+        Act(an_entry(1), answer=Answer("nowhere", "accepted", NOW)),
+        Act(an_entry(0)),
+    ]
+    for act in unfit:
+        with pytest.raises(StoreConflict):
+            store.act(replace(act, messages=(a_message("lost"),)))
+    assert store.audit() == before
+    assert store.list_messages() == []
+
+
+def test_a_person_ends_an_episode_only_as_it_was_read(store: Store) -> None:
+    with_episode(store)
+    ended = an_episode(told=True, resolved_by="audit-0", resolved_at=NOW)
+    before = store.state("loan")
+    with pytest.raises(StoreConflict):
+        store.act(Act(an_entry(), resolved=replace(ended, last_check="c9")))
+    store.act(Act(an_entry(), resolved=ended))
+    assert store.open_episodes("loan") == []
+    assert store.get_episode("e0") == ended
+    assert store.state("loan") != before, "a check that decided on the open episode decides anew"
+    with pytest.raises(StoreConflict):
+        store.act(Act(an_entry(1), resolved=ended))
+
+
+def test_silences_last_until_they_end_or_are_lifted(store: Store) -> None:
+    mute, planned = a_silence(), a_silence("s1", start=NOW + 5 * HOUR, end=NOW + 6 * HOUR)
+    everywhere = a_silence("s2", kind=SilenceKind.MAINTENANCE, monitor=None)
+    for number, silence in enumerate((mute, planned, everywhere)):
+        store.act(Act(an_entry(number), silence=silence))
+    assert [s.id for s in store.silences()] == ["s1", "s0", "s2"]
+    assert [s.id for s in store.silences(since=NOW + HOUR)] == ["s1"]
+    store.act(Act(an_entry(3, at=NOW + HOUR / 2), lifted="s0"))
+    lifted = next(s for s in store.silences() if s.id == "s0")
+    assert lifted.lifted_at == lifted.until == NOW + HOUR / 2
+    assert [s.id for s in store.silences(since=NOW + HOUR / 2)] == ["s1", "s2"]
+    with pytest.raises(StoreConflict):
+        store.act(Act(an_entry(4, at=NOW + HOUR / 2), lifted="s0"))
+
+
+def test_a_retrain_request_is_answered_until_it_is_settled(store: Store) -> None:
+    store.add_message(a_message("r0", channel="retrain"), a_retrain("r0"))
+    store.act(Act(an_entry(0), answer=Answer("r0", "accepted", NOW, "queued")))
+    store.mark_sent("r0", NOW, {})
+    request = store.get_retrain("r0")
+    assert request is not None and request.state == "accepted", "its own word is worth more"
+    done = Answer("r0", "succeeded", NOW + HOUR, "", "v7", "s3://bucket/train.parquet")
+    store.act(Act(an_entry(1), answer=done))
+    request = store.get_retrain("r0")
+    assert request is not None
+    assert (request.state, request.model_version) == ("succeeded", "v7")
+    assert (request.new_reference, request.answered_at) == (done.reference, NOW + HOUR)
+    with pytest.raises(StoreConflict):
+        store.act(Act(an_entry(2), answer=replace(done, state="failed")))
+
+
+def test_a_version_is_promoted(store: Store) -> None:
+    store.add_reference(a_reference("sha256:1"))
+    store.add_reference(a_reference("sha256:2"))
+    store.act(Act(an_entry(), promoted="sha256:1"))
+    assert [r.version for r in store.list_references("loan")] == ["sha256:1", "sha256:2"]
+
+
+def test_a_message_that_was_given_up_is_tried_again(store: Store) -> None:
+    store.add_message(a_message("m0"))
+    with pytest.raises(StoreConflict):
+        store.act(Act(an_entry(), resent="m0"))
+    store.mark_failed("m0", NOW, "no such channel")
+    store.act(Act(an_entry(), resent="m0"))
+    again = store.claim_message(NOW + HOUR, 60)
+    assert again is not None and (again.id, again.attempts) == ("m0", 0)
+    assert store.count_messages() == {"pending": 1}
+
+
+def test_the_same_key_gets_the_same_answer(store: Store) -> None:
+    once = Once("key", "t0", "digest", {"id": "s0"}, NOW)
+    assert store.act(Act(an_entry(0), silence=a_silence()), once) is None
+    again = store.act(Act(an_entry(1), silence=a_silence("s1")), replace(once, answer="other"))
+    assert again == once == store.answered("key", "t0")
+    assert [s.id for s in store.silences()] == ["s0"]
+    assert store.answered("key", "t1") is None
+    later = replace(once, at=NOW + timedelta(days=3))
+    assert store.act(Act(an_entry(2), silence=a_silence("s2")), later) is None
+
+
+def test_an_unfit_deed_does_not_use_up_its_key(store: Store) -> None:
+    once = Once("key", "t0", "digest", {}, NOW)
+    with pytest.raises(StoreConflict):
+        store.act(Act(an_entry(), lifted="nowhere"), once)
+    assert store.answered("key", "t0") is None
+
+
+def test_of_many_that_acknowledge_at_once_one_does(store: Store) -> None:
+    with_episode(store)
+    outcomes: list[str] = []
+
+    def acknowledge(number: int) -> None:
+        given = Acknowledgement("e0", NOW, f"person {number}", "mine")
+        try:
+            store.act(Act(an_entry(number), acknowledged=given))
+            outcomes.append("done")
+        except StoreConflict:
+            outcomes.append("late")
+
+    threads = [threading.Thread(target=acknowledge, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["done", *["late"] * 7]
+    assert len(store.audit()) == 1
+
+
+def test_the_audit_log_is_read_page_by_page(store: Store) -> None:
+    for number in range(5):
+        store.act(Act(an_entry(number, at=NOW, monitor="loan" if number % 2 else None)))
+    ids = [e.id for e in store.audit(limit=2)]
+    last = store.audit(limit=2)[-1]
+    ids += [e.id for e in store.audit(before=(last.at, last.id))]
+    assert ids == [f"audit-{n}" for n in (4, 3, 2, 1, 0)]
+    assert [e.id for e in store.audit("loan")] == ["audit-3", "audit-1"]
+
+
+def test_a_wanted_check_is_claimed_by_one_and_settled_once(store: Store) -> None:
+    wanted = CheckRequest("q0", "loan", day(0), NOW, "mia")
+    store.act(Act(an_entry(0), wanted=wanted))
+    store.act(Act(an_entry(1), wanted=replace(wanted, id="q1", requested_at=NOW + HOUR)))
+    assert store.claim_check_request(NOW, NOW + HOUR) == wanted
+    second = store.claim_check_request(NOW, NOW + HOUR)
+    assert second is not None and second.id == "q1"
+    assert store.claim_check_request(NOW, NOW + HOUR) is None
+    assert store.claim_check_request(NOW + HOUR, NOW + 2 * HOUR) == wanted, "its claimer died"
+    store.settle_check_request("q0", check="c0")
+    store.settle_check_request("q0", check=None, error="late")
+    store.settle_check_request("q1", check=None, error="no rows")
+    states = [(r.state, r.check, r.error) for r in store.check_requests()]
+    assert states == [("done", "c0", ""), ("failed", None, "no rows")]
+    assert store.check_requests(state="pending") == []
+
+
+# --- Access ---
+
+
+def test_tokens_are_made_used_and_revoked(store: Store) -> None:
+    token = a_token()
+    store.act(Act(an_entry(0, Deed.TOKEN_MADE), token=token))
+    assert store.find_token("t0") == token
+    assert store.find_token("t1") is None
+    store.touch_token("t0", NOW + HOUR)
+    store.act(Act(an_entry(1, Deed.TOKEN_REVOKED), revoked="t0"))
+    (found,) = store.list_tokens()
+    assert (found.used_at, found.revoked_at) == (NOW + HOUR, NOW + HOUR)
+    assert not found.is_good(NOW)
+    with pytest.raises(StoreConflict):
+        store.act(Act(an_entry(2), revoked="t0"))
+    assert not a_token(expires_at=NOW).is_good(NOW)
+
+
+def test_sessions_come_and_go(store: Store) -> None:
+    session = Session("d0", "t0", NOW, NOW + HOUR)
+    store.add_session(session)
+    assert store.find_session("d0") == session
+    store.add_session(Session("d1", "t0", NOW + 2 * HOUR, NOW + 3 * HOUR))
+    assert store.find_session("d0") is None, "it was over"
+    store.drop_session("d1")
+    assert store.find_session("d1") is None
+
+
+def test_what_scopes_allow() -> None:
+    assert allows(frozenset({Scope.ADMIN}), Scope.CAPTURE)
+    assert not allows(frozenset({Scope.CAPTURE}), Scope.READ)
+    assert not allows(frozenset({Scope.READ}), Scope.OPERATE)
+    assert not allows(frozenset(), Scope.READ)
+
+
+# --- Claims ---
+
+
+def test_a_window_is_claimed_by_one(store: Store) -> None:
+    assert store.claim_window("loan", day(0), "a", NOW, NOW + HOUR)
+    assert not store.claim_window("loan", day(0), "b", NOW, NOW + HOUR)
+    assert store.claim_window("loan", day(0), "a", NOW, NOW + 2 * HOUR), "renewed"
+    assert store.claim_window("loan", day(1), "b", NOW, NOW + HOUR)
+    assert not store.claim_window("loan", day(0), "b", NOW + HOUR, NOW + 3 * HOUR)
+    assert store.claim_window("loan", day(0), "b", NOW + 2 * HOUR, NOW + 3 * HOUR), "a died"
+    store.release_window("loan", day(0), "a")
+    assert store.claimed_windows(NOW + 2 * HOUR) == [("loan", day(0), "b")]
+    store.release_window("loan", day(0), "b")
+    assert store.claim_window("loan", day(0), "a", NOW, NOW + HOUR)
+
+
+def test_of_many_claimers_one_wins(store: Store) -> None:
+    won: list[str] = []
+
+    def claim(holder: str) -> None:
+        if store.claim_window("loan", day(0), holder, NOW, NOW + HOUR):
+            won.append(holder)
+
+    threads = [threading.Thread(target=claim, args=(f"h{n}",)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(won) == 1
+
+
+def test_processes_are_seen_and_forgotten(store: Store) -> None:
+    one = Replica("a", "host", NOW, NOW, ("scheduler", "web"))
+    store.beat(one)
+    store.beat(replace(one, seen_at=NOW + HOUR))
+    store.claim_window("loan", day(0), "a", NOW, NOW + HOUR)
+    assert [r.seen_at for r in store.replicas()] == [NOW + HOUR]
+    store.leave("a")
+    assert store.replicas() == []
+    assert store.claimed_windows(NOW) == []
+    store.beat(one)
+    store.beat(Replica("b", "host", NOW, NOW + timedelta(days=2)))
+    assert [r.id for r in store.replicas()] == ["b"]
+
+
+# --- Lists without documents ---
+
+
+def test_lines_say_what_checks_say(store: Store) -> None:
+    save(store, a_check("c0"), a_check("c1", day(1)), a_check("d0", monitor="churn"))
+    stored = store.get_check("c0")
+    assert stored is not None
+    line = next(one for one in store.lines() if one.id == "c0")
+    check = stored.check
+    assert (line.verdict, line.headline, line.window) == (
+        check.verdict,
+        check.headline,
+        check.window,
+    )
+    assert (line.rows, line.reference) == (check.sample.rows_in_window, check.reference)
+    assert (line.made_at, line.stored_at) == (check.made_at, stored.stored_at)
+    assert [one.id for one in store.lines()] == ["c1", "d0", "c0"]
+    assert [one.id for one in store.lines(limit=1)] == ["c1"]
+
+
+def test_lines_go_on_after_any_place(store: Store) -> None:
+    save(store, *(a_check(f"{m}{n}", day(n), m) for n in range(3) for m in ("a", "b", "c")))
+    everything = [one.id for one in store.lines()]
+    walked: list[str] = []
+    place: Place | None = None
+    while page := store.lines(before=place, limit=2):
+        walked += [one.id for one in page]
+        place = page[-1].place
+    assert walked == everything
+    assert len(everything) == 9
+
+
+def test_strips_and_last_windows_are_read_at_once(store: Store) -> None:
+    save(store, *(a_check(f"{m}{n}", day(n), m) for n in range(4) for m in ("a", "b")))
+    store.save(Outcome(a_check("a3-2", day(3), "a"), revision=1))
+    strips = store.strips(2)
+    assert {m: [one.id for one in lines] for m, lines in strips.items()} == {
+        "a": ["a3-2", "a2"],
+        "b": ["b3", "b2"],
+    }
+    assert store.last_windows() == {"a": day(3), "b": day(3)}
+    since = [one.id for one in store.lines_since(strips["a"][0].stored_at)]
+    assert since == ["a3-2"]
+
+
+def test_findings_are_read_without_documents(store: Store) -> None:
+    save(store, a_check("c0"))
+    found = store.findings(["c0", "nowhere"])
+    assert found["nowhere"] == []
+    names = [(f["column"], f["test"]) for f in found["c0"]]
+    assert names[0] == (None, "volume")
+    assert ("age", "psi") in names
+    assert isinstance(found["c0"][1]["effect"], float)
+    assert Finding and Verdict(found["c0"][1]["verdict"]) is Verdict.DRIFTED
