@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from monitor.core.frozen import Pictures
+from monitor.core.comparison import Plan
 from monitor.core.records import (
     Check,
     Episode,
@@ -31,6 +31,9 @@ class Sample:
     notices: tuple[Notice, ...] = ()
     # Epoch seconds of the rows that are drawn from each column, when every row tells its time
     times: Floats | None = None
+    # Files that are no longer what they were when they were looked at, as people name them; asked
+    # when the last column has been read
+    changed: Callable[[], Sequence[str]] = tuple
 
 
 class Source(Protocol):
@@ -70,8 +73,13 @@ class Snapshots(Protocol):
     def source(self, path: str) -> Source:
         """The rows again."""
 
-    def freeze(self, stored: "StoredReference", sample: Sample, found: Pictures) -> None:
-        """Keep the pictures of a large reference, and a draw of its rows, by its version."""
+    def freeze(
+        self, stored: "StoredReference", sample: Sample, plan: Plan, *, keep: bool = True
+    ) -> Sample:
+        """The pictures of a large reference, and a draw of its rows; kept by its version.
+
+        With `keep` False nothing is written. Columns of the result know the kind they have.
+        """
 
     def frozen(self, stored: "StoredReference", again: Callable[[str], Stream]) -> Sample | None:
         """What `freeze` kept of a version; None when it was not frozen, or the file is damaged.

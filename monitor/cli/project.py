@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor.cli.options import DEFAULT_CONFIG, ConfigPath, JsonTo, Verbose
+from monitor.cli.options import DEFAULT_CONFIG, ConfigPath, JsonTo, UnusedConfig, Verbose
 from monitor.cli.output import Output
 from monitor.errors import AskedWrongly, CouldNotLook, UnknownName
 
@@ -32,7 +32,7 @@ def demo(
         "monitor-demo"
     ),
     json_to: JsonTo = None,
-    config: ConfigPath = DEFAULT_CONFIG,
+    config: UnusedConfig = DEFAULT_CONFIG,
     verbose: Verbose = False,
 ) -> int:
     """Play the whole story on shipped data: twenty weeks of loan applications, three incidents."""
@@ -56,7 +56,7 @@ def init(
         str | None, typer.Option(help="The column with the time of a row, when it is not plain.")
     ] = None,
     json_to: JsonTo = None,
-    config: ConfigPath = DEFAULT_CONFIG,
+    config: UnusedConfig = DEFAULT_CONFIG,
     verbose: Verbose = False,
 ) -> int:
     """Begin a project: a commented monitor.yaml, its folders, an example suite."""
@@ -87,7 +87,7 @@ def init(
 def explain(
     test: Annotated[str | None, typer.Argument(metavar="[TEST]", help="A test or rule.")] = None,
     json_to: JsonTo = None,
-    config: ConfigPath = DEFAULT_CONFIG,
+    config: UnusedConfig = DEFAULT_CONFIG,
     verbose: Verbose = False,
 ) -> int:
     """Say what a test or rule asks, what it is blind to, and how it decides; or list them all."""
