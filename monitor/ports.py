@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from monitor.core.comparison import Plan
 from monitor.core.records import (
@@ -62,6 +62,17 @@ class Source(Protocol):
 
     def span(self) -> Window | None:
         """First row time to just after the last; None without rows or a time column."""
+
+
+@runtime_checkable
+class Described(Protocol):
+    """A source that tells its columns without looking at rows."""
+
+    def columns(self) -> list[str]:
+        """Their names as they are now, of files as the first and the last one have them.
+
+        Raises PathNotFound, SourceUnreadable.
+        """
 
 
 class Snapshots(Protocol):

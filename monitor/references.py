@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from monitor.core.comparison import Plan, kind_of
@@ -190,14 +190,18 @@ def require_columns(reference: Reference, named: Mapping[str, str]) -> None:
     """
     known = reference.stored.kinds
     unknown = {name: section for name, section in named.items() if name not in known}
-    if not unknown:
-        return
+    if unknown:
+        error = no_such_columns(unknown, known)
+        raise AskedWrongly(f"monitor {reference.stored.monitor}: {error}", hint=error.hint)
+
+
+def no_such_columns(unknown: Mapping[str, str], known: Collection[str]) -> AskedWrongly:
+    """What to say of columns, and the sections that speak of them, that a reference lacks."""
     told = ", ".join(f"{name!r} ({section})" for name, section in unknown.items())
     near = {name: nearest(name, known) for name in unknown}
     meant = ", ".join(f"{other!r} for {name!r}" for name, other in near.items() if other)
-    raise AskedWrongly(
-        f"monitor {reference.stored.monitor}: the reference has no column {told}; "
-        f"there are: {', '.join(known)}",
+    return AskedWrongly(
+        f"the reference has no column {told}; there are: {', '.join(known)}",
         hint=f"did you mean {meant}?" if meant else "",
     )
 

@@ -141,7 +141,7 @@ def _show_file(out: Output, file: str) -> None:
     from monitor.wiring import read_frozen
 
     frozen = read_frozen(file)
-    drawn = f"{frozen.drawn.num_rows} of them kept as drawn"
+    drawn = f"{frozen.drawn.num_rows} of them drawn"
     out.say(f"{frozen.version}, {frozen.rows} rows from {frozen.origin}, {drawn}")
     out.table([(f"  {n}", str(p.kind), p.problem or p.dtype) for n, p in frozen.pictures.items()])
     out.document(
