@@ -301,6 +301,7 @@ def test_init_leaves_alone_what_exists(newcomer: Path, monitor: Monitor) -> None
 
 
 def test_init_without_anything_is_a_project_in_order(newcomer: Path, monitor: Monitor) -> None:
+    shutil.rmtree("data")
     said = monitor("init", "--json", "-")
     assert said.code == 0
     assert said.json == {
@@ -312,7 +313,7 @@ def test_init_without_anything_is_a_project_in_order(newcomer: Path, monitor: Mo
     assert said.code == 0
     [found] = said.json["monitors"]
     assert found["monitor"] == "my_model"
-    assert [note.partition(":")[0] for note in found["notes"]] == ["reference"]
+    assert [note.partition(":")[0] for note in found["notes"]] == ["production", "reference"]
     assert "not there yet" in said.err
 
 
@@ -367,10 +368,10 @@ def test_all_mistakes_of_a_configuration_are_told_with_their_lines(
     Path("monitor.yaml").write_text(
         "monitors:\n"
         "  a:\n"
-        "    production: {path: data, time: t}\n"
+        "    production: {path: data, time: created_at}\n"
         "    drift: {tests: [chi_sqared]}\n"
         "  b:\n"
-        "    production: {path: data, time: t}\n"
+        "    production: {path: data, time: created_at}\n"
         "    expectations: nosuch.json\n"
         "    drift: {must_see: {psi: 0.05}}\n"
     )
@@ -392,7 +393,7 @@ def test_all_mistakes_of_a_configuration_are_told_with_their_lines(
 @pytest.mark.parametrize(
     ("old", "new", "told", "hint"),
     [
-        ("time: at}", "time: att}", "3: monitors.orders.production.time: there is no column named "
+        ("time: at}", "time: att}", "5: monitors.orders.production.time: there is no column named "
          "'att'; there are: age, amount, at, region", "did you mean 'at'?"),
         ("explorer: never", "drift: {segments: [regoin]}", "monitors.orders.drift: the reference "
          "has no column 'regoin' (drift); there are: at, amount", "'region' for 'regoin'"),

@@ -421,7 +421,7 @@ def test_a_time_column_is_told_to_be_left_out(compare: Compare, tmp_path: Path) 
     text = Path("alike.csv").read_text().replace("2026-01-01 00:07:00", "never", 1)
     (tmp_path / "odd.csv").write_text(text)
     code, document = compare("reference.csv", str(tmp_path / "odd.csv"), "--time-column", "at")
-    assert [n["kind"] for n in document["notices"]] == ["time_unreadable", "time_column"]
+    assert [n["kind"] for n in document["notices"]][:2] == ["time_unreadable", "time_column"]
 
 
 def test_a_configuration_that_was_named_has_to_be_there(
