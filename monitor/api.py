@@ -161,7 +161,7 @@ def _check(watch: Watch, reference: Any, current: Any, asked: Question) -> Check
         look = Look(now.info, notices=(*now.notices, *_time_told(watch.plan, asked)))
         look = validate_rows(watch, now, look, wiring.validator(), timings)
         look = compare_rows(watch, before, now, look, timings)
-        look = confirm_files(look, before.sample, now)
+        look = confirm_files(before, now, look)
         told = version.result() or content_version(before.sample)
         before = replace(before, stored=replace(before.stored, version=told))
     return decide(watch, before, window, look, timings)

@@ -60,7 +60,7 @@ def look_back(watch: Watch, reference: Reference | None, window: Window, source:
         return Looked(window, unseen=reason)
     held, look = hold_against(watch, reference, window, (sample, look), source, timings)
     look = compare_rows(watch, held.reference, sample, look, timings, held.measure)
-    look = confirm_files(look, held.reference and held.reference.sample, sample)
+    look = confirm_files(held.reference, sample, look)
     found = _looked(window, look)
     return replace(found, at=_elsewhere(watch, held, sample, found))
 

@@ -47,7 +47,7 @@ def run_check(
     seen_so_far = sample, look
     held, look = hold_against(watch, reference, window, seen_so_far, tools.source, timings)
     look = compare_rows(watch, held.reference, sample, look, timings, held.measure)
-    look = confirm_files(look, held.reference and held.reference.sample, sample)
+    look = confirm_files(held.reference, sample, look)
     seen = Seen(held.reference, sample, look, timings)
     return conclude(watch, window, seen, tools, revision=revision, keep=keep)
 

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 
 import pyarrow as pa
@@ -132,11 +131,8 @@ class FileSource:
         nothing = Gate(None, None, self._settings.timezone, rows=False)
         form = open_format(files.format, self._settings)
         try:
-            with (
-                reading(path, files.format),
-                closing(form.batches(path, [], nothing, whole=False)) as tables,
-            ):
-                return list(next(tables).column_names)
+            with reading(path, files.format):
+                return list(next(form.batches(path, [], nothing, whole=False)).column_names)
         except FileNotFoundError:
             raise SourceUnreadable(f"{path} vanished while it was read") from None
 

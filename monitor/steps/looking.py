@@ -83,13 +83,14 @@ def compare_rows(
         return _compare(watch, reference, sample, look, measure)
 
 
-def confirm_files(look: Look, *samples: Sample | None) -> Look:
+def confirm_files(reference: Reference | None, sample: Sample | None, look: Look) -> Look:
     """3. compare, at last: files that changed meanwhile are a finding, and nothing is a pass.
 
     What was read before the change and what was read after it are rows of two datasets.
     """
+    sides = (None if reference is None else reference.sample), sample
     try:
-        changed = [name for sample in samples if sample is not None for name in sample.changed()]
+        changed = [name for side in sides if side is not None for name in side.changed()]
     except CouldNotLook as error:
         reason = f"whether the files are still those that were read cannot be told: {error}"
         return replace(look, dataset=(*look.dataset, _unread(reason)))
