@@ -3,9 +3,9 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from monitor.core.frozen import Pictures
+from monitor.core.comparison import Plan
 from monitor.core.records import (
     Check,
     Episode,
@@ -34,6 +34,9 @@ class Sample:
     notices: tuple[Notice, ...] = ()
     # Epoch seconds of the rows that are drawn from each column, when every row tells its time
     times: Floats | None = None
+    # Files that are no longer what they were when they were looked at, as people name them; asked
+    # when the last column has been read
+    changed: Callable[[], Sequence[str]] = tuple
 
 
 class Source(Protocol):
@@ -64,6 +67,17 @@ class Source(Protocol):
         """First row time to just after the last; None without rows or a time column."""
 
 
+@runtime_checkable
+class Described(Protocol):
+    """A source that tells its columns without looking at rows."""
+
+    def columns(self) -> list[str]:
+        """Their names as they are now, of files as the first and the last one have them.
+
+        Raises PathNotFound, SourceUnreadable.
+        """
+
+
 class Snapshots(Protocol):
     """Keeps what a reference needs: rows that would otherwise vanish, and frozen pictures."""
 
@@ -73,8 +87,13 @@ class Snapshots(Protocol):
     def source(self, path: str) -> Source:
         """The rows again."""
 
-    def freeze(self, stored: "StoredReference", sample: Sample, found: Pictures) -> None:
-        """Keep the pictures of a large reference, and a draw of its rows, by its version."""
+    def freeze(
+        self, stored: "StoredReference", sample: Sample, plan: Plan, *, keep: bool = True
+    ) -> Sample:
+        """The pictures of a large reference, and a draw of its rows; kept by its version.
+
+        With `keep` False nothing is written. Columns of the result know the kind they have.
+        """
 
     def frozen(self, stored: "StoredReference", again: Callable[[str], Stream]) -> Sample | None:
         """What `freeze` kept of a version; None when it was not frozen, or the file is damaged.

@@ -64,6 +64,10 @@ class SqlSource:
             look = _Look(self._settings, self._database, self._rows, db)
             return look.sample(window, columns, Draw(limit, seed) if limit else None)
 
+    def columns(self) -> list[str]:
+        with self._database.reading(self._rows) as db:
+            return [name for name, _ in self._database.names(db, self._rows)]
+
     def fingerprint(self) -> str:
         """`sha256:...` over names and types of the columns and the values of all rows.
 

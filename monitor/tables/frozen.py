@@ -14,12 +14,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from monitor.core.frozen import FrozenColumn, Picture, Pictures
+from monitor.core.comparison import Plan
+from monitor.core.frozen import FrozenColumn, Picture, Pictures, freeze
 from monitor.core.records import COMPARED_KINDS, Column, Kind, SampleInfo, Stream
+from monitor.core.side_by_side import side_by_side
 from monitor.core.summaries.binary import Kept, UnknownForm, from_bytes, to_bytes
-from monitor.errors import SourceUnreadable
+from monitor.errors import AskedWrongly, SourceUnreadable
 from monitor.ports import Sample
 from monitor.tables.columns import to_column
+from monitor.tables.packed import unpacked
 from monitor.tables.places import Place
 from monitor.tables.reading import reading, refuse_empty
 from monitor.tables.reservoir import thin
@@ -29,6 +32,9 @@ _PICTURES, _SUMMARIES = b"drift_monitor.pictures", b"drift_monitor.summaries"
 _SEAL = b"DMSEAL01"  # and 32 bytes of SHA-256; a multiple of eight, as Arrow aligns
 _SEAL_BYTES = len(_SEAL) + 32
 _END_BYTES = 10  # the length of the footer, and ARROW1
+_HEAD_BYTES = 8  # ARROW1 and two bytes of nothing, before the stream begins
+MOST_BYTES = 2**31  # of the drawn rows, unpacked
+MOST_ROWS = 2**20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +64,17 @@ class Frozen:
         return to_column(name, self.drawn[name]) if known else Column(name, "other", 0, 0)
 
 
-def drawn_rows(sample: Sample, pictures: Pictures) -> pa.Table:
+def frozen_of(sample: Sample, plan: Plan, version: str, origin: str) -> Frozen:
+    """The columns that a plan wants, with its kinds where it has some, as they are frozen."""
+    columns: Mapping[str, Stream] = sample.columns
+    if not all(plan.wants(name) for name in columns):
+        columns = {name: column for name, column in columns.items() if plan.wants(name)}
+    with side_by_side(columns) as run:
+        pictures = freeze(columns, plan, run)
+    return Frozen(version, origin, pictures, _drawn_rows(sample, pictures))
+
+
+def _drawn_rows(sample: Sample, pictures: Pictures) -> pa.Table:
     """The rows that are drawn of a sample, without the columns that identify them."""
     names = [name for name, picture in pictures.items() if picture.kind is not Kind.ID]
     if isinstance(sample.table, DrawnTable):
@@ -75,6 +91,12 @@ def write_frozen(place: Place, frozen: Frozen) -> None:
     }
     summaries = {n: (p.kind, p.summary) for n, p in frozen.pictures.items() if p.summary}
     extra = {_PICTURES: json.dumps(told), _SUMMARIES: to_bytes(summaries)}
+    if frozen.drawn.nbytes > MOST_BYTES:
+        raise AskedWrongly(
+            f"{place}: a draw of the rows takes {frozen.drawn.nbytes} bytes, and a frozen "
+            f"reference holds {MOST_BYTES} at most",
+            hint="leave columns of long texts out with --exclude",
+        )
     table = frozen.drawn.combine_chunks().replace_schema_metadata(extra)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(
@@ -97,7 +119,10 @@ def read_frozen(place: Place) -> Frozen:
                 f"{place}: this is no frozen reference, or it is cut off or damaged",
                 hint="freeze the reference anew",
             )
-        table = pa.ipc.open_file(pa.BufferReader(content)).read_all()
+        try:
+            table = _rows(content)
+        except ValueError as error:
+            raise SourceUnreadable(f"{place}: {error}", hint="freeze the reference anew") from None
     try:
         # Arrow trusts what it reads: places beyond their list would end the process.
         table.validate(full=True)
@@ -107,6 +132,19 @@ def read_frozen(place: Place) -> Frozen:
         raise SourceUnreadable(
             f"{place}: {told}", hint="freeze the reference anew, or update Drift Monitor"
         ) from None
+
+
+def _rows(content: bytes) -> pa.Table:
+    """The rows; ValueError when they would take more memory than a frozen reference ever does.
+
+    What was measured is what is read: the stream inside the file, and not what its footer names.
+    """
+    stream = pa.py_buffer(content).slice(_HEAD_BYTES)
+    size, rows = unpacked(stream)
+    if size > MOST_BYTES or rows > MOST_ROWS:
+        told = f"{rows} rows of {size} bytes"
+        raise ValueError(f"it tells of {told}, and at most {MOST_ROWS} of {MOST_BYTES} are read")
+    return pa.ipc.open_stream(stream).read_all()
 
 
 def _frozen(table: pa.Table) -> Frozen:

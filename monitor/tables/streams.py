@@ -19,7 +19,7 @@ from monitor.core.records import Column, Floats, Notice, SampleInfo
 from monitor.errors import SourceUnreadable
 from monitor.ports import Sample
 from monitor.tables import arrays
-from monitor.tables.blocks import BLOCK_ROWS, Block
+from monitor.tables.blocks import BLOCK_ROWS, Block, changed_files
 from monitor.tables.columns import to_column, to_piece
 from monitor.tables.times import epoch_seconds
 from monitor.tables.unify import as_type, joint_type
@@ -356,7 +356,8 @@ def streamed_sample(
     known = tuple(name for name in names if any(has(block, name) for block in filled))
     streams = Streams(filled, known, zone, finish)
     times = _times(streams, time) if time in streams else None
-    return Sample(info, streams, StreamedTable(streams), tuple(notices), times)
+    table = StreamedTable(streams)
+    return Sample(info, streams, table, tuple(notices), times, lambda: changed_files(filled))
 
 
 def _times(streams: Streams, time: str | None) -> Floats | None:

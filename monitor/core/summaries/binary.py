@@ -24,6 +24,7 @@ MAGIC = b"DMSUMM"
 VERSION = 1
 _LENGTH = struct.Struct("<QI")  # and CRC-32
 _DAMAGE = struct.error, zlib.error, ValueError, KeyError, TypeError, AttributeError
+MOST_BYTES = 2**31  # of all arrays together; those of a reference of 4000 columns
 _LEVEL = 1  # of compression: sorted doubles gain little from more
 
 Kept = Mapping[str, tuple[Kind, Summary]]  # by column
@@ -63,13 +64,36 @@ def from_bytes(content: bytes) -> dict[str, tuple[Kind, Summary]]:
         if zlib.crc32(header) != checksum:
             raise ValueError("the header is not what was written")
         columns = json.loads(header)["columns"]
-        body = memoryview(zlib.decompress(content[start + length :]))
+        body = memoryview(_unpacked(content[start + length :], columns))
         found = {}
         for name, told in columns.items():
             found[name], body = _read(told, body)
     except _DAMAGE as error:
         raise UnknownForm(f"the summaries are cut off or corrupt ({error})") from None
     return found
+
+
+def _unpacked(body: bytes, columns: Mapping[str, Any]) -> bytes:
+    """The arrays: never more bytes than the header tells, whatever the packed ones would become.
+
+    The checksum at their end says that they are complete, so one byte more is asked for.
+    """
+    size = sum(_size(told) for told in columns.values())
+    if size > MOST_BYTES:
+        raise ValueError(f"{size} bytes of numbers are told, and at most {MOST_BYTES} are read")
+    unpacking = zlib.decompressobj()
+    found = unpacking.decompress(body, size + 1)
+    if len(found) > size or not unpacking.eof:
+        raise ValueError("the arrays are not as long as the header tells")
+    return found
+
+
+def _size(told: Mapping[str, Any]) -> int:
+    """Bytes of the array of a column."""
+    many = told["values"] if "values" in told else len(told["levels"])
+    if not isinstance(many, int) or many < 0:
+        raise ValueError(f"{many!r} is no number of values")
+    return 8 * many
 
 
 def _told(kind: Kind, kept: Summary, arrays: list[np.ndarray[Any, Any]]) -> dict[str, Any]:
@@ -95,12 +119,11 @@ def _told(kind: Kind, kept: Summary, arrays: list[np.ndarray[Any, Any]]) -> dict
 
 def _read(told: Mapping[str, Any], body: memoryview) -> tuple[tuple[Kind, Summary], memoryview]:
     """A summary, and the arrays of those that follow."""
-    numeric = "values" in told
-    size = 8 * (told["values"] if numeric else len(told["levels"]))
+    size = _size(told)
     if len(body) < size:
         raise ValueError("an array is missing")
     part = body[:size]
-    summary = _numbers(told, part) if numeric else _levels(told, part)
+    summary = _numbers(told, part) if "values" in told else _levels(told, part)
     return (Kind(told["kind"]), summary), body[size:]
 
 
