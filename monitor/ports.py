@@ -3,8 +3,9 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
+from monitor.core.aggregates import Aggregate, Condition, Family
 from monitor.core.frozen import Pictures
 from monitor.core.records import (
     Check,
@@ -31,6 +32,35 @@ class Sample:
     notices: tuple[Notice, ...] = ()
     # Epoch seconds of the rows that are drawn from each column, when every row tells its time
     times: Floats | None = None
+
+
+@runtime_checkable
+class Aggregating(Protocol):
+    """What a sample's `table` may be besides: one whose engine answers about all of its rows.
+
+    Answers are those of the very rows of the sample, as they would be once they are here: a float
+    that is no number is missing, decimals are floats, days are times.
+    """
+
+    @property
+    def families(self) -> Mapping[str, Family]:
+        """Every column of the sample, and what can be asked of it."""
+
+    def can(self, asked: Aggregate) -> bool:
+        """Whether the engine computes this; it asks nobody."""
+
+    def aggregate(self, asked: Sequence[Aggregate]) -> Sequence[Any] | None:
+        """The answers in order, found in one pass over the rows, and one for each `Repeated`.
+
+        None when the engine cannot answer for these very rows; they are at hand, then.
+        CouldNotLook when it fails and the rows are not at hand either.
+        """
+
+    def some_values(
+        self, columns: Sequence[str], where: Condition, *, repeated: bool, limit: int
+    ) -> Sequence[tuple[Any, ...]]:
+        """Values of at most `limit` rows that meet a condition; `repeated` looks for those that
+        more than one of them holds. Empty when they cannot be had."""
 
 
 class Source(Protocol):

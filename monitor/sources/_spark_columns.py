@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from monitor.core.aggregates import Aggregate, Condition, Family, Repeated
 from monitor.core.records import Column, Kind
 from monitor.core.summaries.binary import from_bytes
 from monitor.core.summaries.collecting import Asked
 from monitor.core.summaries.summary import Summary
 from monitor.errors import CouldNotLook
+from monitor.sources._spark_aggregates import Expressions, families_of
 from monitor.sources._spark_executor import ROWS, Wanted, merge_summaries, summarize_rows
 from monitor.sources._spark_rows import Rows, quoted
 from monitor.tables.columns import to_column
@@ -176,7 +178,8 @@ class SparkColumn:
 
 
 class SparkTable:
-    """The rows for adapters, read column by column when they are few enough to be held."""
+    """The rows for adapters: aggregated on the cluster, or read column by column when they are few
+    enough to be held."""
 
     def __init__(self, columns: SparkColumns) -> None:
         self._columns = columns
@@ -215,6 +218,57 @@ class SparkTable:
         drawn = self._columns.drawn
         known = name in drawn.column_names
         return drawn[name] if known else pa.chunked_array([pa.nulls(drawn.num_rows)])
+
+    @cached_property
+    def families(self) -> Mapping[str, Family]:
+        source = self._columns.source
+        known = source.cluster.run(lambda: families_of(source.frame))
+        return {name: known[name] for name in self._columns}
+
+    @cached_property
+    def _written(self) -> Expressions:
+        return Expressions(self.families)
+
+    def can(self, asked: Aggregate) -> bool:
+        return True
+
+    def aggregate(self, asked: Sequence[Aggregate]) -> list[Any]:
+        """One job, and one for each `Repeated`, whose rows have to be brought together."""
+        found: dict[Aggregate, Any] = {
+            each: self._repeated(each) for each in asked if isinstance(each, Repeated)
+        }
+        flat = [each for each in asked if not isinstance(each, Repeated)]
+        if flat:
+            written = [f"{self._written.aggregate(each)} AS a{i}" for i, each in enumerate(flat)]
+            answer = self._columns.source.ask(*written)
+            found |= {each: answer[f"a{i}"][0].as_py() for i, each in enumerate(flat)}
+        return [found[each] for each in asked]
+
+    def some_values(
+        self, columns: Sequence[str], where: Condition, *, repeated: bool, limit: int
+    ) -> list[tuple[Any, ...]]:
+        source = self._columns.source
+        names = [f"c{i}" for i in range(len(columns))]
+        frame = self._groups(columns, where) if repeated else self._chosen(columns, where)
+        found = source.cluster.run(lambda: frame.selectExpr(*names).limit(limit).toArrow())
+        return list(zip(*(found[name].to_pylist() for name in names), strict=True))
+
+    def _repeated(self, asked: Repeated) -> int:
+        groups = self._groups(asked.columns, asked.where)
+        told = self._columns.source.cluster.run(
+            lambda: groups.selectExpr("coalesce(sum(count), 0) AS n").toArrow()
+        )
+        return int(told["n"][0].as_py())
+
+    def _groups(self, columns: Sequence[str], where: Condition) -> Any:
+        """The values that more than one row holds, and the `count` of its rows."""
+        names = [f"c{i}" for i in range(len(columns))]
+        return self._chosen(columns, where).groupBy(*names).count().where("count > 1")
+
+    def _chosen(self, columns: Sequence[str], where: Condition) -> Any:
+        values = [f"{self._written.value(name)} AS c{i}" for i, name in enumerate(columns)]
+        frame = self._columns.source.frame.where(self._written.condition(where))
+        return frame.selectExpr(*values)
 
 
 def held(rows: Rows, names: Sequence[str], count: int) -> pa.Table:
