@@ -72,10 +72,10 @@ class SqlTable(StreamedTable):
     def some_values(
         self, columns: Sequence[str], where: Condition, *, repeated: bool, limit: int
     ) -> list[tuple[Any, ...]]:
-        values = [self._written.value(name) for name in columns]
-        query = self._query(values, where)
+        chosen = self._chosen(columns, where)
+        query = sa.select(*chosen.c)
         if repeated:
-            query = query.group_by(*values).having(sa.func.count() > 1)
+            query = query.group_by(*chosen.c).having(sa.func.count() > 1)
         try:
             with self._asked.database.reading(self._asked.rows) as db:
                 return [tuple(row) for row in db.execute(query.limit(limit))]
@@ -102,16 +102,17 @@ class SqlTable(StreamedTable):
         return [found[each] for each in asked]
 
     def _repeated(self, asked: Repeated) -> sa.Select[Any]:
-        values = [self._written.value(name) for name in asked.columns]
-        count = sa.func.count().label("n")
-        groups = self._query([count], asked.where).group_by(*values).having(sa.func.count() > 1)
-        held = groups.subquery("groups")
+        chosen = self._chosen(asked.columns, asked.where)
+        groups = sa.select(sa.func.count().label("n")).group_by(*chosen.c)
+        held = groups.having(sa.func.count() > 1).subquery("groups")
         return sa.select(sa.func.coalesce(sa.func.sum(held.c.n), 0))
 
-    def _query(self, values: Sequence[Any], where: Condition) -> sa.Select[Any]:
-        chosen = sa.and_(self._asked.inside, self._written.condition(where))
-        named = [value.label(f"c{i}") for i, value in enumerate(values)]
-        return sa.select(*named).select_from(self._asked.rows.clause).where(chosen)
+    def _chosen(self, columns: Sequence[str], where: Condition) -> sa.Subquery:
+        """Values by a name of their own: an expression that binds something cannot be grouped."""
+        values = [self._written.value(name).label(f"c{i}") for i, name in enumerate(columns)]
+        inside = sa.and_(self._asked.inside, self._written.condition(where))
+        query = sa.select(*values).select_from(self._asked.rows.clause).where(inside)
+        return query.subquery("chosen")
 
 
 class _Expressions:
@@ -144,8 +145,9 @@ class _Expressions:
         if isinstance(asked, Compared | Among | Long | Found | Beside):
             value = self.value(asked.column)
             return sa.and_(value.is_not(None), self._of_value(asked, value))
-        parts = map(self.condition, asked.parts)
-        return sa.and_(sa.true(), *parts) if isinstance(asked, Every) else sa.or_(sa.false(), *parts)
+        parts = [self.condition(part) for part in asked.parts]
+        every = isinstance(asked, Every)
+        return sa.and_(sa.true(), *parts) if every else sa.or_(sa.false(), *parts)
 
     def _of_value(
         self, asked: Compared | Among | Long | Found | Beside, value: sa.ColumnElement[Any]

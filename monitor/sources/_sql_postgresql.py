@@ -115,7 +115,8 @@ class PostgreSQL(Database):
     def plain(self, field: Field) -> sa.ColumnElement[Any]:
         """What is no number is equal to itself here, and found by that; texts are their bytes."""
         if field.family in ("fraction", "decimal"):
-            return sa.func.nullif(sa.cast(field.value, sa.Double), sa.literal(math.nan, sa.Double()))
+            nan = sa.literal(math.nan, sa.Double())
+            return sa.func.nullif(sa.cast(field.value, sa.Double), nan)
         if field.family == "day":
             return sa.cast(field.value, _LOCAL)
         return sa.collate(field.value, "C") if field.family == "text" else field.value

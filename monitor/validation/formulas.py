@@ -1,0 +1,165 @@
+"""Metrics of Great Expectations as aggregates of an engine, and its answers as what pandas says."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from monitor.core.aggregates import (
+    ALWAYS,
+    NUMBERS,
+    TIMES,
+    Aggregate,
+    Condition,
+    Count,
+    Every,
+    Family,
+    Measure,
+    Missing,
+    Not,
+    Of,
+    Repeated,
+)
+from monitor.validation.asking import Families, Unaskable, counted, unexpected
+
+Answers: TypeAlias = Mapping[Aggregate, Any]
+
+_EXACT = 2**53  # whole numbers that a float holds
+_MEASURES: dict[str, Measure] = {
+    "column.min": "min",
+    "column.max": "max",
+    "column.sum": "sum",
+    "column.mean": "mean",
+    "column.standard_deviation": "deviation",
+}
+_UNIQUE = ("column_values.unique", "compound_columns.unique")
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Where values that break an expectation can be found."""
+
+    columns: tuple[str, ...]
+    where: Condition
+    repeated: bool
+    shape: str  # what GX makes of them: value, pair, record
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """What a metric asks of the engine, and how it follows from the answers."""
+
+    asked: tuple[Aggregate, ...]
+    value: Callable[[Answers], Any]
+    examples: Examples | None = None  # instead of a value: some values
+
+
+class Formulas:
+    """Writes formulas for metrics over some rows of a table."""
+
+    def __init__(self, names: Sequence[str], families: Families, where: Condition) -> None:
+        self._names = list(names)
+        self._families = families
+        self._where = where
+
+    def of(self, metric: Any) -> Formula:
+        """The formula of a metric as GX configures it, or Unaskable."""
+        name, domain = metric.metric_name, metric.metric_domain_kwargs
+        if name == "table.row_count":
+            return _same(Count(self._where))
+        if name == "table.columns":
+            return Formula((), lambda _: self._names)
+        if name == "table.column_count":
+            return Formula((), lambda _: len(self._names))
+        if name in _MEASURES:
+            return self._measured(_MEASURES[name], domain["column"])
+        if name == "column.distinct_values.count":
+            return _same(self._distinct(domain["column"]))
+        if name == "column.unique_proportion":
+            return self._share(self._distinct(domain["column"]), domain["column"])
+        if name == "column.non_null_proportion":
+            there = self._among(Not(Missing(domain["column"])))
+            return self._share(Count(there), None)
+        base, _, what = name.rpartition(".")
+        return self._of_rows(base, what, domain, metric.metric_value_kwargs)
+
+    def _of_rows(
+        self, base: str, what: str, domain: Mapping[str, Any], told: Mapping[str, Any]
+    ) -> Formula:
+        """Rules that each row meets or breaks."""
+        if what == "filtered_row_count":
+            return _same(Count(self._among(counted(domain))))
+        columns, shape = _columns(domain)
+        rows = Not(Missing(columns[0])) if shape == "value" else counted(domain)
+        repeated = base in _UNIQUE
+        if repeated:
+            if any(self._families[name] == "other" for name in columns):
+                raise Unaskable
+            where = self._among(rows)
+        else:
+            broken = unexpected(base, domain, told, self._families)
+            where = self._among(broken if shape == "value" else Every((rows, broken)))
+        if what == "unexpected_count":
+            return _same(Repeated(columns, where) if repeated else Count(where))
+        if what == "unexpected_values":
+            return Formula((), lambda _: [], Examples(columns, where, repeated, shape))
+        raise Unaskable
+
+    def _measured(self, measure: Measure, column: str) -> Formula:
+        family = self._families[column]
+        if family not in (NUMBERS if measure not in ("min", "max") else NUMBERS | TIMES):
+            raise Unaskable
+        asked, missing = Of(measure, column, self._where), Count(Missing(column))
+        float_told = measure in ("mean", "deviation")
+
+        def value(answers: Answers) -> Any:
+            found = answers[asked]
+            if found is None:
+                return 0.0 if measure == "sum" else math.nan
+            if float_told:
+                return float(found)
+            return as_pandas(found, family, answers[missing] > 0)
+
+        return Formula((asked, missing), value)
+
+    def _distinct(self, column: str) -> Of:
+        if self._families[column] == "other":
+            raise Unaskable
+        return Of("distinct", column, self._where)
+
+    def _share(self, part: Aggregate, column: str | None) -> Formula:
+        """Of the rows, or of those that have a value in the column."""
+        whole = Count(self._where if column is None else self._among(Not(Missing(column))))
+
+        def value(answers: Answers) -> Any:
+            return answers[part] / answers[whole] if answers[whole] else 0
+
+        return Formula((part, whole), value)
+
+    def _among(self, condition: Condition) -> Condition:
+        return condition if self._where == ALWAYS else Every((self._where, condition))
+
+
+def as_pandas(value: Any, family: Family, some_missing: bool) -> Any:
+    """A value as it is in a frame: whole numbers are floats in a column where some are missing."""
+    if value is None:
+        return None
+    if family == "whole":
+        return float(value) if some_missing and abs(value) <= _EXACT else int(value)
+    if family in NUMBERS:
+        return float(value)
+    return bool(value) if family == "boolean" else value
+
+
+def _same(asked: Aggregate) -> Formula:
+    return Formula((asked,), lambda answers: int(answers[asked]))
+
+
+def _columns(domain: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
+    if "column" in domain:
+        return (domain["column"],), "value"
+    if "column_A" in domain:
+        return (domain["column_A"], domain["column_B"]), "pair"
+    if "column_list" in domain:
+        return tuple(domain["column_list"]), "record"
+    raise Unaskable
