@@ -65,23 +65,34 @@ class Formulas:
     def of(self, metric: Any) -> Formula:
         """The formula of a metric as GX configures it, or Unaskable."""
         name, domain = metric.metric_name, metric.metric_domain_kwargs
+        if name.startswith("table."):
+            return self._of_table(name)
+        if name.startswith("column."):
+            return self._of_column(name, domain["column"])
+        base, _, what = name.rpartition(".")
+        return self._of_rows(base, what, domain, metric.metric_value_kwargs)
+
+    def _of_table(self, name: str) -> Formula:
         if name == "table.row_count":
             return _same(Count(self._where))
         if name == "table.columns":
             return Formula((), lambda _: self._names)
         if name == "table.column_count":
             return Formula((), lambda _: len(self._names))
-        if name in _MEASURES:
-            return self._measured(_MEASURES[name], domain["column"])
-        if name == "column.distinct_values.count":
-            return _same(self._distinct(domain["column"]))
-        if name == "column.unique_proportion":
-            return self._share(self._distinct(domain["column"]), domain["column"])
+        raise Unaskable
+
+    def _of_column(self, name: str, column: str) -> Formula:
+        there = Count(self._among(Not(Missing(column))))
         if name == "column.non_null_proportion":
-            there = self._among(Not(Missing(domain["column"])))
-            return self._share(Count(there), None)
-        base, _, what = name.rpartition(".")
-        return self._of_rows(base, what, domain, metric.metric_value_kwargs)
+            return _share(there, Count(self._where))
+        if name in _MEASURES:
+            return self._measured(_MEASURES[name], column)
+        if name not in ("column.distinct_values.count", "column.unique_proportion"):
+            raise Unaskable
+        if self._families[column] == "other":
+            raise Unaskable
+        distinct = Of("distinct", column, self._where)
+        return _share(distinct, there) if name.endswith("proportion") else _same(distinct)
 
     def _of_rows(
         self, base: str, what: str, domain: Mapping[str, Any], told: Mapping[str, Any]
@@ -122,20 +133,6 @@ class Formulas:
 
         return Formula((asked, missing), value)
 
-    def _distinct(self, column: str) -> Of:
-        if self._families[column] == "other":
-            raise Unaskable
-        return Of("distinct", column, self._where)
-
-    def _share(self, part: Aggregate, column: str | None) -> Formula:
-        """Of the rows, or of those that have a value in the column."""
-        whole = Count(self._where if column is None else self._among(Not(Missing(column))))
-
-        def value(answers: Answers) -> Any:
-            return answers[part] / answers[whole] if answers[whole] else 0
-
-        return Formula((part, whole), value)
-
     def _among(self, condition: Condition) -> Condition:
         return condition if self._where == ALWAYS else Every((self._where, condition))
 
@@ -149,6 +146,13 @@ def as_pandas(value: Any, family: Family, some_missing: bool) -> Any:
     if family in NUMBERS:
         return float(value)
     return bool(value) if family == "boolean" else value
+
+
+def _share(part: Aggregate, whole: Aggregate) -> Formula:
+    def value(answers: Answers) -> Any:
+        return answers[part] / answers[whole] if answers[whole] else 0
+
+    return Formula((part, whole), value)
 
 
 def _same(asked: Aggregate) -> Formula:

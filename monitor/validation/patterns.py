@@ -1,7 +1,7 @@
 """Regular expressions of Python in the words that the engines of databases understand alike.
 
-Python, Java and PostgreSQL differ in what `.`, `$` and `\\d` stand for, and in how they search. What
-they share is enough for most patterns of a suite: signs, sets of signs, groups, alternatives,
+Python, Java and PostgreSQL differ in what `.`, `$` and `\\d` stand for, and in how they search.
+What they share is enough for most patterns of a suite: signs, sets of signs, groups, alternatives,
 repetition and both ends. Everything else is searched for here, in rows that are here.
 """
 
