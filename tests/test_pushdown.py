@@ -77,7 +77,7 @@ def plain(value: Any) -> Any:
     """For SQLite, which knows neither times nor decimals."""
     if isinstance(value, Decimal):
         return float(value)
-    return value.isoformat(" ") if hasattr(value, "isoformat") else value
+    return str(value) if hasattr(value, "isoformat") else value
 
 
 def insert(db: Any, rows: pa.Table, mark: str, *, simply: bool) -> None:
@@ -102,7 +102,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> sql.SqlSource:
 
         url = new_postgresql_database(request.getfixturevalue("postgresql"))
         with psycopg.connect(url.replace("+psycopg", "")) as server:
-            server.execute(create(table(), "rows").replace("%", "%%"))
+            server.execute(create(table(), "rows"))
             insert(server, table(), "%s", simply=False)
     asked = {"sql": {"url": url, "table": "rows"}, "time": "at"}
     return sql.SqlSource(SourceSettings.model_validate(asked), tmp_path)

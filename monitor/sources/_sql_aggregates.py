@@ -156,7 +156,8 @@ class _Expressions:
             other = self.value(asked.other)
             return sa.and_(other.is_not(None), _beside(value, asked.sign, other))
         if isinstance(asked, Among):
-            return value.in_([self._bound(asked.column, each) for each in asked.values])
+            listed = [self._bound(asked.column, each) for each in asked.values]
+            return value.in_(listed) if listed else sa.false()
         if isinstance(asked, Long):
             return _beside(sa.func.length(value), asked.sign, sa.literal(asked.length))
         if isinstance(asked, Found):

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from monitor.core.aggregates import ALWAYS, Aggregate, Condition, Count, Missing
 from monitor.core.records import ExpectationResult
+from monitor.errors import SuiteError
 from monitor.ports import Aggregating
 from monitor.validation.asking import Unaskable, rows_where, zone_of_family
 from monitor.validation.engine import Decision, judged
@@ -60,7 +61,7 @@ def decided_there(
     for number in range(len(suite.entries)):
         try:
             questions[number] = _question(suite, number, table, names)
-        except Unaskable:
+        except (Unaskable, SuiteError):  # what is wrong is told on the other road
             continue
     asked = list(dict.fromkeys(each for question in questions.values() for each in question.asked))
     found = table.aggregate(asked) if asked else []
