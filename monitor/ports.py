@@ -57,10 +57,10 @@ class Aggregating(Protocol):
         """
 
     def some_values(
-        self, columns: Sequence[str], where: Condition, *, repeated: bool, limit: int
+        self, columns: Sequence[str], where: Condition, *, least: int, limit: int
     ) -> Sequence[tuple[Any, ...]]:
-        """Values of at most `limit` rows that meet a condition; `repeated` looks for those that
-        more than one of them holds. Empty when they cannot be had."""
+        """Values of at most `limit` rows that meet a condition; with `least`, different values that
+        at least so many of the rows hold. Empty when they cannot be had."""
 
 
 class Source(Protocol):

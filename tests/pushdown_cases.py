@@ -160,6 +160,13 @@ EVERYWHERE: list[tuple[str, dict[str, Any]]] = [
         "compound_columns_to_be_unique",
         {"column_list": ["amount", STRANGE], "ignore_row_if": "any_value_is_missing"},
     ),
+    *(
+        (f"column_distinct_values_to_{rule}", {"column": column, "value_set": values})
+        for rule in ("be_in_set", "contain_set", "equal_set")
+        for column, values in (
+            ("name", ["it's", 'say "so"', "lost"]), ("gaps", [1, 2, 77]), ("sure", [True, False]),
+        )
+    ),
     # Row conditions; a missing value meets `!=` and `not in`
     *(
         ("column_values_to_be_between",

@@ -245,30 +245,33 @@ class SparkTable:
         return [found[each] for each in asked]
 
     def some_values(
-        self, columns: Sequence[str], where: Condition, *, repeated: bool, limit: int
+        self, columns: Sequence[str], where: Condition, *, least: int, limit: int
     ) -> list[tuple[Any, ...]]:
         source = self._columns.source
         names = [f"c{i}" for i in range(len(columns))]
-        frame = self._groups(columns, where) if repeated else self._chosen(columns, where)
+        frame = self._chosen(columns, where)
+        if least:
+            frame = _groups(frame, names, least)
         found = source.cluster.run(lambda: frame.selectExpr(*names).limit(limit).toArrow())
         return list(zip(*(found[name].to_pylist() for name in names), strict=True))
 
     def _repeated(self, asked: Repeated) -> int:
-        groups = self._groups(asked.columns, asked.where)
+        names = [f"c{i}" for i in range(len(asked.columns))]
+        groups = _groups(self._chosen(asked.columns, asked.where), names, 2)
         told = self._columns.source.cluster.run(
             lambda: groups.selectExpr("coalesce(sum(count), 0) AS n").toArrow()
         )
         return int(told["n"][0].as_py())
 
-    def _groups(self, columns: Sequence[str], where: Condition) -> Any:
-        """The values that more than one row holds, and the `count` of its rows."""
-        names = [f"c{i}" for i in range(len(columns))]
-        return self._chosen(columns, where).groupBy(*names).count().where("count > 1")
-
     def _chosen(self, columns: Sequence[str], where: Condition) -> Any:
         values = [f"{self._written.value(name)} AS c{i}" for i, name in enumerate(columns)]
         frame = self._columns.source.frame.where(self._written.condition(where))
         return frame.selectExpr(*values)
+
+
+def _groups(frame: Any, names: Sequence[str], least: int) -> Any:
+    """The values that at least so many rows hold, and the `count` of these rows."""
+    return frame.groupBy(*names).count().where(f"count >= {least}")
 
 
 def held(rows: Rows, names: Sequence[str], count: int) -> pa.Table:

@@ -70,12 +70,12 @@ class SqlTable(StreamedTable):
             return None
 
     def some_values(
-        self, columns: Sequence[str], where: Condition, *, repeated: bool, limit: int
+        self, columns: Sequence[str], where: Condition, *, least: int, limit: int
     ) -> list[tuple[Any, ...]]:
         chosen = self._chosen(columns, where)
         query = sa.select(*chosen.c)
-        if repeated:
-            query = query.group_by(*chosen.c).having(sa.func.count() > 1)
+        if least:
+            query = query.group_by(*chosen.c).having(sa.func.count() >= least)
         try:
             with self._asked.database.reading(self._asked.rows) as db:
                 return [tuple(row) for row in db.execute(query.limit(limit))]

@@ -98,7 +98,7 @@ def _is_unicode(text: str) -> bool:
     return not any("\ud800" <= sign <= "\udfff" for sign in text)
 
 
-def among_values(column: str, values: Any, families: Families) -> Condition:
+def among_values(column: str, values: Any, families: Families) -> Among:
     if not isinstance(values, list | tuple | set) or len(values) > MOST_VALUES:
         raise Unaskable
     return Among(column, tuple(checked(value, families[column]) for value in values))

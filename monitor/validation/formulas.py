@@ -10,6 +10,7 @@ from monitor.core.aggregates import (
     NUMBERS,
     TIMES,
     Aggregate,
+    Compared,
     Condition,
     Count,
     Every,
@@ -19,11 +20,13 @@ from monitor.core.aggregates import (
     Not,
     Of,
     Repeated,
+    Value,
 )
-from monitor.validation.asking import Families, Unaskable, counted, unexpected
+from monitor.validation.asking import Families, Unaskable, among_values, counted, unexpected
 
 Answers: TypeAlias = Mapping[Aggregate, Any]
 
+_MOST_LEVELS = 100  # of a set, each of which is counted
 _EXACT = 2**53  # whole numbers that a float holds
 _MEASURES: dict[str, Measure] = {
     "column.min": "min",
@@ -41,8 +44,13 @@ class Examples:
 
     columns: tuple[str, ...]
     where: Condition
-    repeated: bool
-    shape: str  # what GX makes of them: value, pair, record
+    shape: str  # what GX makes of them: value, pair, record; level, of which each is shown once
+    repeated: bool = False  # those that more than one row holds
+
+    @property
+    def least(self) -> int:
+        """How many rows hold a value of a group of its own; 0 for rows as they are."""
+        return 2 if self.repeated else 1 if self.shape == "level" else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,7 @@ class Formulas:
         if name.startswith("table."):
             return self._of_table(name)
         if name.startswith("column."):
-            return self._of_column(name, domain["column"])
+            return self._of_column(name, domain["column"], metric.metric_value_kwargs)
         base, _, what = name.rpartition(".")
         return self._of_rows(base, what, domain, metric.metric_value_kwargs)
 
@@ -81,18 +89,47 @@ class Formulas:
             return Formula((), lambda _: len(self._names))
         raise Unaskable
 
-    def _of_column(self, name: str, column: str) -> Formula:
+    def _of_column(self, name: str, column: str, told: Mapping[str, Any]) -> Formula:
         there = Count(self._among(Not(Missing(column))))
         if name == "column.non_null_proportion":
             return _share(there, Count(self._where))
         if name in _MEASURES:
             return self._measured(_MEASURES[name], column)
-        if name not in ("column.distinct_values.count", "column.unique_proportion"):
-            raise Unaskable
         if self._families[column] == "other":
+            raise Unaskable
+        if name.startswith("column.distinct_values.") and told.get("value_set"):
+            return self._of_levels(name, column, told["value_set"])
+        if name not in ("column.distinct_values.count", "column.unique_proportion"):
             raise Unaskable
         distinct = Of("distinct", column, self._where)
         return _share(distinct, there) if name.endswith("proportion") else _same(distinct)
+
+    def _of_levels(self, name: str, column: str, value_set: Any) -> Formula:
+        """What a column and a set do not share; times are compared with texts by GX itself."""
+        among = among_values(column, value_set, self._families)
+        if self._families[column] in TIMES or len(among.values) > _MOST_LEVELS:
+            raise Unaskable
+        what = name.removeprefix("column.distinct_values.")
+        if what.startswith("missing_from_column"):
+            return self._missing_levels(column, among.values, count=what.endswith("count"))
+        others = self._among(Every((Not(Missing(column)), Not(among))))
+        if what == "not_in_set.count":
+            return _same(Of("distinct", column, others))
+        if what == "not_in_set":
+            return Formula((), lambda _: [], Examples((column,), others, "level"))
+        raise Unaskable
+
+    def _missing_levels(self, column: str, values: Sequence[Value], *, count: bool) -> Formula:
+        counts = {
+            value: Count(self._among(Compared(column, "==", value)))
+            for value in dict.fromkeys(values)
+        }
+
+        def missing(answers: Answers) -> Any:
+            found = [value for value, asked in counts.items() if not answers[asked]]
+            return len(found) if count else found
+
+        return Formula(tuple(counts.values()), missing)
 
     def _of_rows(
         self, base: str, what: str, domain: Mapping[str, Any], told: Mapping[str, Any]
@@ -113,7 +150,7 @@ class Formulas:
         if what == "unexpected_count":
             return _same(Repeated(columns, where) if repeated else Count(where))
         if what == "unexpected_values":
-            return Formula((), lambda _: [], Examples(columns, where, repeated, shape))
+            return Formula((), lambda _: [], Examples(columns, where, shape, repeated))
         raise Unaskable
 
     def _measured(self, measure: Measure, column: str) -> Formula:

@@ -39,13 +39,22 @@ class _Question:
     formulas: Mapping[Any, Formula]  # by the id of the metric
 
     @property
+    def examples(self) -> list[Examples]:
+        return [formula.examples for formula in self.formulas.values() if formula.examples]
+
+    def shows(self, show_values: str) -> bool:
+        """Whether values may be shown, if there are any."""
+        levels = any(each.shape == "level" for each in self.examples)
+        return show_values == "all" or (show_values == "levels" and levels)
+
+    @property
     def asked(self) -> list[Aggregate]:
         needed = [each for formula in self.formulas.values() for each in formula.asked]
         if self.where != ALWAYS:
             needed.append(Count(self.where))
         # Whether whole numbers are floats, should some of them be shown
-        shown = [formula.examples for formula in self.formulas.values() if formula.examples]
-        return needed + [Count(Missing(name)) for each in shown for name in each.columns]
+        shown = [name for each in self.examples for name in each.columns]
+        return needed + [Count(Missing(name)) for name in shown]
 
 
 def decided_there(
@@ -101,7 +110,7 @@ def _outcome(
     try:
         metrics = {key: formula.value(answers) for key, formula in question.formulas.items()}
         decision = judged(plan, metrics, no_rows())
-        if show_values == "all" and decision.result.get("unexpected_count"):
+        if decision.result.get("unexpected_count") and question.shows(show_values):
             decision = _with_examples(question, metrics, look_up)
         return decided(entry, decision, show_values)
     except Exception as error:  # whatever goes wrong stays with this expectation
@@ -117,14 +126,12 @@ def _with_examples(question: _Question, metrics: dict[Any, Any], look_up: Any) -
 
 def _examples(table: Aggregating, answers: Answers, asked: Examples) -> list[Any]:
     """Some of the values, in the shape that GX gives them."""
-    found = table.some_values(
-        asked.columns, asked.where, repeated=asked.repeated, limit=FAILING_VALUES
-    )
+    found = table.some_values(asked.columns, asked.where, least=asked.least, limit=FAILING_VALUES)
     told = [(table.families[name], answers[Count(Missing(name))] > 0) for name in asked.columns]
     rows = [
         tuple(as_pandas(value, *how) for value, how in zip(row, told, strict=True)) for row in found
     ]
-    if asked.shape == "value":
+    if asked.shape in ("value", "level"):
         return [row[0] for row in rows]
     if asked.shape == "record":
         return [dict(zip(asked.columns, row, strict=True)) for row in rows]
