@@ -49,18 +49,18 @@ class Aggregating(Protocol):
     def can(self, asked: Aggregate) -> bool:
         """Whether the engine computes this; it asks nobody."""
 
-    def aggregate(self, asked: Sequence[Aggregate]) -> Sequence[Any] | None:
-        """The answers in order, found in one pass over the rows, and one for each `Repeated`.
+    def aggregate(self, asked: Sequence[Aggregate]) -> Mapping[Aggregate, Any]:
+        """The answers, found in one pass over the rows, and one for each `Repeated`.
 
-        None when the engine cannot answer for these very rows; they are at hand, then.
+        Those are left out that the engine cannot give for these very rows; they are at hand, then.
         CouldNotLook when it fails and the rows are not at hand either.
         """
 
     def some_values(
         self, columns: Sequence[str], where: Condition, *, least: int, limit: int
     ) -> Sequence[tuple[Any, ...]]:
-        """Values of at most `limit` rows that meet a condition; with `least`, different values that
-        at least so many of the rows hold. Empty when they cannot be had."""
+        """Values of at most `limit` rows that meet a condition; with `least`, the lowest of the
+        different values that at least so many of them hold. Empty when they cannot be had."""
 
 
 class Source(Protocol):

@@ -232,7 +232,7 @@ class SparkTable:
     def can(self, asked: Aggregate) -> bool:
         return True
 
-    def aggregate(self, asked: Sequence[Aggregate]) -> list[Any]:
+    def aggregate(self, asked: Sequence[Aggregate]) -> dict[Aggregate, Any]:
         """One job, and one for each `Repeated`, whose rows have to be brought together."""
         found: dict[Aggregate, Any] = {
             each: self._repeated(each) for each in asked if isinstance(each, Repeated)
@@ -242,7 +242,7 @@ class SparkTable:
             written = [f"{self._written.aggregate(each)} AS a{i}" for i, each in enumerate(flat)]
             answer = self._columns.source.ask(*written)
             found |= {each: answer[f"a{i}"][0].as_py() for i, each in enumerate(flat)}
-        return [found[each] for each in asked]
+        return found
 
     def some_values(
         self, columns: Sequence[str], where: Condition, *, least: int, limit: int
@@ -251,7 +251,7 @@ class SparkTable:
         names = [f"c{i}" for i in range(len(columns))]
         frame = self._chosen(columns, where)
         if least:
-            frame = _groups(frame, names, least)
+            frame = _groups(frame, names, least).orderBy(*names)
         found = source.cluster.run(lambda: frame.selectExpr(*names).limit(limit).toArrow())
         return list(zip(*(found[name].to_pylist() for name in names), strict=True))
 

@@ -59,15 +59,14 @@ class SqlTable(StreamedTable):
 
     def can(self, asked: Aggregate) -> bool:
         known = self._asked.database.computes
-        needed = {Found} if _searches(asked.where) else set()
-        needed |= {asked.measure} if isinstance(asked, Of) else set()
-        return needed <= known
+        measured = not isinstance(asked, Of) or asked.measure in known
+        return measured and (Found in known or not _searches(asked.where))
 
-    def aggregate(self, asked: Sequence[Aggregate]) -> list[Any] | None:
+    def aggregate(self, asked: Sequence[Aggregate]) -> dict[Aggregate, Any]:
         try:
             return self._answers(asked)
         except (MonitorError, sa.exc.SQLAlchemyError, OverflowError):
-            return None
+            return {}
 
     def some_values(
         self, columns: Sequence[str], where: Condition, *, least: int, limit: int
@@ -75,35 +74,36 @@ class SqlTable(StreamedTable):
         chosen = self._chosen(columns, where)
         query = sa.select(*chosen.c)
         if least:
-            query = query.group_by(*chosen.c).having(sa.func.count() >= least)
+            query = query.group_by(*chosen.c).having(sa.func.count() >= least).order_by(*chosen.c)
         try:
             with self._asked.database.reading(self._asked.rows) as db:
                 return [tuple(row) for row in db.execute(query.limit(limit))]
         except (MonitorError, sa.exc.SQLAlchemyError, OverflowError):
             return []
 
-    def _answers(self, asked: Sequence[Aggregate]) -> list[Any] | None:
+    def _answers(self, asked: Sequence[Aggregate]) -> dict[Aggregate, Any]:
         """One SELECT with all that is flat, and one for each `Repeated`, in one transaction."""
         flat = [each for each in asked if not isinstance(each, Repeated)]
-        used = [self._asked.fields[name] for name in sorted(columns_asked(asked))]
-        doubts = [self._asked.database.doubtful(field) for field in used]
+        used = sorted(columns_asked(asked))
+        doubts = [self._asked.database.doubtful(self._asked.fields[name]) for name in used]
         values = [sa.func.count(), *(_counted(doubt) for doubt in doubts)]
         values += [self._written.aggregate(each) for each in flat]
         query = sa.select(*(value.label(f"a{i}") for i, value in enumerate(values)))
         query = query.select_from(self._asked.rows.clause).where(self._asked.inside)
         with self._asked.database.reading(self._asked.rows) as db:
             rows, *told = db.execute(query).one()
-            if rows != self._rows or any(told[: len(doubts)]):
-                return None
-            found: dict[Aggregate, Any] = dict(zip(flat, told[len(doubts) :], strict=True))
+            if rows != self._rows:
+                return {}
+            strange = {name for name, count in zip(used, told, strict=False) if count}
+            found: dict[Aggregate, Any] = dict(zip(flat, told[len(used) :], strict=True))
             for each in asked:
-                if isinstance(each, Repeated):
+                if isinstance(each, Repeated) and strange.isdisjoint(each.columns):
                     found[each] = db.execute(self._repeated(each)).scalar_one()
-        return [found[each] for each in asked]
+        return {each: found[each] for each in found if strange.isdisjoint(columns_asked([each]))}
 
     def _repeated(self, asked: Repeated) -> sa.Select[Any]:
         chosen = self._chosen(asked.columns, asked.where)
-        groups = sa.select(sa.func.count().label("n")).group_by(*chosen.c)
+        groups = sa.select(sa.func.count().label("n")).select_from(chosen).group_by(*chosen.c)
         held = groups.having(sa.func.count() > 1).subquery("groups")
         return sa.select(sa.func.coalesce(sa.func.sum(held.c.n), 0))
 

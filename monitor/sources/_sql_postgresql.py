@@ -115,8 +115,8 @@ class PostgreSQL(Database):
     def plain(self, field: Field) -> sa.ColumnElement[Any]:
         """What is no number is equal to itself here, and found by that; texts are their bytes."""
         if field.family in ("fraction", "decimal"):
-            nan = sa.literal(math.nan, sa.Double())
-            return sa.func.nullif(sa.cast(field.value, sa.Double), nan)
+            number: sa.ColumnElement[Any] = sa.cast(field.value, sa.Double)
+            return sa.func.nullif(number, sa.literal(math.nan, number.type))
         if field.family == "day":
             return sa.cast(field.value, _LOCAL)
         return sa.collate(field.value, "C") if field.family == "text" else field.value

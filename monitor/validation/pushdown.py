@@ -73,13 +73,11 @@ def decided_there(
         except (Unaskable, SuiteError):  # what is wrong is told on the other road
             continue
     asked = list(dict.fromkeys(each for question in questions.values() for each in question.asked))
-    found = table.aggregate(asked) if asked else []
-    if found is None:
-        return {}
-    answers: Answers = dict(zip(asked, found, strict=True))
+    answers = table.aggregate(asked) if asked else {}
     return {
         number: _outcome(question, answers, partial(_examples, table, answers), show_values)
         for number, question in questions.items()
+        if answers.keys() >= set(question.asked)
     }
 
 
