@@ -230,9 +230,13 @@ def suite_file(folder: Path) -> str:
     return str(path)
 
 
-def assert_same(found: Sequence[ExpectationResult], wanted: Sequence[ExpectationResult]) -> None:
-    """All but the examples, and sums of floats to twelve digits."""
+def assert_same(
+    found: Sequence[ExpectationResult], wanted: Sequence[ExpectationResult], *, but: str = "never"
+) -> None:
+    """All but the examples, and sums of floats to twelve digits; `but` is a reason to pass over."""
     for (kind, more), one, other in zip(SUITE, found, wanted, strict=True):
+        if but in one.reason:
+            continue
         told = f"{kind} {more}"
         for name in ("success", "reason", "unexpected_rows", "severity", "column", "expected"):
             assert getattr(one, name) == getattr(other, name), told
