@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+from monitor.core.aggregates import Aggregate, Condition, Family
 from monitor.core.comparison import Plan
 from monitor.core.records import (
     Check,
@@ -37,6 +38,35 @@ class Sample:
     # Files that are no longer what they were when they were looked at, as people name them; asked
     # when the last column has been read
     changed: Callable[[], Sequence[str]] = tuple
+
+
+@runtime_checkable
+class Aggregating(Protocol):
+    """What a sample's `table` may be besides: one whose engine answers about all of its rows.
+
+    Answers are those of the very rows of the sample, as they would be once they are here: a float
+    that is no number is missing, decimals are floats, days are times.
+    """
+
+    @property
+    def families(self) -> Mapping[str, Family]:
+        """Every column of the sample, and what can be asked of it."""
+
+    def can(self, asked: Aggregate) -> bool:
+        """Whether the engine computes this; it asks nobody."""
+
+    def aggregate(self, asked: Sequence[Aggregate]) -> Mapping[Aggregate, Any]:
+        """The answers, found in one pass over the rows, and one for each `Repeated`.
+
+        Those are left out that the engine cannot give for these very rows; they are at hand, then.
+        CouldNotLook when it fails and the rows are not at hand either.
+        """
+
+    def some_values(
+        self, columns: Sequence[str], where: Condition, *, least: int, limit: int
+    ) -> Sequence[tuple[Any, ...]]:
+        """Values of at most `limit` rows that meet a condition; with `least`, the lowest of the
+        different values that at least so many of them hold. Empty when they cannot be had."""
 
 
 class Source(Protocol):
