@@ -222,9 +222,11 @@ class StreamedColumn:
 
     def pieces(self) -> Iterator[Column]:
         kept: list[pa.ChunkedArray] = []
+        head = self._head if len(self._streams.blocks) == 1 else None
         for values, places in zip(self.arrays(), self._streams.drawn, strict=True):
             kept.append(values if places is None else values.take(arrays.places(places)))
-            piece = to_piece(self.name, values)
+            known = head is not None and head.rows == len(values)
+            piece = head if head is not None and known else to_piece(self.name, values)
             if piece.problem and not self.problem:  # its rows would count as if they held nothing
                 raise SourceUnreadable(f"{self.name!r} {piece.problem}")
             yield piece
