@@ -2,8 +2,8 @@
 
 Any tool that reads Arrow can look at the rows; what the columns are travels in the metadata of its
 schema. Between rows and footer, where Arrow looks at nothing, stand the summaries, in the versioned
-form of `core/summaries/binary.py`, and a digest of all other bytes: Arrow itself takes damaged bytes
-for rows, and may bring the process down with them.
+form of `core/summaries/binary.py`, and a digest of all other bytes: Arrow itself takes damaged
+bytes for rows, and may bring the process down with them.
 """
 
 import hashlib

@@ -40,7 +40,7 @@ def to_bytes(summaries: Kept) -> bytes:
     columns = {name: _told(kind, kept, arrays) for name, (kind, kept) in summaries.items()}
     header = json.dumps({"columns": columns}, ensure_ascii=False).encode()
     packer = zlib.compressobj(_LEVEL)
-    body = [*(packer.compress(array) for array in arrays), packer.flush()]
+    body = [*(packer.compress(array.data) for array in arrays), packer.flush()]
     told = _LENGTH.pack(len(header), zlib.crc32(header))
     return b"".join([MAGIC, VERSION.to_bytes(2, "little"), told, header, *body])
 
