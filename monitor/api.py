@@ -150,9 +150,10 @@ def _check(watch: Watch, reference: Any, current: Any, asked: Question) -> Check
     with ThreadPoolExecutor(1) as aside:
         try:
             with timings.step("sample"):
-                before = _reference(reference, asked)
-                version = aside.submit(_fingerprint, reference, asked)
-                now = _read(current, asked, asked.time_column)
+                source = _source(reference, asked)
+                before = _reference(reference, source, asked)
+                version = aside.submit(_fingerprint, source)
+                now = _read(current, _source(current, asked, asked.time_column), asked)
                 window = _window(current, now, asked)
         except CouldNotLook as error:
             return decide(watch, before, None, unread_look(str(error)), timings)
@@ -183,10 +184,11 @@ def freeze(reference: Any, file: str | Path, **question: Any) -> StoredReference
     asked, place = checked(Question, question), str(file)
     if not place.endswith(FROZEN):
         raise AskedWrongly(f"{place} must end in {FROZEN}", hint=f"write to {place}{FROZEN}")
-    before = _reference(reference, asked)
+    source = _source(reference, asked)
+    before = _reference(reference, source, asked)
     _refuse_unknown(asked, before.sample.columns)
     plan = briefing.make_plan(asked, kinds=_kinds(asked), roles={}, names=True)
-    version = _fingerprint(reference, asked) or content_version(before.sample)
+    version = _fingerprint(source) or content_version(before.sample)
     version = version_as_asked(version, plan)
     stored = replace(before.stored, version=version, origin=_told(reference))
     try:
@@ -246,20 +248,19 @@ def _source(data: Any, asked: Question, time: str | None = None) -> Source | Non
     return wiring.source_of(data, time)
 
 
-def _read(data: Any, asked: Question, time: str | None = None) -> Sample:
-    source = _source(data, asked, time)
+def _read(data: Any, source: Source | None, asked: Question) -> Sample:
     if source is None:
         return wiring.sample_of(data, asked.sample, asked.seed)
     return source.read(limit=asked.sample, seed=asked.seed)
 
 
-def _reference(data: Any, asked: Question) -> Reference:
+def _reference(data: Any, source: Source | None, asked: Question) -> Reference:
     """The rows of the training data, not kept anywhere; its time column may be absent."""
     named = isinstance(data, str | Path)
     path = Path(data) if named and not scheme_of(str(data)) else None
     if path and path.is_file() and not path.stat().st_size:
         raise AskedWrongly(f"the reference {path} is empty (0 bytes)", hint=_REFERENCE_FIRST)
-    sample = _read(data, asked)
+    sample = _read(data, source, asked)
     if not sample.info.rows:
         raise AskedWrongly(f"the reference has no rows: {_told(data)}", hint=_REFERENCE_FIRST)
     stored = StoredReference(
@@ -274,9 +275,8 @@ def _reference(data: Any, asked: Question) -> Reference:
     return Reference(stored, sample)
 
 
-def _fingerprint(data: Any, asked: Question) -> str:
+def _fingerprint(source: Source | None) -> str:
     """`sha256:...` of what is read from somewhere; empty for what is in memory."""
-    source = _source(data, asked)
     return "" if source is None else source.fingerprint()
 
 

@@ -223,14 +223,21 @@ def test_a_reference_that_is_not_there_is_asked_wrongly(folder: Path, tmp_path: 
 # --- What the file holds ---
 
 
+def summaries_in(content: bytes) -> bytes:
+    """The bytes of the summaries, which stand before the seal."""
+    table = pa.ipc.open_file(pa.BufferReader(content)).read_all()
+    size = json.loads(table.schema.metadata[form._PICTURES])["summaries"]
+    end = form._footer_at(content) - form._SEAL_BYTES
+    return content[end - size : end]
+
+
 def bare(path: Path) -> bytes:
     """Everything in a frozen file, unpacked."""
     table = pa.ipc.open_file(path).read_all()
-    metadata = dict(table.schema.metadata)
     sink = io.BytesIO()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
-    packed = metadata[form._SUMMARIES]
+    packed = summaries_in(path.read_bytes())
     start = len(binary.MAGIC) + 2 + binary._LENGTH.size
     header = int.from_bytes(packed[start - binary._LENGTH.size :][:8], "little")
     return sink.getvalue() + packed + zlib.decompress(packed[start + header :])
@@ -320,7 +327,7 @@ def test_other_files_are_no_frozen_references(folder: Path, tmp_path: Path) -> N
     with pa.ipc.new_file(str(other), rows(1, 100).schema) as writer:
         writer.write_table(rows(1, 100))
     assert "no frozen reference" in unreadable(other, folder)
-    other.write_bytes(form._sealed(other.read_bytes()))
+    other.write_bytes(form._sealed(memoryview(other.read_bytes()), b""))
     assert "it has another form" in unreadable(other, folder)
     other.write_text("x,y\n1,2\n")
     assert "no frozen reference" in unreadable(other, folder)

@@ -62,7 +62,8 @@ def _of_levels(pair: Pair) -> Shape | None:
     share = {v: (before.get(v, 0) / n, now.get(v, 0) / m) for v in before.keys() | now.keys()}
     if not share:
         return None
-    ranked = sorted(share, key=lambda v: (-max(share[v]), v))
+    largest = {v: -max(sides) for v, sides in share.items()}
+    ranked = sorted(sorted(share), key=largest.__getitem__)
     shown = ranked if len(ranked) <= LEVELS + 1 else ranked[:LEVELS]
     shown = sorted(shown, key=lambda v: (-share[v][0], -share[v][1], v))
     rows = [share[v] for v in shown]

@@ -137,7 +137,8 @@ def _compare(
     )
     plan = share_alpha(watch.plan) if watch.segments else watch.plan
     before, now = reference.sample.columns, sample.columns
-    current = Current(now, sample.times, measure, kept := WindowSummaries())
+    kept = WindowSummaries()
+    current = Current(now, sample.times, measure, kept if watch.name else None)  # else not stored
     with side_by_side(before, now) as run:
         columns, whole = compare_table(before, current, plan, reference.summaries, run)
     partly = measure and of_some_rows(measure, before, reference.summaries)

@@ -1,9 +1,9 @@
 """A frozen reference as one file: an Arrow file of the drawn rows that carries the summaries.
 
-Any tool that reads Arrow can look at the rows; the pictures of the columns travel in the metadata
-of its schema, in the versioned form of `core/summaries/binary.py`. Between rows and footer, where
-Arrow looks at nothing, stands a digest of all other bytes: Arrow itself takes damaged bytes for
-rows, and may bring the process down with them.
+Any tool that reads Arrow can look at the rows; what the columns are travels in the metadata of its
+schema. Between rows and footer, where Arrow looks at nothing, stand the summaries, in the versioned
+form of `core/summaries/binary.py`, and a digest of all other bytes: Arrow itself takes damaged
+bytes for rows, and may bring the process down with them.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from monitor.tables.reading import reading, refuse_empty
 from monitor.tables.reservoir import thin
 from monitor.tables.streams import DRAWN_ROWS, DrawnTable
 
-_PICTURES, _SUMMARIES = b"drift_monitor.pictures", b"drift_monitor.summaries"
+_PICTURES = b"drift_monitor.pictures"
 _SEAL = b"DMSEAL01"  # and 32 bytes of SHA-256; a multiple of eight, as Arrow aligns
 _SEAL_BYTES = len(_SEAL) + 32
 _END_BYTES = 10  # the length of the footer, and ARROW1
@@ -84,26 +84,26 @@ def _drawn_rows(sample: Sample, pictures: Pictures) -> pa.Table:
 
 def write_frozen(place: Place, frozen: Frozen) -> None:
     """Write the file, whole or not at all."""
+    kept = to_bytes({n: (p.kind, p.summary) for n, p in frozen.pictures.items() if p.summary})
     told = {
         "version": frozen.version,
         "origin": frozen.origin,
         "columns": {name: _told(picture) for name, picture in frozen.pictures.items()},
+        "summaries": len(kept),  # bytes
     }
-    summaries = {n: (p.kind, p.summary) for n, p in frozen.pictures.items() if p.summary}
-    extra = {_PICTURES: json.dumps(told), _SUMMARIES: to_bytes(summaries)}
     if frozen.drawn.nbytes > MOST_BYTES:
         raise AskedWrongly(
             f"{place}: a draw of the rows takes {frozen.drawn.nbytes} bytes, and a frozen "
             f"reference holds {MOST_BYTES} at most",
             hint="leave columns of long texts out with --exclude",
         )
-    table = frozen.drawn.combine_chunks().replace_schema_metadata(extra)
+    table = frozen.drawn.combine_chunks().replace_schema_metadata({_PICTURES: json.dumps(told)})
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(
         sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")
     ) as w:
         w.write_table(table)
-    place.write(_sealed(sink.getvalue().to_pybytes()))
+    place.write(_sealed(memoryview(sink.getvalue()), kept))
 
 
 def read_frozen(place: Place) -> Frozen:
@@ -126,7 +126,7 @@ def read_frozen(place: Place) -> Frozen:
     try:
         # Arrow trusts what it reads: places beyond their list would end the process.
         table.validate(full=True)
-        return _frozen(table)
+        return _frozen(table, memoryview(content)[: _footer_at(content) - _SEAL_BYTES])
     except (LookupError, ValueError, TypeError, AttributeError) as error:
         told = str(error) if isinstance(error, UnknownForm) else f"it has another form ({error})"
         raise SourceUnreadable(
@@ -147,9 +147,10 @@ def _rows(content: bytes) -> pa.Table:
     return pa.ipc.open_stream(stream).read_all()
 
 
-def _frozen(table: pa.Table) -> Frozen:
-    metadata = table.schema.metadata
-    told, kept = json.loads(metadata[_PICTURES]), from_bytes(metadata[_SUMMARIES])
+def _frozen(table: pa.Table, body: memoryview) -> Frozen:
+    """The file less seal and footer, and the rows in it."""
+    told = json.loads(table.schema.metadata[_PICTURES])
+    kept = from_bytes(body[len(body) - told["summaries"] :])
     pictures = _pictures(told["columns"], kept)
     drawn = table.replace_schema_metadata(None)
     return Frozen(str(told["version"]), str(told["origin"]), pictures, drawn)
@@ -176,9 +177,11 @@ def _pictures(told: Mapping[str, Any], kept: Kept) -> dict[str, Picture]:
     return pictures
 
 
-def _sealed(content: bytes) -> bytes:
+def _sealed(content: memoryview, summaries: bytes) -> bytes:
     at = _footer_at(content)
-    return b"".join([content[:at], _SEAL, _digest(content[:at], content[at:]), content[at:]])
+    zeros = bytes(-len(summaries) % 8)  # Arrow aligns its footer
+    body, footer = (content[:at], zeros, summaries), content[at:]
+    return b"".join([*body, _SEAL, _digest(*body, footer), footer])
 
 
 def _is_whole(content: bytes) -> bool:
@@ -189,7 +192,7 @@ def _is_whole(content: bytes) -> bool:
     return seal == _SEAL + _digest(body, footer)
 
 
-def _footer_at(content: bytes) -> int:
+def _footer_at(content: bytes | memoryview) -> int:
     told = content[-_END_BYTES : -_END_BYTES + 4]
     return len(content) - _END_BYTES - int.from_bytes(told, "little")
 

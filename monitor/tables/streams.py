@@ -6,8 +6,8 @@ rows side by side (segments, slices, correlations) has them without a second pas
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, reduce
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache, reduce
 from typing import Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
@@ -128,6 +128,12 @@ def has(block: Block, name: str) -> bool:
     return bool(block.schema.get_field_index(name) >= 0)
 
 
+@lru_cache(maxsize=256)
+def _without_values(kind: pa.DataType) -> Column:
+    """What a type alone says of a column: its family, or why it is not compared."""
+    return to_column("", pa.chunked_array([], kind))
+
+
 class StreamedColumn:
     """One column; `head` and `drawn` are kept once they were read."""
 
@@ -149,7 +155,8 @@ class StreamedColumn:
 
     @cached_property
     def _empty(self) -> Column:
-        return to_column(self.name, self._settled(pa.chunked_array([], self._type)))
+        kind = self._settled(pa.chunked_array([], self._type)).type
+        return replace(_without_values(kind), name=self.name)
 
     @property
     def kind(self) -> None:
@@ -222,9 +229,11 @@ class StreamedColumn:
 
     def pieces(self) -> Iterator[Column]:
         kept: list[pa.ChunkedArray] = []
+        head = self._head if len(self._streams.blocks) == 1 else None
         for values, places in zip(self.arrays(), self._streams.drawn, strict=True):
             kept.append(values if places is None else values.take(arrays.places(places)))
-            piece = to_piece(self.name, values)
+            known = head is not None and head.rows == len(values)
+            piece = head if head is not None and known else to_piece(self.name, values)
             if piece.problem and not self.problem:  # its rows would count as if they held nothing
                 raise SourceUnreadable(f"{self.name!r} {piece.problem}")
             yield piece
