@@ -353,7 +353,7 @@ def packed(said_bytes: int, rows: int = 3) -> bytes:
     content = sink.getvalue().to_pybytes()
     told = (8000).to_bytes(8, "little")
     assert content.count(told) == 1
-    return form._sealed(content.replace(told, said_bytes.to_bytes(8, "little")))
+    return form._sealed(memoryview(content.replace(told, said_bytes.to_bytes(8, "little"))), b"")
 
 
 def test_a_file_that_would_become_too_large_is_not_unpacked(folder: Path, tmp_path: Path) -> None:
@@ -365,7 +365,7 @@ def test_a_file_that_would_become_too_large_is_not_unpacked(folder: Path, tmp_pa
     with pa.ipc.new_file(str(place), pa.schema([("x", pa.null())])) as writer:
         nulls = pa.Array.from_buffers(pa.null(), 2**30, [None])
         writer.write_batch(pa.record_batch([nulls], names=["x"]))
-    place.write_bytes(form._sealed(place.read_bytes()))
+    place.write_bytes(form._sealed(memoryview(place.read_bytes()), b""))
     assert f"it tells of {2**30} rows of 0 bytes" in unreadable(place, folder)
 
 

@@ -37,11 +37,12 @@ def _of_numbers(pair: Pair) -> Shape | None:
 
 
 def _edges(sides: list[Floats], *, whole: bool) -> Floats:
-    """Equal-width bars over the bulk of both sides; whole numbers get whole-number bars."""
+    """Equal-width bars over the bulk of both sides; of whole numbers each holds equally many."""
     low = min(float(v[int(TAIL * (v.size - 1))]) for v in sides)
     high = max(float(v[int((1 - TAIL) * (v.size - 1))]) for v in sides)
-    if whole and high - low < BARS and max(abs(low), abs(high)) < LARGEST_WHOLE / 4:
-        return np.arange(low - 0.5, high + 1.0)
+    if whole and max(abs(low), abs(high)) < LARGEST_WHOLE / 4:
+        step = np.ceil((high - low + 1) / BARS)
+        return np.arange(low - 0.5, high + step, step)
     if high - low <= CLOSEST * max(abs(low), abs(high)):  # one value, as far as an axis can tell
         pad = min(abs(low), LARGEST / 2) * 0.1 or 0.5
         low, high = low - pad, high + pad
