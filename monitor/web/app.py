@@ -10,9 +10,12 @@ from monitor.desk import Desk
 from monitor.ports import Clock, Reports, Store
 from monitor.scheduler import MonitorStatus
 from monitor.web.access import Gate, address_of
+from monitor.web.api.kit import Kit
+from monitor.web.api.routes import api_routes
+from monitor.web.api.tagging import Tagged
 from monitor.web.careful import Careful
+from monitor.web.health import health_routes
 from monitor.web.limits import Limits, SizeLimit, TooOften
-from monitor.web.machines import machine_routes
 from monitor.web.pages import page_routes
 from monitor.web.problems import tell_problems, told, too_often
 from monitor.web.reports import report_routes
@@ -36,12 +39,14 @@ def make_app(
     app = FastAPI(
         title="Drift Monitor",
         version=version("drift-monitor"),
+        openapi_url=None,  # the document of the API is behind its own rule
         docs_url=None,  # these pages would load scripts from the network
         redoc_url=None,
     )
     views = Views(store, status, clock)
     parts: tuple[APIRouter, ...] = (
-        machine_routes(store, views, alive, gate),
+        health_routes(store, alive),
+        *api_routes(Kit(store, status, clock, desk, gate, alive)),
         sign_in_routes(gate),
         report_routes(views, reports, gate),
         page_routes(views, reports, alive, gate),
@@ -50,6 +55,7 @@ def make_app(
         app.include_router(part)
     app.state.parts = parts
     tell_problems(app)
+    app.add_middleware(Tagged)
     app.add_middleware(SizeLimit)
     app.add_middleware(_Counted, limits=gate.limits)
     app.add_middleware(Careful, secure=gate.is_secure)  # the outermost: added last
