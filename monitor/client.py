@@ -5,6 +5,7 @@ the same request raises on the spot. What may be tried again is: a service that 
 asked too often; a write goes under one idempotency key however often it is sent.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -34,6 +35,7 @@ LONGEST_WAIT_S = 30.0
 _AGAIN = (429, 502, 503, 504)
 _PATH = "/api/v1"
 _PAGE = 200
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 Item = TypeVar("Item", bound=shapes.Shape)
 
@@ -59,13 +61,20 @@ class Client:
             headers["Authorization"] = f"Bearer {token}"
         self._server = server.rstrip("/")
         self._sleep = sleep
-        self._http = httpx.Client(headers=headers, timeout=TIMEOUT_S, transport=transport)
+        # A proxy from the environment is for the outside world, never for this machine itself.
+        outside = urlsplit(server).hostname not in _LOOPBACK
+        self._http = httpx.Client(
+            headers=headers, timeout=TIMEOUT_S, transport=transport, trust_env=outside
+        )
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -257,9 +266,24 @@ class Client:
 
     def _strange(self, answer: httpx.Response) -> ServiceUnavailable:
         return ServiceUnavailable(
-            f"{self._server} answered {answer.status_code} with something that is no answer of ours",
+            f"{self._server} answered {answer.status_code} in a way that is none of ours",
             hint="the address is that of `monitor serve`, with the path of a proxy if there is one",
         )
+
+
+class InProcess(httpx.BaseTransport):
+    """Asks an application in this process, without a network."""
+
+    def __init__(self, app: Any) -> None:
+        self._inner = httpx.ASGITransport(app)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return asyncio.run(self._ask(request))
+
+    async def _ask(self, request: httpx.Request) -> httpx.Response:
+        answer = await self._inner.handle_async_request(request)
+        body = await answer.aread()
+        return httpx.Response(answer.status_code, headers=answer.headers, content=body)
 
 
 # Lists that come in parts; the others are short and come whole.
