@@ -87,7 +87,7 @@ def test_everything_there_is_can_be_asked(service: WebService) -> None:
         assert len(list(client.tokens())) == 3
         assert client.operations().monitors == 2
         assert list(client.references("loan")) == []
-        assert next(e.deed for e in client.audit()) == "token revoked"
+        assert "token revoked" in {e.deed for e in client.audit()}
 
 
 def test_lists_longer_than_a_page_are_fetched_as_they_are_read(service: WebService) -> None:
