@@ -1,6 +1,6 @@
 """Checks in a SQL database: one transaction a check with all its consequences."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,6 +23,7 @@ from monitor.stores._sql_tables import (
 )
 
 _LISTED = [c for c in checks.c if c.name != "document"]
+_AT_ONCE = 200  # windows that one statement names
 _NEWEST = (checks.c.window_start.desc(), checks.c.window_end.desc(), checks.c.monitor)
 
 
@@ -86,6 +87,16 @@ class Checks(Part):
         if before is not None:
             query = query.where(_older_than(before))
         return self._lines(query.order_by(*_NEWEST).limit(limit))
+
+    def lines_of(self, windows: Mapping[str, Window]) -> dict[str, CheckLine]:
+        wanted = [(name, window.start, window.end) for name, window in windows.items()]
+        place = sa.tuple_(*(checks.c[name] for name in WINDOW[:-1]))
+        found: dict[str, CheckLine] = {}
+        for start in range(0, len(wanted), _AT_ONCE):
+            here = place.in_(wanted[start : start + _AT_ONCE])
+            query = sa.select(*_LISTED).where(here, _latest_revision())
+            found |= {line.monitor: line for line in self._lines(query)}
+        return found
 
     def lines_since(self, moment: datetime, limit: int = 1000) -> list[CheckLine]:
         query = sa.select(*_LISTED).where(checks.c.stored_at >= moment)
