@@ -200,9 +200,6 @@ class Store(Ledger, Protocol):
     ) -> list[CheckLine]:
         """As `list_checks` orders them, without their documents; only what follows a place."""
 
-    def lines_of(self, windows: Mapping[str, Window]) -> dict[str, CheckLine]:
-        """By monitor, the latest look at exactly this window of it."""
-
     def lines_since(self, moment: datetime, limit: int = 1000) -> list[CheckLine]:
         """Every revision that was stored at that moment or later, the first stored first."""
 
@@ -215,6 +212,9 @@ class Store(Ledger, Protocol):
 
     def last_windows(self) -> dict[str, Window]:
         """By monitor, the newest window that has a check."""
+
+    def lines_of(self, windows: Mapping[str, Window]) -> dict[str, CheckLine]:
+        """By monitor, the latest look at exactly this window of it."""
 
     def last_window(self, monitor: str) -> Window | None:
         """The newest window of a monitor that has a check."""

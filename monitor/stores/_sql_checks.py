@@ -88,16 +88,6 @@ class Checks(Part):
             query = query.where(_older_than(before))
         return self._lines(query.order_by(*_NEWEST).limit(limit))
 
-    def lines_of(self, windows: Mapping[str, Window]) -> dict[str, CheckLine]:
-        wanted = [(name, window.start, window.end) for name, window in windows.items()]
-        place = sa.tuple_(*(checks.c[name] for name in WINDOW[:-1]))
-        found: dict[str, CheckLine] = {}
-        for start in range(0, len(wanted), _AT_ONCE):
-            here = place.in_(wanted[start : start + _AT_ONCE])
-            query = sa.select(*_LISTED).where(here, _latest_revision())
-            found |= {line.monitor: line for line in self._lines(query)}
-        return found
-
     def lines_since(self, moment: datetime, limit: int = 1000) -> list[CheckLine]:
         query = sa.select(*_LISTED).where(checks.c.stored_at >= moment)
         return self._lines(query.order_by(checks.c.stored_at, checks.c.id).limit(limit))
@@ -122,6 +112,16 @@ class Checks(Part):
         query = sa.select(checks.c.monitor, checks.c.window_start, checks.c.window_end)
         rows = self._database.rows(query.join(newest, same).order_by(checks.c.window_end))
         return {row["monitor"]: window_of(row) for row in rows}
+
+    def lines_of(self, windows: Mapping[str, Window]) -> dict[str, CheckLine]:
+        wanted = [(name, window.start, window.end) for name, window in windows.items()]
+        place = sa.tuple_(*(checks.c[name] for name in WINDOW[:-1]))
+        found: dict[str, CheckLine] = {}
+        for start in range(0, len(wanted), _AT_ONCE):
+            here = place.in_(wanted[start : start + _AT_ONCE])
+            query = sa.select(*_LISTED).where(here, _latest_revision())
+            found |= {line.monitor: line for line in self._lines(query)}
+        return found
 
     def last_window(self, monitor: str) -> Window | None:
         return self._first_of(monitor, checks.c.window_start.desc(), checks.c.window_end.desc())
