@@ -114,13 +114,16 @@ class Checks(Part):
         return {row["monitor"]: window_of(row) for row in rows}
 
     def lines_of(self, windows: Mapping[str, Window]) -> dict[str, CheckLine]:
-        wanted = [(name, window.start, window.end) for name, window in windows.items()]
-        place = sa.tuple_(*(checks.c[name] for name in WINDOW[:-1]))
-        found: dict[str, CheckLine] = {}
-        for start in range(0, len(wanted), _AT_ONCE):
-            here = place.in_(wanted[start : start + _AT_ONCE])
-            query = sa.select(*_LISTED).where(here, _latest_revision())
-            found |= {line.monitor: line for line in self._lines(query)}
+        wanted, found = list(windows.items()), dict[str, CheckLine]()
+        for begin in range(0, len(wanted), _AT_ONCE):
+            here = wanted[begin : begin + _AT_ONCE]
+            near = (  # pairs of both would be exact, but SQLite reads the whole table for them
+                checks.c.monitor.in_([name for name, _ in here]),
+                checks.c.window_start.in_({window.start for _, window in here}),
+            )
+            query = sa.select(*_LISTED).where(*near, _latest_revision())
+            lines = self._lines(query)
+            found |= {line.monitor: line for line in lines if line.window == windows[line.monitor]}
         return found
 
     def last_window(self, monitor: str) -> Window | None:
