@@ -12,8 +12,9 @@ from types import FrameType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from monitor.desk import Actor
 from monitor.errors import AskedWrongly
-from monitor.scheduler import Scheduler
+from monitor.scheduler import MonitorStatus, Scheduler, look
 from monitor.service import Service, open_runner, open_service
 from monitor.worker import Worker
 
@@ -49,13 +50,15 @@ def serve(config: Path, shape: Shape, say: Callable[[str], None]) -> None:
         parts.enter_context(_signals(stop))
         service = open_service(config)
         parts.callback(service.close)
+        if shape.web:
+            must_be_guarded(service, shape.host)
         listening = parts.enter_context(_listen(shape)) if shape.web else None
         delivering = parts.enter_context(_delivery(service))
         scheduler = parts.enter_context(_scheduler(service, config, shape))
         if listening is not None:
             alive = {"delivery": delivering.is_alive, "scheduler": lambda: scheduler.alive}
             checked = alive if shape.scheduler else {"delivery": delivering.is_alive}
-            web = _pages(service, scheduler, checked)
+            web = _pages(service, scheduler, checked, shape)
             prefix = urlsplit(service.settings.base_url).path.rstrip("/")
             parts.enter_context(_web(web, listening, prefix))
             say(f"pages at http://{shape.host}:{listening.getsockname()[1]} (Ctrl-C stops)")
@@ -98,17 +101,49 @@ def _delivery(service: Service) -> Iterator[threading.Thread]:
 
 
 def _pages(
-    service: Service, scheduler: Scheduler, alive: Mapping[str, Callable[[], bool]]
+    service: Service,
+    scheduler: Scheduler,
+    alive: Mapping[str, Callable[[], bool]],
+    shape: Shape,
 ) -> "FastAPI":
+    from monitor.web.access import Gate, is_this_machine
     from monitor.web.app import make_app
 
+    gate = Gate(
+        service.store,
+        service.desk,
+        service.clock,
+        lone=is_this_machine(shape.host),
+        base_url=service.settings.base_url,
+    )
     return make_app(
         service.store,
         service.reports,
         scheduler.status,
         service.clock,
+        desk=service.desk,
+        gate=gate,
         alive=lambda: {name: runs() for name, runs in alive.items()},
     )
+
+
+def local_app(service: Service, actor: Actor) -> "FastAPI":
+    """The same for one who sits here and has the store, without a port: it may do everything."""
+    from monitor.core.people import Scope
+    from monitor.web.access import Gate, Visitor
+    from monitor.web.app import make_app
+
+    class Sitting(Gate):
+        def program(self, request: object) -> Visitor:
+            return Visitor(actor.name, frozenset({Scope.ADMIN}), actor.via, "")
+
+    def status() -> list[MonitorStatus]:
+        monitors, now = service.settings.monitors.values(), service.clock()
+        return [look(settings, service.store, now) for settings in monitors]
+
+    store, desk, clock = service.store, service.desk, service.clock
+    gate = Sitting(store, desk, clock, lone=True)
+    return make_app(store, service.reports, status, clock, desk=desk, gate=gate)
 
 
 @contextmanager
@@ -125,6 +160,7 @@ def _web(app: "FastAPI", listening: socket.socket, prefix: str) -> Iterator[None
             log_config=None,
             log_level=logging.WARNING,
             lifespan="off",
+            server_header=False,
             timeout_graceful_shutdown=WEB_GRACE_S,
             root_path=prefix,
         )
@@ -136,6 +172,19 @@ def _web(app: "FastAPI", listening: socket.socket, prefix: str) -> Iterator[None
     finally:
         server.should_exit = True
         thread.join(WEB_GRACE_S + 1)
+
+
+def must_be_guarded(service: Service, host: str) -> None:
+    """What other machines can reach must ask for tokens, and somebody must have one."""
+    from monitor.web.access import is_this_machine
+
+    now = service.clock()
+    if is_this_machine(host) or any(t.is_good(now) for t in service.store.list_tokens()):
+        return
+    raise AskedWrongly(
+        f"at {host} other machines can reach the service, and there is no token to ask for",
+        hint="make one first: `monitor token make NAME --scope admin --why TEXT`",
+    )
 
 
 @contextmanager

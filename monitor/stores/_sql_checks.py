@@ -1,6 +1,6 @@
 """Checks in a SQL database: one transaction a check with all its consequences."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,6 +23,7 @@ from monitor.stores._sql_tables import (
 )
 
 _LISTED = [c for c in checks.c if c.name != "document"]
+_AT_ONCE = 200  # windows that one statement names
 _NEWEST = (checks.c.window_start.desc(), checks.c.window_end.desc(), checks.c.monitor)
 
 
@@ -103,14 +104,24 @@ class Checks(Part):
         return found
 
     def last_windows(self) -> dict[str, Window]:
-        starts = sa.select(
-            checks.c.monitor, sa.func.max(checks.c.window_start).label("start")
-        ).group_by(checks.c.monitor)
-        newest = starts.subquery()
+        newest = _newest_starts().subquery()
         same = (checks.c.monitor == newest.c.monitor) & (checks.c.window_start == newest.c.start)
         query = sa.select(checks.c.monitor, checks.c.window_start, checks.c.window_end)
         rows = self._database.rows(query.join(newest, same).order_by(checks.c.window_end))
         return {row["monitor"]: window_of(row) for row in rows}
+
+    def lines_of(self, windows: Mapping[str, Window]) -> dict[str, CheckLine]:
+        wanted, found = list(windows.items()), dict[str, CheckLine]()
+        for begin in range(0, len(wanted), _AT_ONCE):
+            here = wanted[begin : begin + _AT_ONCE]
+            near = (  # pairs of both would be exact, but SQLite reads the whole table for them
+                checks.c.monitor.in_([name for name, _ in here]),
+                checks.c.window_start.in_({window.start for _, window in here}),
+            )
+            query = sa.select(*_LISTED).where(*near, _latest_revision())
+            lines = self._lines(query)
+            found |= {line.monitor: line for line in lines if line.window == windows[line.monitor]}
+        return found
 
     def last_window(self, monitor: str) -> Window | None:
         return self._first_of(monitor, checks.c.window_start.desc(), checks.c.window_end.desc())
@@ -139,6 +150,18 @@ class Checks(Part):
 
 
 # --- Statements ---
+
+
+def _newest_starts() -> sa.Select[Any]:
+    """Each monitor with the start of its newest window, hopping from name to name by the index:
+    grouping would read every check."""
+    monitor = checks.c.monitor
+    names = sa.select(sa.func.min(monitor).label("name")).cte("names", recursive=True)
+    following = sa.select(sa.func.min(monitor)).where(monitor > names.c.name).scalar_subquery()
+    names = names.union_all(sa.select(following).where(names.c.name.is_not(None)))
+    starts = sa.select(sa.func.max(checks.c.window_start)).where(monitor == names.c.name)
+    columns = names.c.name.label("monitor"), starts.scalar_subquery().label("start")
+    return sa.select(*columns).where(names.c.name.is_not(None))
 
 
 def _of(monitor: str | None) -> Sequence[Any]:

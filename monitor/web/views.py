@@ -17,6 +17,7 @@ from monitor.core.records import (
     Verdict,
     Window,
 )
+from monitor.core.urgency import URGENCY, state_of
 from monitor.ports import Clock, Store, StoredCheck, StoredReference
 from monitor.scheduler import MonitorStatus
 from monitor.web.missing import Missing
@@ -26,10 +27,6 @@ CHECKS = 50  # a page of checks
 EPISODES = 20  # the newest that a monitor's page looks at
 _BRIEF_S = 60.0  # how long an overview may be old when no newer window was checked
 _COLUMNS = 12  # that a monitor's page draws over time
-
-# The states of a monitor, the most urgent first; what the newest check says, or why there is none.
-CANNOT_LOOK, WAITING = "cannot look", "waiting"
-URGENCY = ("violated", "drifted", CANNOT_LOOK, "undecided", WAITING, "passed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +60,8 @@ class Row:
 
     @property
     def state(self) -> str:
-        """One of URGENCY. A pass that could not be repeated is no pass any more."""
-        verdict = self.newest.verdict if self.newest else None
-        if self.status.error and verdict not in (Verdict.VIOLATED, Verdict.DRIFTED):
-            return CANNOT_LOOK
-        return str(verdict) if verdict else WAITING
+        """One of URGENCY."""
+        return state_of(self.newest.verdict if self.newest else None, self.status.error)
 
     @property
     def episode(self) -> Episode | None:
