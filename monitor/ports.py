@@ -231,6 +231,9 @@ class Store(Ledger, Protocol):
     ) -> list[CheckLine]:
         """As `list_checks` orders them, without their documents; only what follows a place."""
 
+    def line_after(self, monitor: str, place: Place) -> CheckLine | None:
+        """The check of a monitor that stands just before a place in that order."""
+
     def lines_since(self, moment: datetime, limit: int = 1000) -> list[CheckLine]:
         """Every revision that was stored at that moment or later, the first stored first."""
 

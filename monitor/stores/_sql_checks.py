@@ -90,6 +90,12 @@ class Checks(Part):
             query = query.where(_older_than(before))
         return self._lines(query.order_by(*_NEWEST).limit(limit))
 
+    def line_after(self, monitor: str, place: Place) -> CheckLine | None:
+        start, end = checks.c.window_start, checks.c.window_end
+        later = sa.or_(start > place.start, sa.and_(start == place.start, end > place.end))
+        query = sa.select(*_LISTED).where(_latest_revision(), *_of(monitor), later)
+        return next(iter(self._lines(query.order_by(start, end).limit(1))), None)
+
     def lines_since(self, moment: datetime, limit: int = 1000) -> list[CheckLine]:
         query = sa.select(*_LISTED).where(checks.c.stored_at >= moment)
         return self._lines(query.order_by(checks.c.stored_at, checks.c.id).limit(limit))
