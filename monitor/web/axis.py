@@ -39,7 +39,7 @@ class Axis:
         return tuple((self.at(moment), self._label(moment)) for moment in self._rounded())
 
     def _rounded(self) -> Iterator[datetime]:
-        """Steps count from a local midnight, a Monday where they are of weeks; so DST moves none."""
+        """Steps count from a local midnight, of weeks from a Monday; so DST moves none."""
         step = next((s for s in _STEPS if (self.end - self.start) / s <= TICKS), _STEPS[-1])
         first = self.start.astimezone(self.zone).replace(
             hour=0, minute=0, second=0, microsecond=0, tzinfo=None

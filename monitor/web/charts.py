@@ -142,7 +142,7 @@ class Charts:
         return "".join(
             f'<rect x="{10 * x + 5 * width * _GAP:.1f}" width="{10 * width * (1 - _GAP):.1f}"'
             f' y="{_y(value, series.top):.1f}" height="{_HIGH - _y(value, series.top):.1f}"'
-            f"{' class="hot"' if is_hot else ''}/>"
+            f"{_HOT if is_hot else ''}/>"
             for (x, width), value, is_hot in zip(self._spans, series.values, hot, strict=True)
             if value
         )
@@ -216,6 +216,7 @@ class Charts:
 
 
 _SKIPPED = ' tabindex="-1"'
+_HOT = ' class="hot"'
 _GAP = 0.2  # between bars, of the width of a window
 
 

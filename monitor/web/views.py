@@ -195,7 +195,7 @@ def _row(
 
 
 def _holds(silence: Silence, name: str, newest: CheckLine | None, now: datetime) -> bool:
-    """Maintenance is about windows: it holds while the newest one, which is shown, is part of it."""
+    """Maintenance is about windows: it holds while the newest one is part of it."""
     if silence.kind is SilenceKind.MAINTENANCE and newest is not None:
         return silence.covers(name, now) or silence.touches(name, newest.window)
     return silence.covers(name, now)
