@@ -8,6 +8,8 @@ MonitorError
 │   ├── PathNotFound        a file or folder that was named does not exist
 │   ├── NoCommonColumns     nothing to compare
 │   ├── SuiteError          an expectation suite that cannot be trusted
+│   ├── NotSignedIn         nobody we know
+│   ├── NotAllowed          somebody we know, who may not do this
 │   └── ReferenceChanged    the reference file is no longer the one that was frozen
 ├── CouldNotLook            the data could not be read: verdict `undecided`       exit 3
 │   ├── SourceUnreadable    a corrupt, truncated or undecodable file
@@ -15,6 +17,7 @@ MonitorError
 │   └── WorkerTimeout       the process that was looking took too long and was ended
 ├── StoreUnavailable        what we remember could not be read or kept            exit 70
 │   └── StoreConflict       another process changed the same thing first; look again
+├── ServiceUnavailable      a service that was asked from afar does not answer    exit 70
 └── DeliveryError           a message did not reach its channel
     ├── DeliveryDelayed     worth another try, later
     └── DeliveryRefused     final: trying again cannot help
@@ -50,6 +53,7 @@ class UnknownName(AskedWrongly):
     def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
         listing = sorted(known)
         near = nearest(name, listing)
+        self.what, self.name, self.known = what, name, listing
         super().__init__(
             f"there is no {what} named {name!r}; there are: {', '.join(listing) or 'none'}",
             hint=f"did you mean {near!r}?" if near else "",
@@ -82,6 +86,14 @@ class ReferenceChanged(AskedWrongly):
     """The reference file differs from the frozen version; build a new one to accept it."""
 
 
+class NotSignedIn(AskedWrongly):
+    """Nobody we know: show a token, or sign in with one."""
+
+
+class NotAllowed(AskedWrongly):
+    """Somebody we know, whose token does not allow this."""
+
+
 class CouldNotLook(MonitorError):
     """The data could not be looked at; says nothing about whether it is good."""
 
@@ -104,6 +116,10 @@ class StoreUnavailable(MonitorError):
 
 class StoreConflict(StoreUnavailable):
     """Another process changed the same thing first; read it again and decide anew."""
+
+
+class ServiceUnavailable(MonitorError):
+    """A service could not be reached, or answers nothing that can be understood."""
 
 
 class DeliveryError(MonitorError):

@@ -47,6 +47,8 @@ def serve(config: Path, shape: Shape, say: Callable[[str], None]) -> None:
     service = open_service(config)
     with ExitStack() as parts:
         parts.callback(service.close)
+        if shape.web:
+            _must_be_guarded(service, shape)
         listening = parts.enter_context(_listen(shape)) if shape.web else None
         parts.enter_context(_signals(stop))
         delivering = parts.enter_context(_delivery(service))
@@ -54,7 +56,7 @@ def serve(config: Path, shape: Shape, say: Callable[[str], None]) -> None:
         if listening is not None:
             alive = {"delivery": delivering.is_alive, "scheduler": lambda: scheduler.alive}
             checked = alive if shape.scheduler else {"delivery": delivering.is_alive}
-            web = _pages(service, scheduler, checked)
+            web = _pages(service, scheduler, checked, shape)
             prefix = urlsplit(service.settings.base_url).path.rstrip("/")
             parts.enter_context(_web(web, listening, prefix))
             say(f"pages at http://{shape.host}:{listening.getsockname()[1]} (Ctrl-C stops)")
@@ -95,15 +97,28 @@ def _delivery(service: Service) -> Iterator[threading.Thread]:
 
 
 def _pages(
-    service: Service, scheduler: Scheduler, alive: Mapping[str, Callable[[], bool]]
+    service: Service,
+    scheduler: Scheduler,
+    alive: Mapping[str, Callable[[], bool]],
+    shape: Shape,
 ) -> "FastAPI":
+    from monitor.web.access import Gate, is_this_machine
     from monitor.web.app import make_app
 
+    gate = Gate(
+        service.store,
+        service.desk,
+        service.clock,
+        lone=is_this_machine(shape.host),
+        base_url=service.settings.base_url,
+    )
     return make_app(
         service.store,
         service.reports,
         scheduler.status,
         service.clock,
+        desk=service.desk,
+        gate=gate,
         alive=lambda: {name: runs() for name, runs in alive.items()},
     )
 
@@ -133,6 +148,19 @@ def _web(app: "FastAPI", listening: socket.socket, prefix: str) -> Iterator[None
     finally:
         server.should_exit = True
         thread.join(WEB_GRACE_S + 1)
+
+
+def _must_be_guarded(service: Service, shape: Shape) -> None:
+    """What other machines can reach must ask for tokens, and somebody must have one."""
+    from monitor.web.access import is_this_machine
+
+    now = service.clock()
+    if is_this_machine(shape.host) or any(t.is_good(now) for t in service.store.list_tokens()):
+        return
+    raise AskedWrongly(
+        f"at {shape.host} other machines can reach the service, and there is no token to ask for",
+        hint="make one first: `monitor token make NAME --scope admin --why TEXT`",
+    )
 
 
 @contextmanager

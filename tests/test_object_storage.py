@@ -6,7 +6,7 @@ import logging
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 from uuid import uuid4
@@ -39,6 +39,7 @@ from monitor.sources.files import FileSource
 from monitor.tables.addresses import place_of
 from monitor.tables.local_files import LocalPlace
 from monitor.tables.places import Place
+from monitor.web.access import Gate
 from monitor.web.app import make_app
 
 SECRET = "a-secret-for-tests"
@@ -269,8 +270,11 @@ def test_a_check_with_everything_elsewhere(home: Home, tmp_path: Path) -> None:
         assert frozen.path.startswith(f"{home.url}/kept/orders/")
         assert service.check("orders", day(5)).check.verdict is Verdict.DRIFTED
         service.reports.write(f"{stored.check.id}-explore.html", "<body>dig</body>")
-        app = make_app(service.store, service.reports, list, lambda: datetime.now(UTC))
-        client = TestClient(app)
+        gate = Gate(service.store, service.desk, service.clock, lone=True)
+        app = make_app(
+            service.store, service.reports, list, service.clock, desk=service.desk, gate=gate
+        )
+        client = TestClient(app, base_url="http://127.0.0.1")
         page = client.get(f"/reports/{stored.report}")
         assert page.status_code == 200 and "amount" in page.text
         assert f"/reports/{stored.check.id}-explore.html" in page.text

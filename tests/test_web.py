@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
 
 from monitor.core.records import (
     Cause,
@@ -33,12 +34,14 @@ from monitor.core.records import (
 )
 from monitor.core.wire import check_from_json
 from monitor.core.words import near, window
+from monitor.desk import Desk
 from monitor.errors import StoreUnavailable
 from monitor.ports import Outcome, Store, StoredReference
 from monitor.reports.folder import ReportFolder
 from monitor.scheduler import MonitorStatus
 from monitor.stores import sql
 from monitor.tables.local_files import LocalPlace
+from monitor.web.access import Gate
 from monitor.web.app import make_app
 from monitor.web.views import CHECKS
 
@@ -108,6 +111,18 @@ class House:
     def reports(self) -> ReportFolder:
         return ReportFolder(LocalPlace(self.folder))
 
+    def app(self) -> FastAPI:
+        desk = Desk(self.store, lambda: NOW, {})
+        return make_app(
+            self.store,
+            self.reports,
+            lambda: self.statuses,
+            lambda: NOW,
+            desk=desk,
+            gate=Gate(self.store, desk, lambda: NOW, lone=True),
+            alive=lambda: self.alive,
+        )
+
     def watch(self, name: str, **more: Any) -> None:
         made = MonitorStatus(name, UTC, self.store.last_window(name), 0, NOW + DAY / 24)
         self.statuses.append(replace(made, **more))
@@ -137,9 +152,7 @@ def house(tmp_path: Path) -> House:
 
 @pytest.fixture
 def client(house: House) -> Iterator[Client]:
-    app = make_app(
-        house.store, house.reports, lambda: house.statuses, lambda: NOW, alive=lambda: house.alive
-    )
+    app = house.app()
     config = uvicorn.Config(app, log_config=None, lifespan="off", ws="none")
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -455,9 +468,9 @@ def test_checks_as_json(house: House, client: Client) -> None:
     [
         ("/api/v1/checks?monitor=loan", 404, "did you mean 'loans'?"),
         ("/api/v1/checks/nothing", 404, "there is no check named 'nothing'"),
-        ("/api/v1/checks?limit=0", 400, "limit: "),
-        ("/api/v1/checks?before=yesterday", 400, "before: "),
-        ("/api/v1/checks?before=2026-01-01T00:00:00", 400, "before: "),
+        ("/api/v1/checks?limit=0", 422, "limit: "),
+        ("/api/v1/checks?before=yesterday", 422, "before: "),
+        ("/api/v1/checks?before=2026-01-01T00:00:00", 422, "before: "),
         ("/api/v2", 404, "there is no page /api/v2"),
     ],
 )
@@ -467,8 +480,9 @@ def test_errors_of_machines_are_json(
     house.watch("loans")
     answer = client.get(path)
     assert answer.status_code == status
-    error = answer.json()["error"]
-    assert told in f"{error['message']} {error['hint']}"
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert told in f"{problem['detail']} {problem['hint']}"
 
 
 def test_it_can_be_asked_what_it_offers_without_the_network(client: Client) -> None:
@@ -547,7 +561,7 @@ def test_pages_need_nothing_from_elsewhere_and_can_be_probed(house: House, clien
 def test_links_keep_the_prefix_of_a_proxy(house: House) -> None:
     house.save(check("loans", 30), report=True)
     house.watch("loans")
-    app = make_app(house.store, house.reports, lambda: house.statuses, lambda: NOW)
+    app = house.app()
     config = uvicorn.Config(app, log_config=None, lifespan="off", ws="none", root_path="/drift")
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -558,7 +572,7 @@ def test_links_keep_the_prefix_of_a_proxy(house: House) -> None:
         address = f"http://127.0.0.1:{taken.getsockname()[1]}"
         page = httpx.get(address).text
         links = [part.split('"')[0] for part in page.split('href="')[1:] if part[0] == "/"]
-        missing = httpx.get(f"{address}/api/v1/checks/none").json()["error"]["message"]
+        missing = httpx.get(f"{address}/api/v1/checks/none").json()["detail"]
         report = httpx.get(f"{address}/checks/loans-30").headers["location"]
         server.should_exit = True
         thread.join()

@@ -1,22 +1,25 @@
-"""The application: its parts joined, what every answer carries, and how errors look."""
+"""The application: its parts joined, each behind its rule; what every answer carries."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import version
 
-from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
+from fastapi import APIRouter, FastAPI, Request
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from monitor.errors import MonitorError, StoreUnavailable
+from monitor.desk import Desk
 from monitor.ports import Clock, Reports, Store
 from monitor.scheduler import MonitorStatus
-from monitor.web.drawing import PAGE_POLICY, draw
+from monitor.web.access import Gate, address_of
+from monitor.web.careful import Careful
+from monitor.web.limits import Limits, SizeLimit, TooOften
 from monitor.web.machines import machine_routes
-from monitor.web.missing import Missing
 from monitor.web.pages import page_routes
+from monitor.web.problems import tell_problems, told, too_often
 from monitor.web.reports import report_routes
+from monitor.web.signing_in import sign_in_routes
 from monitor.web.views import Views
+
+OPEN = ("/healthz", "/sign-in", "/style.css")  # what nobody needs a token for
 
 
 def make_app(
@@ -25,6 +28,8 @@ def make_app(
     status: Callable[[], list[MonitorStatus]],
     clock: Clock,
     *,
+    desk: Desk,
+    gate: Gate,
     alive: Callable[[], Mapping[str, bool]] = dict,
 ) -> FastAPI:
     """Pages and JSON over a store. `alive` names the loops beside it and whether each runs."""
@@ -35,82 +40,35 @@ def make_app(
         redoc_url=None,
     )
     views = Views(store, status, clock)
-    app.include_router(machine_routes(store, views, alive))
-    app.include_router(report_routes(views, reports))
-    app.include_router(page_routes(views, reports, alive))
-    app.middleware("http")(_careful)
-    app.exception_handler(Missing)(_missing)
-    app.exception_handler(HTTPException)(_refused)
-    app.exception_handler(RequestValidationError)(_invalid)
-    app.exception_handler(StoreUnavailable)(_unavailable)
-    app.exception_handler(Exception)(_fault)
+    parts: tuple[APIRouter, ...] = (
+        machine_routes(store, views, alive, gate),
+        sign_in_routes(gate),
+        report_routes(views, reports, gate),
+        page_routes(views, reports, alive, gate),
+    )
+    for part in parts:
+        app.include_router(part)
+    app.state.parts = parts
+    tell_problems(app)
+    app.add_middleware(SizeLimit)
+    app.add_middleware(_Counted, limits=gate.limits)
+    app.add_middleware(Careful, secure=gate.is_secure)  # the outermost: added last
     return app
 
 
-async def _careful(
-    request: Request, call_next: Callable[[Request], Awaitable[Response]]
-) -> Response:
-    """No script, no frame, no guessing of types, no address in a referrer."""
-    return _carefully(await call_next(request))
+class _Counted:
+    """Counts what comes from each address, before anything is done for it."""
 
+    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+        self._app = app
+        self._limits = limits
 
-def _carefully(response: Response) -> Response:
-    response.headers.setdefault("Content-Security-Policy", PAGE_POLICY)
-    response.headers.setdefault("Cache-Control", "no-cache")
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
-
-
-# --- Errors ---
-
-
-def _missing(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Missing)
-    return _error(request, 404, error.short, error.hint, error.listing)
-
-
-def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    if error.status_code == 404:
-        path = request.url.path
-        return _error(request, 404, f"there is no page {path}", "the monitors are at /")
-    return _error(request, error.status_code, str(error.detail), "", (), error.headers)
-
-
-def _invalid(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    told = [f"{'.'.join(map(str, e['loc'][1:]))}: {e['msg']}" for e in error.errors()]
-    return _error(request, 400, "; ".join(told), "")
-
-
-def _unavailable(request: Request, error: Exception) -> Response:
-    assert isinstance(error, MonitorError)
-    return _error(request, 503, f"the store does not answer: {error}", error.hint)
-
-
-def _fault(request: Request, error: Exception) -> Response:
-    """This answer does not pass through the middleware."""
-    told = f"a fault of ours ({type(error).__name__})"
-    return _carefully(_error(request, 500, told, "the log of the service says more"))
-
-
-def _error(
-    request: Request,
-    code: int,
-    message: str,
-    hint: str,
-    listing: tuple[tuple[str, str], ...] = (),
-    headers: Mapping[str, str] | None = None,
-) -> Response:
-    """JSON for machines and a page for people, with the same words."""
-    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-    if path.startswith(("/api/", "/healthz")):
-        known = {"known": [name for name, _ in listing]} if listing else {}
-        content = {"error": {"message": message, "hint": hint, **known}}
-        return JSONResponse(content, code, headers=dict(headers or {}))
-    page = draw(
-        request, "error.html.j2", code, message=message, hint=hint, listing=listing, code=code
-    )
-    page.headers.update(headers or {})
-    return page
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer: ASGIApp | Callable[..., Awaitable[None]] = self._app
+        if scope["type"] == "http":
+            request = Request(scope)
+            try:
+                self._limits.of_address(address_of(request))
+            except TooOften as error:
+                answer = told(request, too_often(error))
+        await answer(scope, receive, send)

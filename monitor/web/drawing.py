@@ -19,7 +19,7 @@ REFRESH_S = 60
 
 PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
 _QUOTED = re.compile(r"`([^`]+)`")
@@ -27,9 +27,13 @@ _VERDICT = re.compile(r"^(Passed|Drifted|Violated|Undecided|Resolved): (\w)?")
 
 
 def draw(request: Request, template: str, status_code: int = 200, **values: Any) -> HTMLResponse:
-    """A page; links in it begin with the path that a proxy put before ours."""
-    root = request.scope.get("root_path", "")
-    text = _environment().get_template(template).render(root=root, **values)
+    """A page; links in it begin with the path that a proxy put before ours.
+
+    `visitor` is whoever looks at it, None when nobody was let in yet.
+    """
+    known = {"root": request.scope.get("root_path", "")}
+    known["visitor"] = getattr(request.state, "visitor", None)
+    text = _environment().get_template(template).render(known | values)
     return HTMLResponse(text, status_code)
 
 

@@ -4,22 +4,25 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime
 
+from monitor.core.people import Scope
 from monitor.core.wire import check_to_json, plain
 from monitor.errors import MonitorError
 from monitor.ports import Store
+from monitor.web.access import Gate
 from monitor.web.views import Line, Views, line
 
 MOST = 500  # checks in one answer
 
 
 def machine_routes(
-    store: Store, views: Views, alive: Callable[[], Mapping[str, bool]]
+    store: Store, views: Views, alive: Callable[[], Mapping[str, bool]], gate: Gate
 ) -> APIRouter:
     routes = APIRouter()
+    reads = [Depends(gate.api(Scope.READ))]
 
     @routes.get("/healthz")
     def health() -> JSONResponse:
@@ -28,7 +31,7 @@ def machine_routes(
         well = all(parts.values())
         return JSONResponse({"status": "ok" if well else "failing", **parts}, 200 if well else 503)
 
-    @routes.get("/api/v1/checks")
+    @routes.get("/api/v1/checks", dependencies=reads)
     def list_checks(
         monitor: str | None = None,
         before: Annotated[AwareDatetime | None, Query()] = None,
@@ -40,7 +43,7 @@ def machine_routes(
         found = [line(stored) for stored in views.checks(monitor, before, limit)]
         return {"checks": [_listed(check) for check in found]}
 
-    @routes.get("/api/v1/checks/{check_id:path}")
+    @routes.get("/api/v1/checks/{check_id:path}", dependencies=reads)
     def get_check(check_id: str) -> JSONResponse:
         """The whole check; its form is what `monitor schema check` prints."""
         return JSONResponse(check_to_json(views.check(check_id).check))

@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 from pydantic import AwareDatetime
 
+from monitor.core.people import Scope
 from monitor.ports import Reports
+from monitor.web.access import Gate
 from monitor.web.drawing import REFRESH_S, draw, style
 from monitor.web.reports import explorers_of
 from monitor.web.views import CHECKS, STRIP, Row, Views, column_lines, line, since
@@ -18,18 +20,19 @@ _READ = ["GET", "HEAD"]
 
 
 def page_routes(
-    views: Views, reports: Reports, alive: Callable[[], Mapping[str, bool]]
+    views: Views, reports: Reports, alive: Callable[[], Mapping[str, bool]], gate: Gate
 ) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
+    reads = [Depends(gate.page(Scope.READ))]
 
-    @routes.api_route("/", methods=_READ)
+    @routes.api_route("/", methods=_READ, dependencies=reads)
     def home(request: Request) -> Response:
         rows = views.rows()
         page = draw(request, "home.html.j2", rows=rows, summary=_summary(rows), now=views.now())
         page.headers.update(_REFRESH)
         return page
 
-    @routes.api_route("/monitors/{name:path}", methods=_READ)
+    @routes.api_route("/monitors/{name:path}", methods=_READ, dependencies=reads)
     def monitor(
         request: Request, name: str, before: Annotated[AwareDatetime | None, Query()] = None
     ) -> Response:
@@ -59,7 +62,7 @@ def page_routes(
             now=views.now(),
         )
 
-    @routes.api_route("/operations", methods=_READ)
+    @routes.api_route("/operations", methods=_READ, dependencies=reads)
     def operations(request: Request) -> Response:
         rows = views.rows()
         page = draw(

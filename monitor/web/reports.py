@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from html import escape
 from urllib.parse import quote
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from monitor.core.people import Scope
 from monitor.errors import StoreUnavailable
 from monitor.ports import Reports, StoredCheck
+from monitor.web.access import Gate
 from monitor.web.drawing import draw
 from monitor.web.missing import Missing
 from monitor.web.views import Line, Views, line
@@ -35,9 +37,10 @@ _NAME = re.compile(r"[^./\\:][^/\\:\x00-\x1f]*\.html")
 _BODY = re.compile(rb"<body[^>]*>")
 
 
-def report_routes(views: Views, reports: Reports) -> APIRouter:
+def report_routes(views: Views, reports: Reports, gate: Gate) -> APIRouter:
     """`/reports/NAME`: a stored report; `/checks/ID`: wherever the check is shown."""
-    routes = APIRouter(include_in_schema=False)
+    reads = Depends(gate.page(Scope.READ))
+    routes = APIRouter(include_in_schema=False, dependencies=[reads])
 
     @routes.api_route("/reports/{name:path}", methods=["GET", "HEAD"])
     def report(request: Request, name: str) -> Response:
