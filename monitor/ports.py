@@ -314,9 +314,14 @@ class Store(Ledger, Protocol):
         """Give up, visibly; the retrain request of the same id becomes `refused`."""
 
     def list_messages(
-        self, *, state: str | None = None, episode: str | None = None, limit: int = 200
+        self,
+        *,
+        state: str | None = None,
+        episode: str | None = None,
+        limit: int = 200,
+        newest_first: bool = False,
     ) -> list[Message]:
-        """Oldest first."""
+        """Oldest first, unless asked otherwise."""
 
     def get_message(self, message_id: str) -> Message | None: ...
 

@@ -53,9 +53,15 @@ class Outbox(Part):
         return record_of(Message, rows[0]) if rows else None
 
     def list_messages(
-        self, *, state: str | None = None, episode: str | None = None, limit: int = 200
+        self,
+        *,
+        state: str | None = None,
+        episode: str | None = None,
+        limit: int = 200,
+        newest_first: bool = False,
     ) -> list[Message]:
-        query = sa.select(outbox).order_by(outbox.c.created_at, outbox.c.place)
+        order = (outbox.c.created_at, outbox.c.place)
+        query = sa.select(outbox).order_by(*(c.desc() if newest_first else c for c in order))
         if state is not None:
             query = query.where(outbox.c.state == state)
         if episode is not None:

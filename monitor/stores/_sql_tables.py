@@ -232,4 +232,5 @@ outbox = Table(
     must("receipt", Plain),
     UniqueConstraint("id", name="outbox_id"),
     Index("outbox_line", "state", "episode", "channel"),
+    Index("outbox_of_episode", "episode"),
 )

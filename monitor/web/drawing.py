@@ -1,10 +1,12 @@
 """Pages from templates: the filters they use, the headers they carry."""
 
 import re
+from datetime import datetime, tzinfo
 from functools import cache
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -13,14 +15,36 @@ from markupsafe import Markup, escape
 
 from monitor.core import words
 from monitor.core.numerals import number, share
+from monitor.core.records import Cause
 
 FOLDER = Path(__file__).parent / "templates"
-REFRESH_S = 60
 
+CAUSES = {
+    Cause.DRIFT: "Drift",
+    Cause.QUALITY: "Broken data",
+    Cause.NO_LOOK: "Nothing to look at",
+}
 PAGE_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; "
+    "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; "
+    "img-src 'self' data:; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+
+# What a page says after a deed, by the name of its form
+DONE = {
+    "acknowledge": "Acknowledged. Everybody who heard of it hears that you look after it.",
+    "resolve": "Resolved. The next breach opens another episode.",
+    "mute": "Muted. Checks go on; alerts are kept back.",
+    "maintain": "Maintenance is set. Windows that touch it open no episode.",
+    "lift": "Lifted.",
+    "check-again": "Asked for. The window is looked at as soon as the scheduler is free.",
+    "retrain": "Asked for. The training system hears of it in a moment.",
+    "promote": "Promoted. The next check is held against this reference.",
+    "resend": "On its way again.",
+    "make-token": "Made already. Its secret was shown once and is kept nowhere.",
+    "rotate-token": "Rotated already. Its secret was shown once and is kept nowhere.",
+    "revoke-token": "Revoked. It opens nothing any more.",
+}
 
 _QUOTED = re.compile(r"`([^`]+)`")
 _VERDICT = re.compile(r"^(Passed|Drifted|Violated|Undecided|Resolved): (\w)?")
@@ -29,17 +53,36 @@ _VERDICT = re.compile(r"^(Passed|Drifted|Violated|Undecided|Resolved): (\w)?")
 def draw(request: Request, template: str, status_code: int = 200, **values: Any) -> HTMLResponse:
     """A page; links in it begin with the path that a proxy put before ours.
 
-    `visitor` is whoever looks at it, None when nobody was let in yet.
+    `visitor` is whoever looks at it, None when nobody was let in yet; `here` is where they are,
+    for forms that lead back.
     """
-    known = {"root": request.scope.get("root_path", "")}
-    known["visitor"] = getattr(request.state, "visitor", None)
+    known = {
+        "root": root_of(request),
+        "visitor": getattr(request.state, "visitor", None),
+        "here": _here(request),
+        "notice": DONE.get(request.query_params.get("done", ""), ""),
+    }
     text = _environment().get_template(template).render(known | values)
     return HTMLResponse(text, status_code)
 
 
-def style() -> str:
-    """The style sheet of every page."""
-    return (FOLDER / "style.css").read_text(encoding="utf-8")
+def root_of(request: Request) -> str:
+    """The path that a proxy put before ours."""
+    root: str = request.scope.get("root_path", "")
+    return root
+
+
+def _here(request: Request) -> str:
+    """The address of a page below our root; what came of a deed is no part of it."""
+    path: str = request.scope["path"].removeprefix(root_of(request)) or "/"
+    query = [(k, v) for k, v in request.query_params.multi_items() if k != "done"]
+    return quote(path) + (f"?{urlencode(query)}" if query else "")
+
+
+@cache
+def asset(name: str) -> str:
+    """The style sheet or the script of every page."""
+    return (FOLDER / name).read_text(encoding="utf-8")
 
 
 @cache
@@ -55,7 +98,9 @@ def _environment() -> Environment:
         marked=marked, after_verdict=after_verdict, address=address, grouped=grouped,
         day=words.day, day_and_time=words.day_and_time, window=words.window,
         how_long=words.length, near=words.near, plural=words.plural, number=number, percent=share,
+        local=local,
     )  # fmt: skip
+    environment.globals.update(fresh=token_hex, causes=CAUSES)
     return environment
 
 
@@ -73,6 +118,11 @@ def after_verdict(headline: str) -> str:
     'All columns are as in training'
     """
     return _VERDICT.sub(lambda m: (m[2] or "").upper(), headline)
+
+
+def local(moment: datetime, zone: tzinfo) -> str:
+    """A moment as a field for date and time holds it."""
+    return f"{moment.astimezone(zone):%Y-%m-%dT%H:%M}"
 
 
 def address(name: str) -> str:

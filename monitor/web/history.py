@@ -9,21 +9,16 @@ from urllib.parse import quote
 
 from monitor.core import words
 from monitor.core.people import Silence, SilenceKind
-from monitor.core.records import Cause, Episode, RetrainRequest
+from monitor.core.records import Episode, RetrainRequest
 from monitor.ports import CheckLine, ColumnLine, Place, Store, Tally
 from monitor.web.axis import Axis, axis_of
+from monitor.web.drawing import CAUSES
 
 RANGES = (30, 60, 120)  # checks that can be drawn at once
 COLUMNS = 12
 MORE_COLUMNS = 60
 _EPISODES = 50
 _EARLIER_WINDOW = "window:"  # such a reference is another one at every check
-
-CAUSES = {
-    Cause.DRIFT: "Drift",
-    Cause.QUALITY: "Broken data",
-    Cause.NO_LOOK: "Nothing to look at",
-}
 Told = Mapping[str, Any]
 
 
@@ -78,7 +73,7 @@ class History:
         return next((f["threshold"] for f in found if f), None)
 
 
-def history(store: Store, name: str, zone: tzinfo, wanted: Range, now: datetime) -> History | None:
+def history(store: Store, name: str, zone: tzinfo, wanted: Range) -> History | None:
     """The checks of a range; None when there are none."""
     lines = tuple(store.lines(name, before=wanted.before, limit=wanted.count)[::-1])
     if not lines:

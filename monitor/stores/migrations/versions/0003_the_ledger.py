@@ -21,6 +21,7 @@ def upgrade() -> None:
     _create_column_results()
     _fill_checks()
     _widen_retrain_requests()
+    op.create_index("outbox_of_episode", "outbox", ["episode"])
     _create_audit()
     _create_acknowledgements()
     _create_silences()
