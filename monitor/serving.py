@@ -120,6 +120,7 @@ def _pages(
         desk=service.desk,
         gate=gate,
         alive=lambda: {name: runs() for name, runs in alive.items()},
+        difference=service.diff,
     )
 
 

@@ -11,15 +11,22 @@ from monitor.ports import Clock, Reports, Store
 from monitor.scheduler import MonitorStatus
 from monitor.web.access import Gate, address_of
 from monitor.web.careful import Careful
+from monitor.web.front import Difference, Front
 from monitor.web.limits import Limits, SizeLimit, TooOften
 from monitor.web.machines import machine_routes
-from monitor.web.pages import page_routes
+from monitor.web.pages import asset_routes, page_routes
 from monitor.web.problems import tell_problems, told, too_often
 from monitor.web.reports import report_routes
 from monitor.web.signing_in import sign_in_routes
 from monitor.web.views import Views
 
-OPEN = ("/healthz", "/sign-in", "/style.css")  # what nobody needs a token for
+OPEN = (
+    "/healthz",
+    "/sign-in",
+    "/style.css",
+    "/bar.css",
+    "/live.js",
+)  # what nobody needs a token for
 
 
 def make_app(
@@ -31,6 +38,7 @@ def make_app(
     desk: Desk,
     gate: Gate,
     alive: Callable[[], Mapping[str, bool]] = dict,
+    difference: Difference | None = None,
 ) -> FastAPI:
     """Pages and JSON over a store. `alive` names the loops beside it and whether each runs."""
     app = FastAPI(
@@ -40,11 +48,13 @@ def make_app(
         redoc_url=None,
     )
     views = Views(store, status, clock)
+    front = Front(views, reports, gate, desk, alive, difference)
     parts: tuple[APIRouter, ...] = (
         machine_routes(store, views, alive, gate),
         sign_in_routes(gate),
-        report_routes(views, reports, gate),
-        page_routes(views, reports, alive, gate),
+        asset_routes(),
+        report_routes(front),
+        page_routes(front),
     )
     for part in parts:
         app.include_router(part)

@@ -6,6 +6,8 @@ link, once more in every row, would be a hundred steps to walk through.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
+from functools import lru_cache
 from urllib.parse import quote
 
 from markupsafe import Markup, escape
@@ -16,12 +18,36 @@ from monitor.core.records import Verdict
 from monitor.ports import CheckLine, ColumnLine
 from monitor.web.axis import spans
 from monitor.web.history import History, Mark
+from monitor.web.strips import LENGTH as STRIP
 
+_SKIPPED = ' tabindex="-1"'
+_HOT = ' class="hot"'
 _WIDE, _HIGH = 1000, 100  # the inside of a chart, stretched to its place
 _LETTER = 0.95  # width of a letter of a label, in per cent of a chart on a desk
 _LANES = 4  # of labels, at most
 _STRENGTHS = (0.25, 0.5, 1.0, 2.0, 5.0)  # times the tolerance: where a tile gets darker
 _ICON_PX = {40: 12, 80: 8}  # up to so many checks: size of their icons
+
+
+@lru_cache(maxsize=4096)
+def strip(lines: tuple[CheckLine, ...], zone: tzinfo, root: str) -> Markup:
+    """The newest checks, a tile each, the newest at the right; one step for the keyboard."""
+    part = 100 / STRIP
+    first = 100 - part * len(lines)
+    verdicts = [str(c.verdict) for c in lines]
+    counts = ", ".join(f"{verdicts.count(v)} {v}" for v in dict.fromkeys(reversed(verdicts)))
+    tiles = (
+        f'<a href="{escape(root)}/checks/{quote(c.id, safe="")}" class="{c.verdict}"'
+        f"{'' if place == len(lines) - 1 else _SKIPPED}>"
+        f"<title>{words.window(c.window, zone)}: {c.verdict}</title>"
+        f'<use href="#s-{c.verdict}" x="{first + part * (place + 0.5):.1f}%" y="6" width="12"'
+        f' height="12"/></a>'
+        for place, c in enumerate(lines)
+    )
+    return Markup(
+        f'<svg class="strip" width="100%" height="24" role="group" aria-label="{counts}">'
+        f'<g transform="translate(-6 0)">{"".join(tiles)}</g></svg>'
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +241,6 @@ class Charts:
         return f'<g class="{mark.kind}{" open" if mark.goes_on else ""}">{inside}</g>'
 
 
-_SKIPPED = ' tabindex="-1"'
-_HOT = ' class="hot"'
 _GAP = 0.2  # between bars, of the width of a window
 
 

@@ -23,11 +23,9 @@ from monitor.ledger import Act, Once
 from monitor.web.access import MARK, Visitor, form_of
 from monitor.web.drawing import draw, root_of
 from monitor.web.front import Front
+from monitor.web.named import LASTS_DAYS, MUTES_H
 from monitor.web.signing_in import ours
 
-MUTES_H = {"1": "1 hour", "4": "4 hours", "12": "12 hours", "24": "1 day", "72": "3 days",
-           "168": "1 week", "720": "30 days"}  # fmt: skip
-LASTS_DAYS = {"30": "30 days", "90": "90 days", "365": "1 year", "": "no end"}
 _KEY_CHARS = 64
 
 Fields = Mapping[str, str]

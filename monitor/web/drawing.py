@@ -15,43 +15,28 @@ from markupsafe import Markup, escape
 
 from monitor.core import words
 from monitor.core.numerals import number, share
-from monitor.core.records import Cause
+from monitor.web.charts import strip, times
+from monitor.web.named import CAUSES, DONE, LASTS_DAYS, MUTES_H
 
 FOLDER = Path(__file__).parent / "templates"
 
-CAUSES = {
-    Cause.DRIFT: "Drift",
-    Cause.QUALITY: "Broken data",
-    Cause.NO_LOOK: "Nothing to look at",
-}
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; "
     "img-src 'self' data:; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
-# What a page says after a deed, by the name of its form
-DONE = {
-    "acknowledge": "Acknowledged. Everybody who heard of it hears that you look after it.",
-    "resolve": "Resolved. The next breach opens another episode.",
-    "mute": "Muted. Checks go on; alerts are kept back.",
-    "maintain": "Maintenance is set. Windows that touch it open no episode.",
-    "lift": "Lifted.",
-    "check-again": "Asked for. The window is looked at as soon as the scheduler is free.",
-    "retrain": "Asked for. The training system hears of it in a moment.",
-    "promote": "Promoted. The next check is held against this reference.",
-    "resend": "On its way again.",
-    "make-token": "Made already. Its secret was shown once and is kept nowhere.",
-    "rotate-token": "Rotated already. Its secret was shown once and is kept nowhere.",
-    "revoke-token": "Revoked. It opens nothing any more.",
-}
-
 _QUOTED = re.compile(r"`([^`]+)`")
 _VERDICT = re.compile(r"^(Passed|Drifted|Violated|Undecided|Resolved): (\w)?")
 
 
 def draw(request: Request, template: str, status_code: int = 200, **values: Any) -> HTMLResponse:
-    """A page; links in it begin with the path that a proxy put before ours.
+    """A page from a template."""
+    return HTMLResponse(text_of(request, template, **values), status_code)
+
+
+def text_of(request: Request, template: str, **values: Any) -> str:
+    """A template filled in; links in it begin with the path that a proxy put before ours.
 
     `visitor` is whoever looks at it, None when nobody was let in yet; `here` is where they are,
     for forms that lead back.
@@ -62,8 +47,7 @@ def draw(request: Request, template: str, status_code: int = 200, **values: Any)
         "here": _here(request),
         "notice": DONE.get(request.query_params.get("done", ""), ""),
     }
-    text = _environment().get_template(template).render(known | values)
-    return HTMLResponse(text, status_code)
+    return _environment().get_template(template).render(known | values)
 
 
 def root_of(request: Request) -> str:
@@ -100,7 +84,9 @@ def _environment() -> Environment:
         how_long=words.length, near=words.near, plural=words.plural, number=number, percent=share,
         local=local,
     )  # fmt: skip
-    environment.globals.update(fresh=token_hex, causes=CAUSES)
+    environment.globals.update(
+        fresh=token_hex, causes=CAUSES, mutes=MUTES_H, lasts=LASTS_DAYS, strip=strip, times=times
+    )
     return environment
 
 

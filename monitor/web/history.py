@@ -12,7 +12,7 @@ from monitor.core.people import Silence, SilenceKind
 from monitor.core.records import Episode, RetrainRequest
 from monitor.ports import CheckLine, ColumnLine, Place, Store, Tally
 from monitor.web.axis import Axis, axis_of
-from monitor.web.drawing import CAUSES
+from monitor.web.named import CAUSES
 
 RANGES = (30, 60, 120)  # checks that can be drawn at once
 COLUMNS = 12

@@ -11,9 +11,9 @@ from pydantic import AwareDatetime
 from monitor.core.people import Scope
 from monitor.core.wire import check_to_json, plain
 from monitor.errors import MonitorError
-from monitor.ports import Store
+from monitor.ports import CheckLine, Store
 from monitor.web.access import Gate
-from monitor.web.views import Line, Views, line
+from monitor.web.views import Views, line
 
 MOST = 500  # checks in one answer
 
@@ -40,7 +40,7 @@ def machine_routes(
         """Newest window first, one line a check; `before` keeps windows that start earlier."""
         if monitor is not None:
             views.row(monitor)
-        found = [line(stored) for stored in views.checks(monitor, before, limit)]
+        found = [line(stored) for stored in store.list_checks(monitor, before=before, limit=limit)]
         return {"checks": [_listed(check) for check in found]}
 
     @routes.get("/api/v1/checks/{check_id:path}", dependencies=reads)
@@ -59,7 +59,7 @@ def _answers(store: Store) -> bool:
     return True
 
 
-def _listed(check: Line) -> dict[str, Any]:
+def _listed(check: CheckLine) -> dict[str, Any]:
     window = check.window
     return {
         "id": check.id,

@@ -1,5 +1,6 @@
 """The pages: every monitor by urgency, what all pages need, and whether there is news."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -18,7 +19,7 @@ from monitor.web.pages_operations import operations_routes
 from monitor.web.views import Row
 
 ROWS = 50  # monitors on a page
-ASSETS = {"style.css": "text/css", "live.js": "text/javascript"}
+ASSETS = {"style.css": "text/css", "bar.css": "text/css", "live.js": "text/javascript"}
 
 
 def page_routes(front: Front) -> APIRouter:
@@ -62,7 +63,7 @@ def asset_routes() -> APIRouter:
     return routes
 
 
-def _asset(name: str, kind: str):  # type: ignore[no-untyped-def]
+def _asset(name: str, kind: str) -> Callable[[], Response]:
     def answer() -> Response:
         return Response(asset(name), media_type=kind)
 

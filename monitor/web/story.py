@@ -8,7 +8,7 @@ from urllib.parse import quote
 from monitor.core.people import AuditEntry, Deed, Silence, SilenceKind
 from monitor.core.records import Episode, Message, RetrainRequest
 from monitor.ports import CheckLine, Place, Store
-from monitor.web.drawing import CAUSES
+from monitor.web.named import CAUSES
 
 _CHECKS = 120  # of an episode, at most
 _DEEDS = 300  # of its monitor, that are looked through
