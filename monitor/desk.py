@@ -25,6 +25,7 @@ from monitor.core.people import (
     Token,
 )
 from monitor.core.records import Episode, Window
+from monitor.core.windows import window_at
 from monitor.errors import AskedWrongly, StoreConflict, UnknownName
 from monitor.ledger import Act, Once
 from monitor.ports import Clock, Store, StoredCheck
@@ -159,6 +160,16 @@ class Desk:
         return Act(entry, lifted=silence_id)
 
     # --- Checks, models, references ---
+
+    def window_of(self, monitor: str, moment: datetime) -> Window:
+        """The window of a monitor that contains a moment."""
+        settings = self._known(monitor)
+        return window_at(moment, settings.window, settings.timezone, settings.step)
+
+    def retrain_secret(self, monitor: str) -> str | None:
+        """What a monitor and its training system sign with; None without one."""
+        settings = self._monitors.get(monitor)
+        return settings.retrain.secret.get_secret_value() if settings and settings.retrain else None
 
     def check_again(self, actor: Actor, monitor: str, window: Window, why: str) -> Act:
         """Have a window looked at, once more when it was before."""

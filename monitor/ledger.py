@@ -128,5 +128,38 @@ class Claims(Protocol):
         """Those that were seen, the newest start first."""
 
 
-class Ledger(Acts, Access, Claims, Protocol):
+class Pages(Protocol):
+    """Long lists a part at a time: the newest first, only those before a (time, id)."""
+
+    def page_of_episodes(
+        self, monitor: str | None = None, *, is_open: bool | None = None,
+        before: tuple[datetime, str] | None = None, limit: int = 50,
+    ) -> list[Episode]:  # fmt: skip
+        """By when they opened."""
+
+    def page_of_retrains(
+        self, monitor: str | None = None, *,
+        before: tuple[datetime, str] | None = None, limit: int = 50,
+    ) -> list[RetrainRequest]:  # fmt: skip
+        """By when they were asked for."""
+
+    def page_of_messages(
+        self, *, state: str | None = None,
+        before: tuple[datetime, str] | None = None, limit: int = 50,
+    ) -> list[Message]:  # fmt: skip
+        """By when they were queued."""
+
+    def page_of_check_requests(
+        self, *, state: str | None = None,
+        before: tuple[datetime, str] | None = None, limit: int = 50,
+    ) -> list[CheckRequest]:  # fmt: skip
+        """By when they were asked for."""
+
+    def get_check_request(self, request_id: str) -> CheckRequest | None: ...
+
+    def audit_of(self, subjects: Collection[str]) -> list[AuditEntry]:
+        """What was done about them, the oldest first."""
+
+
+class Ledger(Acts, Access, Claims, Pages, Protocol):
     """All of it."""

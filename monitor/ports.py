@@ -314,14 +314,9 @@ class Store(Ledger, Protocol):
         """Give up, visibly; the retrain request of the same id becomes `refused`."""
 
     def list_messages(
-        self,
-        *,
-        state: str | None = None,
-        episode: str | None = None,
-        limit: int = 200,
-        newest_first: bool = False,
+        self, *, state: str | None = None, episode: str | None = None, limit: int = 200
     ) -> list[Message]:
-        """Oldest first, unless asked otherwise."""
+        """Oldest first."""
 
     def get_message(self, message_id: str) -> Message | None: ...
 

@@ -12,8 +12,9 @@ from types import FrameType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from monitor.desk import Actor
 from monitor.errors import AskedWrongly
-from monitor.scheduler import Scheduler
+from monitor.scheduler import MonitorStatus, Scheduler, look
 from monitor.service import Service, open_runner, open_service
 from monitor.worker import Worker
 
@@ -122,6 +123,25 @@ def _pages(
         alive=lambda: {name: runs() for name, runs in alive.items()},
         difference=service.diff,
     )
+
+
+def local_app(service: Service, actor: Actor) -> "FastAPI":
+    """The same for one who sits here and has the store, without a port: it may do everything."""
+    from monitor.core.people import Scope
+    from monitor.web.access import Gate, Visitor
+    from monitor.web.app import make_app
+
+    class Sitting(Gate):
+        def program(self, request: object) -> Visitor:
+            return Visitor(actor.name, frozenset({Scope.ADMIN}), actor.via, "")
+
+    def status() -> list[MonitorStatus]:
+        monitors, now = service.settings.monitors.values(), service.clock()
+        return [look(settings, service.store, now) for settings in monitors]
+
+    store, desk, clock = service.store, service.desk, service.clock
+    gate = Sitting(store, desk, clock, lone=True)
+    return make_app(store, service.reports, status, clock, desk=desk, gate=gate)
 
 
 @contextmanager

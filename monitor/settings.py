@@ -452,6 +452,11 @@ def datasets_folder() -> Path | None:
     return Path(text) if text and Path(text).is_dir() else None
 
 
+def token_of_environment() -> str:
+    """What `--server` shows: MONITOR_TOKEN, empty without."""
+    return os.environ.get("MONITOR_TOKEN", "").strip()
+
+
 def _named(document: Document) -> dict[str, Any]:
     """The values with every monitor told its own name."""
     values = document.values

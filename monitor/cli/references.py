@@ -15,6 +15,7 @@ from monitor.cli.options import (
     pairs,
 )
 from monitor.cli.output import Output
+from monitor.cli.reaching import Server, TokenFile, Why, reach
 from monitor.errors import AskedWrongly
 
 if TYPE_CHECKING:
@@ -112,6 +113,28 @@ def show(
         out.say(f"{stored.version}, {stored.rows} rows from {stored.origin}")
         out.table([(f"  {c}", kind, stored.dtypes[c]) for c, kind in stored.kinds.items()])
         out.document(_document(stored, current=True))
+    return 0
+
+
+@commands.command("promote")
+def promote(
+    name: Names,
+    version: Annotated[
+        str, typer.Argument(metavar="VERSION", help="As `list` has it, or how it begins.")
+    ],
+    why: Why,
+    server: Server = None,
+    token_file: TokenFile = None,
+    json_to: JsonTo = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+    verbose: Verbose = False,
+) -> int:
+    """Hold the windows to come of monitor NAME against another version of its reference."""
+    out = Output(json_to, verbose)
+    with reach(config, server, token_file) as client:
+        done = client.promote(name, version, why)
+    out.say(f"{name} is held against {done.entry.subject} from now on")
+    out.document(done.model_dump(mode="json"))
     return 0
 
 

@@ -92,7 +92,7 @@ class Acts(Part):
             query = query.where(check_requests.c.state == state)
         oldest = (check_requests.c.requested_at, check_requests.c.id)
         rows = self._database.rows(query.order_by(*oldest).limit(limit))
-        return [_check_request(row) for row in rows]
+        return [check_request_of(row) for row in rows]
 
     def claim_check_request(self, now: datetime, until: datetime) -> CheckRequest | None:
         free = (
@@ -105,7 +105,7 @@ class Acts(Part):
             while (row := db.execute(query).mappings().first()) is not None:
                 claim = sa.update(check_requests).where(check_requests.c.id == row["id"], *free)
                 if changed(db, claim.values(claimed_until=until)):
-                    return _check_request(row)
+                    return check_request_of(row)
         return None
 
     def settle_check_request(self, request_id: str, *, check: str | None, error: str = "") -> None:
@@ -236,5 +236,5 @@ def _silence(row: Row) -> Silence:
     return record_of(Silence, row, kind=SilenceKind(row["kind"]))
 
 
-def _check_request(row: Row) -> CheckRequest:
+def check_request_of(row: Row) -> CheckRequest:
     return record_of(CheckRequest, row, window=window_of(row))

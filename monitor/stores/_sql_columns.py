@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from monitor.core.records import Check, Finding, Verdict
 from monitor.core.verdict import deciding
 from monitor.ports import BEYOND_MEASURE, ColumnLine, Tally
-from monitor.stores._sql_rows import Part, Row, record_of, row_of
+from monitor.stores._sql_rows import Part, record_of, row_of
 from monitor.stores._sql_tables import column_results, expectation_results, findings
 
 
@@ -61,7 +61,7 @@ def column_rows(check: Check) -> list[dict[str, Any]]:
     ]
 
 
-def _lead(found: Collection[Finding]) -> Row:
+def _lead(found: Collection[Finding]) -> dict[str, Any]:
     """The finding that says most."""
     measured = [f for f in deciding(list(found)) if f.effect is not None]
     if not measured:

@@ -21,17 +21,17 @@ class Episodes(Part):
         if monitor is not None:
             query = query.where(episodes.c.monitor == monitor)
         rows = self._database.rows(query.order_by(episodes.c.opened_at, episodes.c.id))
-        return [_episode(row) for row in rows]
+        return [episode_of(row) for row in rows]
 
     def get_episode(self, episode_id: str) -> Episode | None:
         rows = self._database.rows(sa.select(episodes).where(episodes.c.id == episode_id))
-        return _episode(rows[0]) if rows else None
+        return episode_of(rows[0]) if rows else None
 
     def list_episodes(self, monitor: str | None = None, *, limit: int = 50) -> list[Episode]:
         query = sa.select(episodes).order_by(episodes.c.opened_at.desc(), episodes.c.id)
         if monitor is not None:
             query = query.where(episodes.c.monitor == monitor)
-        return [_episode(row) for row in self._database.rows(query.limit(limit))]
+        return [episode_of(row) for row in self._database.rows(query.limit(limit))]
 
     def last_retrain(self, monitor: str) -> RetrainRequest | None:
         return next(iter(self.list_retrains(monitor, limit=1)), None)
@@ -39,7 +39,7 @@ class Episodes(Part):
     def get_retrain(self, request_id: str) -> RetrainRequest | None:
         query = sa.select(retrain_requests).where(retrain_requests.c.id == request_id)
         rows = self._database.rows(query)
-        return _retrain(rows[0]) if rows else None
+        return retrain_of(rows[0]) if rows else None
 
     def list_retrains(
         self, monitor: str | None = None, *, limit: int = 200
@@ -48,7 +48,7 @@ class Episodes(Part):
         query = sa.select(retrain_requests).order_by(*newest)
         if monitor is not None:
             query = query.where(retrain_requests.c.monitor == monitor)
-        return [_retrain(row) for row in self._database.rows(query.limit(limit))]
+        return [retrain_of(row) for row in self._database.rows(query.limit(limit))]
 
     def add_reference(self, reference: StoredReference) -> None:
         with self._database.writing() as db:
@@ -97,12 +97,12 @@ def make_current(db: sa.Connection, monitor: str, row: Row) -> None:
     db.execute(keep.on_conflict_do_update(index_elements=known, set_={"rank": rank}))
 
 
-def _retrain(row: Row) -> RetrainRequest:
+def retrain_of(row: Row) -> RetrainRequest:
     window = window_of(row) if row["window_start"] else None
     return record_of(RetrainRequest, row, window=window, reasons=tuple(row["reasons"]))
 
 
-def _episode(row: Row) -> Episode:
+def episode_of(row: Row) -> Episode:
     worst: Any = row["worst"]
     return record_of(
         Episode,

@@ -53,15 +53,9 @@ class Outbox(Part):
         return record_of(Message, rows[0]) if rows else None
 
     def list_messages(
-        self,
-        *,
-        state: str | None = None,
-        episode: str | None = None,
-        limit: int = 200,
-        newest_first: bool = False,
+        self, *, state: str | None = None, episode: str | None = None, limit: int = 200
     ) -> list[Message]:
-        order = (outbox.c.created_at, outbox.c.place)
-        query = sa.select(outbox).order_by(*(c.desc() if newest_first else c for c in order))
+        query = sa.select(outbox).order_by(outbox.c.created_at, outbox.c.place)
         if state is not None:
             query = query.where(outbox.c.state == state)
         if episode is not None:

@@ -15,6 +15,7 @@ from monitor.stores._sql_columns import Columns
 from monitor.stores._sql_engine import Database
 from monitor.stores._sql_episodes import Episodes
 from monitor.stores._sql_outbox import Outbox
+from monitor.stores._sql_pages import Pages
 from monitor.stores._sql_tables import tables
 
 
@@ -27,7 +28,7 @@ def make(url: str, root: Path) -> "SqlStore":
     return SqlStore(Database(url, root, tables))
 
 
-class SqlStore(Checks, Columns, Episodes, Outbox, Acts, Access, Claims):
+class SqlStore(Checks, Columns, Episodes, Outbox, Acts, Access, Claims, Pages):
     """`ports.Store` over one database; safe for threads and for several processes."""
 
     def close(self) -> None:

@@ -10,23 +10,21 @@ from monitor.desk import Desk
 from monitor.ports import Clock, Reports, Store
 from monitor.scheduler import MonitorStatus
 from monitor.web.access import Gate, address_of
+from monitor.web.api.kit import Kit
+from monitor.web.api.routes import api_routes
+from monitor.web.api.tagging import Tagged
 from monitor.web.careful import Careful
 from monitor.web.front import Difference, Front
+from monitor.web.health import health_routes
 from monitor.web.limits import Limits, SizeLimit, TooOften
-from monitor.web.machines import machine_routes
-from monitor.web.pages import asset_routes, page_routes
+from monitor.web.pages import ASSETS, asset_routes, page_routes
 from monitor.web.problems import tell_problems, told, too_often
 from monitor.web.reports import report_routes
 from monitor.web.signing_in import sign_in_routes
 from monitor.web.views import Views
 
-OPEN = (
-    "/healthz",
-    "/sign-in",
-    "/style.css",
-    "/bar.css",
-    "/live.js",
-)  # what nobody needs a token for
+# What nobody needs a token for
+OPEN = ("/healthz", "/sign-in", *(f"/{name}" for name in ASSETS))
 
 
 def make_app(
@@ -44,13 +42,15 @@ def make_app(
     app = FastAPI(
         title="Drift Monitor",
         version=version("drift-monitor"),
+        openapi_url=None,  # the document of the API is behind its own rule
         docs_url=None,  # these pages would load scripts from the network
         redoc_url=None,
     )
     views = Views(store, status, clock)
     front = Front(views, reports, gate, desk, alive, difference)
     parts: tuple[APIRouter, ...] = (
-        machine_routes(store, views, alive, gate),
+        health_routes(store, alive),
+        *api_routes(Kit(store, status, clock, desk, gate, alive)),
         sign_in_routes(gate),
         asset_routes(),
         report_routes(front),
@@ -60,6 +60,7 @@ def make_app(
         app.include_router(part)
     app.state.parts = parts
     tell_problems(app)
+    app.add_middleware(Tagged)
     app.add_middleware(SizeLimit)
     app.add_middleware(_Counted, limits=gate.limits)
     app.add_middleware(Careful, secure=gate.is_secure)  # the outermost: added last

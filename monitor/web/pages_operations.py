@@ -34,7 +34,7 @@ def operations_routes(front: Front) -> APIRouter:
             running=_running(front, statuses),
             monitors=len(statuses),
             counts=store.count_messages(),
-            failed=store.list_messages(state="failed", limit=_MESSAGES, newest_first=True),
+            failed=store.page_of_messages(state="failed", limit=_MESSAGES),
             pending=store.list_messages(state="pending", limit=_MESSAGES),
             silences=store.silences(since=now),
             requests=store.check_requests(state="pending", limit=_MESSAGES),

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
@@ -45,7 +44,7 @@ class Problem:
     def document(self) -> dict[str, Any]:
         return {
             "type": KINDS + self.kind,
-            "title": HTTPStatus(self.status).phrase,
+            "title": self.kind.replace("-", " ").capitalize(),
             "status": self.status,
             "detail": self.detail,
             "hint": self.hint,
@@ -139,10 +138,11 @@ def _refused(request: Request, error: Any) -> Problem:
     status, headers = error.status_code, error.headers or {}
     if status == 404:
         return Problem(404, "no-such-page", f"there is no page {path_of(request)}", _WHERE)
-    kind = HTTPStatus(status).phrase.lower().replace(" ", "-")
+    kind = _KINDS.get(status, "refused")
     return Problem(status, kind, str(error.detail), headers=headers)
 
 
+_KINDS = {400: "unreadable", 405: "wrong-method", 413: "too-large", 415: "not-json"}
 _WHERE = "the monitors are at /, and /api/v1/openapi.json says what machines may ask"
 
 

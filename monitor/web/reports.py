@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Sequence
+from typing import Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request
@@ -103,7 +104,7 @@ def _bar(request: Request, front: Front, stored: StoredCheck) -> str:
     return text_of(request, "report_bar.html.j2", check=line(stored), **_around(front, stored))
 
 
-def _around(front: Front, stored: StoredCheck) -> dict[str, object]:
+def _around(front: Front, stored: StoredCheck) -> dict[str, Any]:
     """What a check lies between, and what it belongs to."""
     check, views = stored.check, front.views
     before, after = views.neighbours(check)

@@ -11,7 +11,7 @@ from monitor.ports import CheckLine, Place, Store
 from monitor.web.named import CAUSES
 
 _CHECKS = 120  # of an episode, at most
-_DEEDS = 300  # of its monitor, that are looked through
+_MESSAGES = 300
 _TOLD = {
     "episode.opened": "that it opened",
     "episode.worsened": "that it got worse",
@@ -53,13 +53,13 @@ def story(store: Store, episode: Episode, now: datetime) -> Story:
     order."""
     lines = _lines(store, episode)
     requests = [r for r in store.list_retrains(episode.monitor) if r.episode == episode.id]
-    messages = [*store.list_messages(episode=episode.id, limit=_DEEDS)]
-    entries = store.audit(episode.monitor, limit=_DEEDS)
+    messages = [*store.list_messages(episode=episode.id, limit=_MESSAGES)]
+    entries = store.audit_of([episode.id, *(r.id for r in requests)])
     known = {line.id: line for line in lines}
     events = [
         *_opened(episode, known),
         *_told(messages),
-        *_done(episode, requests, entries),
+        *_done(entries),
         *_asked(requests),
         *_quiet(store.silences(since=episode.opened_at), episode, now),
         *_over(episode, known),
@@ -106,15 +106,11 @@ def _told(messages: Sequence[Message]) -> Iterator[Event]:
             yield Event(written, "told", f"Still to tell {channels} {what}", group[0].error)
 
 
-def _done(
-    episode: Episode, requests: Sequence[RetrainRequest], entries: Iterable[AuditEntry]
-) -> Iterator[Event]:
-    subjects = {episode.id, *(r.id for r in requests)}
+def _done(entries: Iterable[AuditEntry]) -> Iterator[Event]:
     for entry in entries:
-        if entry.subject in subjects:
-            what = _DONE.get(entry.deed, entry.deed.capitalize())
-            kind = "over" if entry.deed is Deed.RESOLVED else "deed"
-            yield Event(entry.at, kind, what, entry.why, entry.who)
+        what = _DONE.get(entry.deed, entry.deed.capitalize())
+        kind = "over" if entry.deed is Deed.RESOLVED else "deed"
+        yield Event(entry.at, kind, what, entry.why, entry.who)
 
 
 def _asked(requests: Sequence[RetrainRequest]) -> Iterator[Event]:

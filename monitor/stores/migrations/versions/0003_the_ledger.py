@@ -118,7 +118,7 @@ def _column(check_id: str, position: int, column: dict[str, Any]) -> dict[str, A
     """Its strength is null in a document when it is beyond measure."""
     strength = column.get("strength", 0.0)
     findings = [f for f in column.get("findings") or () if f.get("effect") is not None]
-    lead = max(findings, key=_weight, default={})
+    lead: dict[str, Any] = max(findings, key=_weight, default={})
     return {
         "check_id": check_id,
         "position": position,

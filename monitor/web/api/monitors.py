@@ -1,0 +1,119 @@
+"""Monitors: their states, and the versions of what they are held against."""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from monitor.core.people import Scope, Silence
+from monitor.core.urgency import state_of
+from monitor.errors import UnknownName
+from monitor.ports import StoredReference
+from monitor.scheduler import MonitorStatus
+from monitor.web.api import shapes
+from monitor.web.api.kit import Id, Kit, Name, read_errors, router, write_errors
+from monitor.web.api.paging import Cursor, Limit, cursor_of, page_of, parts_of
+from monitor.web.api.telling import check_of, episodes_of
+from monitor.web.api.writing import Asked
+
+
+def monitor_routes(kit: Kit) -> APIRouter:
+    routes = router("monitors")
+    reads = [Depends(kit.reads())]
+
+    @routes.get("/monitors", dependencies=reads, responses=read_errors())
+    def list_monitors(
+        request: Request, response: Response, cursor: Cursor = None, limit: Limit = 50
+    ) -> shapes.Page[shapes.Monitor]:
+        """By name, each with its state, its newest check and its schedule."""
+        after = parts_of(cursor, str)[0] if cursor else ""
+        rest = sorted((s for s in kit.status() if s.name > after), key=lambda s: s.name)
+        here = rest[:limit]
+        following = cursor_of(here[-1].name) if len(rest) > limit else None
+        return page_of(request, response, _monitors(kit, here), following)
+
+    @routes.get("/monitors/{name}", dependencies=reads, responses=read_errors())
+    def get_monitor(name: Name) -> shapes.MonitorDetail:
+        """One monitor with its open episodes, its silences and its reference."""
+        statuses = {status.name: status for status in kit.status()}
+        if name not in statuses:
+            raise UnknownName("monitor", name, statuses)
+        (told,) = _monitors(kit, [statuses[name]])
+        episodes = episodes_of(kit.store, kit.store.open_episodes(name))
+        silences = [s for s in kit.store.silences(since=kit.clock()) if s.monitor in (None, name)]
+        current = kit.store.current_reference(name)
+        return shapes.MonitorDetail(
+            **dict(told),
+            episodes=episodes,
+            silences=[shapes.Silence.model_validate(silence) for silence in silences],
+            reference=current and _reference(current, current=True),
+        )
+
+    @routes.get("/monitors/{name}/references", dependencies=reads, responses=read_errors())
+    def list_references(name: Name) -> shapes.Page[shapes.Reference]:
+        """The current one first, then those that were current before it."""
+        kit.must_watch(name)
+        found = enumerate(kit.store.list_references(name))
+        return shapes.Page(items=[_reference(one, current=at == 0) for at, one in found])
+
+    @routes.post(
+        "/monitors/{name}/references/{version}/promote",
+        response_model=shapes.Done,
+        responses=write_errors(),
+    )
+    def promote(
+        name: Name,
+        version: Id,
+        said: shapes.Why,
+        asked: Annotated[Asked, Depends(kit.writer.rule(Scope.ADMIN))],
+    ) -> Response:
+        """Hold the windows to come against another version, by its id or the beginning of it."""
+        actor = asked.visitor.actor
+        return kit.writer.do(asked, lambda: kit.desk.promote(actor, name, version, said.why))
+
+    return routes
+
+
+def _monitors(kit: Kit, statuses: Iterable[MonitorStatus]) -> list[shapes.Monitor]:
+    now = kit.clock()
+    silences = kit.store.silences(since=now)
+    counted = Counter(episode.monitor for episode in kit.store.open_episodes())
+    return [_monitor(kit, s, counted[s.name], _until(silences, s.name, now)) for s in statuses]
+
+
+def _monitor(
+    kit: Kit, status: MonitorStatus, open_episodes: int, until: datetime | None
+) -> shapes.Monitor:
+    newest = next(iter(kit.store.lines(status.name, limit=1)), None)
+    return shapes.Monitor(
+        name=status.name,
+        state=state_of(newest.verdict if newest else None, status.error),
+        newest=newest and check_of(newest),
+        schedule=_schedule(status),
+        open_episodes=open_episodes,
+        silenced_until=until,
+    )
+
+
+def _schedule(status: MonitorStatus) -> shapes.Schedule:
+    running, last = status.running, status.last
+    return shapes.Schedule(
+        timezone=str(status.timezone),
+        last=last and shapes.Window.model_validate(last),
+        lag=status.lag,
+        next_wake=status.next_wake,
+        running=running and shapes.Window.model_validate(running),
+        error=status.error,
+        skipped=[shapes.Window.model_validate(window) for window in status.skipped],
+    )
+
+
+def _until(silences: Iterable[Silence], name: str, now: datetime) -> datetime | None:
+    """Until when a monitor is silent, if it is now."""
+    return max((s.until for s in silences if s.covers(name, now)), default=None)
+
+
+def _reference(stored: StoredReference, *, current: bool) -> shapes.Reference:
+    return shapes.Reference.model_validate(stored).model_copy(update={"current": current})
