@@ -30,23 +30,23 @@ _ICON_PX = {40: 12, 80: 8}  # up to so many checks: size of their icons
 
 
 @lru_cache(maxsize=4096)
-def strip(lines: tuple[CheckLine, ...], zone: tzinfo, root: str) -> Markup:
+def strip(lines: tuple[CheckLine, ...], zone: tzinfo, root: str, from_left: bool = False) -> Markup:
     """The newest checks, a tile each, the newest at the right; one step for the keyboard."""
     part = 100 / STRIP
-    first = 100 - part * len(lines)
+    first = 0 if from_left else 100 - part * len(lines)
     verdicts = [str(c.verdict) for c in lines]
     counts = ", ".join(f"{verdicts.count(v)} {v}" for v in dict.fromkeys(reversed(verdicts)))
     tiles = (
         f'<a href="{escape(root)}/checks/{quote(c.id, safe="")}" class="{c.verdict}"'
         f"{'' if place == len(lines) - 1 else _SKIPPED}>"
         f"<title>{words.window(c.window, zone)}: {c.verdict}</title>"
-        f'<use href="#s-{c.verdict}" x="{first + part * (place + 0.5):.1f}%" y="6" width="12"'
-        f' height="12"/></a>'
+        f'<use href="#s-{c.verdict}" x="{first + part * (place + 0.5):.1f}%" y="7" width="9"'
+        f' height="9"/></a>'
         for place, c in enumerate(lines)
     )
     return Markup(
         f'<svg class="strip" width="100%" height="24" role="group" aria-label="{counts}">'
-        f'<g transform="translate(-6 0)">{"".join(tiles)}</g></svg>'
+        f'<g transform="translate(-4.5 0)">{"".join(tiles)}</g></svg>'
     )
 
 
@@ -66,6 +66,11 @@ class Series:
     def top(self) -> float:
         known = [v for v in (*self.values, self.limit) if v is not None]
         return max(known, default=0.0) * 1.08 or 1.0
+
+    @property
+    def tells(self) -> bool:
+        """Whether there is anything to draw: breaches that never were are a line of nothing."""
+        return any(self.values if self.hot else (v is not None for v in self.values))
 
     @property
     def now(self) -> str:
@@ -144,7 +149,7 @@ class Charts:
             Series("Expectations failed", [_failed(t.expectations, t.failed) for t in tallies],
                    _whole, bars=True, hot=[t.failed > 0 for t in tallies]),
         ]  # fmt: skip
-        return [s for s in found if any(v is not None for v in s.values)]
+        return [s for s in found if s.tells]
 
     def _rows(self) -> Series:
         rows = [float(c.rows) for c in self._lines]
@@ -259,10 +264,12 @@ def cell_in_words(cell: ColumnLine | None) -> str:
 def times(strength: float) -> str:
     """How many times as large.
 
-    >>> times(3.04), times(18.2), times(1e12)
-    ('3 ×', '18 ×', 'over 1000 ×')
+    >>> times(0.092), times(3.04), times(18.2), times(1e12)
+    ('0.1 ×', '3 ×', '18 ×', 'over 1000 ×')
     """
-    return "over 1000 ×" if strength > 1000 else f"{number(strength, 2)} ×"
+    if strength > 1000:
+        return "over 1000 ×"
+    return f"{number(round(strength, 1) if strength < 10 else round(strength))} ×"
 
 
 def hours(value: float | None) -> str:

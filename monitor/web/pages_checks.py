@@ -15,7 +15,7 @@ from monitor.web.drawing import draw
 from monitor.web.front import READ_METHODS, Front
 
 _SHOWN = 60  # columns that differ
-_MOVED = 0.25  # of the tolerance: below, an effect counts as the same
+_MOVED = 0.5  # of the tolerance: below, an effect counts as the same
 _MISSING = 0.01  # share of rows
 
 
@@ -29,9 +29,12 @@ class Pair:
 
     @property
     def differs(self) -> bool:
-        if self.before is None or self.now is None:
-            return True
-        return self.before.verdict is not self.now.verdict or self.moved > 0
+        return self.turned or self.moved > 0
+
+    @property
+    def turned(self) -> bool:
+        """Whether its verdict is another one."""
+        return self.before is None or self.now is None or self.before.verdict != self.now.verdict
 
     @property
     def moved(self) -> float:
@@ -46,7 +49,7 @@ class Pair:
     def rank(self) -> tuple[bool, bool, float, str]:
         """Another verdict comes first, then what moved furthest."""
         verdicts = {c.verdict for c in (self.before, self.now) if c is not None}
-        return len(verdicts) < 2, Verdict.DRIFTED not in verdicts, -self.moved, self.name
+        return not self.turned, Verdict.DRIFTED not in verdicts, -self.moved, self.name
 
 
 def check_routes(front: Front) -> APIRouter:
@@ -79,6 +82,8 @@ def check_routes(front: Front) -> APIRouter:
             zone=views.zone(now.check.monitor),
             differing=differing[:_SHOWN],
             more=len(differing[_SHOWN:]),
+            turned=sum(p.turned for p in differing),
+            moved=sum(not p.turned for p in differing),
             same=[p.name for p in pairs if not p.differs],
             whole=_whole(before.check, now.check),
             expectations=_expectations(before.check, now.check),
