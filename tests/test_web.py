@@ -33,7 +33,6 @@ from monitor.core.records import (
     Verdict,
     Window,
 )
-from monitor.core.wire import check_from_json
 from monitor.core.words import near, window
 from monitor.desk import Desk
 from monitor.errors import StoreUnavailable
@@ -451,55 +450,6 @@ def unavailable(*_: object, **__: object) -> None:
     raise StoreUnavailable("the database is locked", hint="stop the other process")
 
 
-def test_checks_as_json(house: House, client: Client) -> None:
-    for number in (28, 29, 30):
-        house.save(check("loans", number, DRIFTED), report=True)
-    house.save(check("fraud", 30))
-    house.watch("loans")
-    house.watch("fraud")
-    found = client.get("/api/v1/checks", params={"monitor": "loans", "limit": 2}).json()["checks"]
-    assert [c["id"] for c in found] == ["loans-30", "loans-29"]
-    assert found[0]["window"] == {
-        "start": "2026-01-30T00:00:00+00:00",
-        "end": "2026-01-31T00:00:00+00:00",
-    }
-    assert found[0]["report"] == "loans-30.html"
-    before = {"before": found[-1]["window"]["start"]}
-    older = client.get("/api/v1/checks", params=before).json()["checks"]
-    assert [c["id"] for c in older] == ["loans-28"]
-    document = client.get("/api/v1/checks/loans-30").json()
-    assert document["schema"] == 1
-    assert check_from_json(document) == check("loans", 30, DRIFTED)
-
-
-@pytest.mark.parametrize(
-    ("path", "status", "told"),
-    [
-        ("/api/v1/checks?monitor=loan", 404, "did you mean 'loans'?"),
-        ("/api/v1/checks/nothing", 404, "there is no check named 'nothing'"),
-        ("/api/v1/checks?limit=0", 422, "limit: "),
-        ("/api/v1/checks?before=yesterday", 422, "before: "),
-        ("/api/v1/checks?before=2026-01-01T00:00:00", 422, "before: "),
-        ("/api/v2", 404, "there is no page /api/v2"),
-    ],
-)
-def test_errors_of_machines_are_json(
-    house: House, client: Client, path: str, status: int, told: str
-) -> None:
-    house.watch("loans")
-    answer = client.get(path)
-    assert answer.status_code == status
-    assert answer.headers["content-type"] == "application/problem+json"
-    problem = answer.json()
-    assert told in f"{problem['detail']} {problem['hint']}"
-
-
-def test_it_can_be_asked_what_it_offers_without_the_network(client: Client) -> None:
-    assert "/api/v1/checks" in client.get("/openapi.json").json()["paths"]
-    client.page("/docs", 404)
-    client.page("/redoc", 404)
-
-
 # --- Errors ---
 
 
@@ -525,7 +475,7 @@ def test_errors_of_people_are_pages_that_say_what_exists(
 
 def test_it_is_read_only(client: Client) -> None:
     for method in ("POST", "PUT", "DELETE", "PATCH"):
-        for path in ("/", "/operations", "/api/v1/checks", "/api/v1/checks/x", "/reports/x.html"):
+        for path in ("/", "/operations", "/api/v1/checks/x", "/reports/x.html"):
             assert client.request(method, path).status_code == 405
 
 
@@ -537,7 +487,6 @@ def test_a_store_that_is_away_is_said(
     page = client.page("/", 503)
     assert "the database is locked" in page
     assert "top the other process" in page
-    assert client.get("/api/v1/checks").status_code == 503
 
 
 def test_a_fault_shows_nothing_of_its_inside(

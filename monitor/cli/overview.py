@@ -97,5 +97,6 @@ def _episode_row(episode: "Episode") -> tuple[str, ...]:
 
 
 def _deed_row(entry: "AuditEntry") -> tuple[str, ...]:
-    what = f"{entry.deed} {entry.subject}" + (f" of {entry.monitor}" if entry.monitor else "")
+    of = f" of {entry.monitor}" if entry.monitor not in (None, entry.subject) else ""
+    what = f"{entry.deed} {entry.subject}{of}"
     return minute(entry.at), entry.who, entry.via, what, entry.why

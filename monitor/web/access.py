@@ -181,7 +181,7 @@ class Gate:
         """A browser says which page a request is from; ours must be on the same host."""
         site = request.headers.get("sec-fetch-site", "")  # old browsers do not say
         origin = request.headers.get("origin", "")  # "null" is a page that hides where it is from
-        ours = {request.headers.get("host", ""), self._host}
+        ours = {request.headers.get("host", ""), self._host} - {""}
         foreign = bool(origin) and urlsplit(origin).netloc not in ours
         if site not in ("", "same-origin", "none") or (not site and foreign):
             raise NotAllowed("a page elsewhere may not do this")
