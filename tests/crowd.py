@@ -38,8 +38,18 @@ from monitor.stores.sql import SqlStore
 
 DAY = timedelta(days=1)
 NOW = datetime(2026, 6, 1, 7, 20, tzinfo=UTC)
-COLUMNS = ("car_value", "age", "region", "employment", "income", "debt", "loan_amount",
-           "repayment_months", "probability", "channel")  # fmt: skip
+COLUMNS = (
+    "car_value",
+    "age",
+    "region",
+    "employment",
+    "income",
+    "debt",
+    "loan_amount",
+    "repayment_months",
+    "probability",
+    "channel",
+)
 _MODELS = ("fraud", "churn", "car_loan", "pricing", "ranking", "returns", "demand", "credit")
 _PLACES = ("eu", "us", "uk", "de", "fr", "jp", "br", "in")
 _FOLLOWS_S = 600  # a check is stored so long after its window
@@ -77,10 +87,17 @@ def _fill_monitor(db: sa.Connection, number: int, windows: list[Window]) -> None
     ill = number % 12 == 5  # drifts for the last days
     broken = number % 97 == 3
     made = [
-        _check(rng, name, n, w, drift=(ill and n >= len(windows) - 9) or (number % 12 == 6 and 40 <= n < 46),
-               broken=broken and n >= len(windows) - 2, moved=number % 5 == 0 and n >= 70)
+        _check(
+            rng,
+            name,
+            n,
+            w,
+            drift=(ill and n >= len(windows) - 9) or (number % 12 == 6 and 40 <= n < 46),
+            broken=broken and n >= len(windows) - 2,
+            moved=number % 5 == 0 and n >= 70,
+        )
         for n, w in enumerate(windows)
-    ]  # fmt: skip
+    ]
     db.execute(sa.insert(tables.checks), [_row(c) for c in made])
     db.execute(sa.insert(tables.column_results), [row for c in made for row in column_rows(c)])
     db.execute(sa.insert(tables.findings), [row for c in made for row in _findings(c)])
@@ -110,9 +127,18 @@ def _fill_monitor(db: sa.Connection, number: int, windows: list[Window]) -> None
 def _fill_episode(db: sa.Connection, episode: Episode, number: int) -> None:
     db.execute(sa.insert(tables.episodes), row_of(episode, tables.episodes))
     at = episode.opened_at + DAY + timedelta(minutes=11)
-    message = Message(f"m-{episode.id}", "slack", episode.monitor, "episode.opened",
-                      {"headline": episode.headline, "check_id": episode.opened_by}, at, episode.id,
-                      "sent", 1, sent_at=at + timedelta(seconds=3))  # fmt: skip
+    message = Message(
+        f"m-{episode.id}",
+        "slack",
+        episode.monitor,
+        "episode.opened",
+        {"headline": episode.headline, "check_id": episode.opened_by},
+        at,
+        episode.id,
+        "sent",
+        1,
+        sent_at=at + timedelta(seconds=3),
+    )
     worse = replace(
         message,
         id=f"w-{episode.id}",
@@ -120,8 +146,15 @@ def _fill_episode(db: sa.Connection, episode: Episode, number: int) -> None:
         created_at=at + 2 * DAY,
         sent_at=at + 2 * DAY,
     )
-    failed = replace(message, id=f"f-{episode.id}", channel="webhook", state="failed", sent_at=None,
-                     attempts=9, error="HTTP 410 Gone")  # fmt: skip
+    failed = replace(
+        message,
+        id=f"f-{episode.id}",
+        channel="webhook",
+        state="failed",
+        sent_at=None,
+        attempts=9,
+        error="HTTP 410 Gone",
+    )
     for one in (message, worse, failed)[: 2 + (number % 36 == 5)]:
         db.execute(sa.insert(tables.outbox), row_of(one, tables.outbox))
     if episode.resolved_at is None and number % 24 == 5:
@@ -149,9 +182,19 @@ def _fill_episode(db: sa.Connection, episode: Episode, number: int) -> None:
         )
         db.execute(sa.insert(ledger.silences), row_of(silence, ledger.silences))
     if number % 24 == 17:
-        asked = RetrainRequest(f"r-{episode.id}", episode.monitor, episode.last_check, episode.id,
-                               ("4 of 10 columns drifted (at least 30% asked for)",), "sha256:5be0",
-                               None, at + 3 * DAY, "accepted", at + 3 * DAY + timedelta(hours=1), "queued as job 81")  # fmt: skip
+        asked = RetrainRequest(
+            f"r-{episode.id}",
+            episode.monitor,
+            episode.last_check,
+            episode.id,
+            ("4 of 10 columns drifted (at least 30% asked for)",),
+            "sha256:5be0",
+            None,
+            at + 3 * DAY,
+            "accepted",
+            at + 3 * DAY + timedelta(hours=1),
+            "queued as job 81",
+        )
         db.execute(sa.insert(tables.retrain_requests), row_of(asked, tables.retrain_requests))
 
 
@@ -180,17 +223,24 @@ def _check(
         column="age",
     )
     return Check(
-        id=f"{name}-{window.start:%Y%m%d}", verdict=verdict, headline=_HEADLINES[verdict],
-        columns=columns, dataset=DatasetResult(0.4, 4 if drift else 0, len(columns), (promised,)),
+        id=f"{name}-{window.start:%Y%m%d}",
+        verdict=verdict,
+        headline=_HEADLINES[verdict],
+        columns=columns,
+        dataset=DatasetResult(0.4, 4 if drift else 0, len(columns), (promised,)),
         sample=SampleInfo(rows, rows, "all", newest=newest),
         reference=ReferenceInfo("sha256:5be0c4a90112" if moved else "sha256:9f31c07ad2b5", 50_000),
-        monitor=name, window=window, expectations=ExpectationReport((failed,)), made_at=window.end + timedelta(minutes=10),
-    )  # fmt: skip
+        monitor=name,
+        window=window,
+        expectations=ExpectationReport((failed,)),
+        made_at=window.end + timedelta(minutes=10),
+    )
 
 
 _HEADLINES = {
     Verdict.PASSED: "Passed: 10 of 10 columns are as in training",
-    Verdict.DRIFTED: "Drifted: `car_value` is 62 % higher than in training (mean 30.1 k → 48.6 k), and 3 of 10 columns moved with it",
+    Verdict.DRIFTED: "Drifted: `car_value` is 62 % higher than in training (mean 30.1 k → 48.6 k), "
+    "and 3 of 10 columns moved with it",
     Verdict.VIOLATED: "Violated: `age`: 12 rows are missing",
     Verdict.UNDECIDED: "Undecided: 40 rows are too few to tell",
 }
@@ -199,11 +249,28 @@ _HEADLINES = {
 def _column(rng: random.Random, name: str, drifted: bool) -> ColumnResult:
     effect = rng.uniform(0.2, 1.9) if drifted else abs(rng.gauss(0.02, 0.015))
     verdict = Verdict.DRIFTED if drifted else Verdict.PASSED
-    finding = Finding("psi", verdict, f"PSI {effect:.2f}", effect, effect, threshold=0.12, tolerance=0.1,
-                      p_value=0.001 if drifted else 0.4, p_tolerance=0.0 if drifted else 1.0)  # fmt: skip
+    finding = Finding(
+        "psi",
+        verdict,
+        f"PSI {effect:.2f}",
+        effect,
+        effect,
+        threshold=0.12,
+        tolerance=0.1,
+        p_value=0.001 if drifted else 0.4,
+        p_tolerance=0.0 if drifted else 1.0,
+    )
     missing = rng.uniform(0.08, 0.14) if drifted else rng.uniform(0, 0.02)
-    return ColumnResult(name, Kind.NUMBER, verdict, finding.reason, missing_reference=0.01, missing_current=missing,
-                        strength=effect / 0.1, findings=(finding,))  # fmt: skip
+    return ColumnResult(
+        name,
+        Kind.NUMBER,
+        verdict,
+        finding.reason,
+        missing_reference=0.01,
+        missing_current=missing,
+        strength=effect / 0.1,
+        findings=(finding,),
+    )
 
 
 def _row(check: Check) -> dict[str, Any]:
@@ -260,5 +327,17 @@ def _episode(name: str, cause: Cause, run: list[Check], after: Check | None) -> 
         if after and after.window
         else {}
     )
-    return Episode(f"e-{run[0].id}", name, cause, run[0].id, run[0].window.start, run[0].headline, run[-1].id,
-                   worst=18.2, columns=columns, breaches=len(run), told=True, **ends)  # type: ignore[arg-type]  # fmt: skip
+    return Episode(
+        f"e-{run[0].id}",
+        name,
+        cause,
+        run[0].id,
+        run[0].window.start,
+        run[0].headline,
+        run[-1].id,
+        worst=18.2,
+        columns=columns,
+        breaches=len(run),
+        told=True,
+        **ends,
+    )  # type: ignore[arg-type]

@@ -143,7 +143,7 @@ class Client(httpx.Client):
         assert answer.status_code == status, answer.text
         policy = answer.headers["content-security-policy"]
         if path.startswith("/reports/"):
-            assert "<script" not in answer.text and "script-src" not in policy or status != 200
+            assert ("<script" not in answer.text and "script-src" not in policy) or status != 200
         else:
             assert answer.text.count("<script") == answer.text.count('<script src="/live.js" defer>')
             assert "script-src 'self';" in policy

@@ -58,8 +58,8 @@ def story(store: Store, episode: Episode, now: datetime) -> Story:
     known = {line.id: line for line in lines}
     events = [
         *_opened(episode, known),
-        *_told(messages),
         *_done(entries),
+        *_told(messages),
         *_asked(requests),
         *_quiet(store.silences(since=episode.opened_at), episode, now),
         *_over(episode, known),
