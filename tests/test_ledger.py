@@ -393,11 +393,8 @@ def test_the_columns_that_moved_furthest_are_told_first(store: Store) -> None:
 
 
 def test_the_tally_of_a_check(store: Store) -> None:
-    save(
-        store,
-        of_columns("c0", 0, age=1.0, debt=9.0),
-        replace(of_columns("c1", 1), expectations=None),
-    )
+    bare = replace(of_columns("c1", 1), expectations=None)
+    save(store, of_columns("c0", 0, age=1.0, debt=9.0), bare)
     assert store.tallies(["c0", "c1"]) == {
         "c0": Tally(2, 2, 0.0, 0.25, expectations=1, failed=1),
         "c1": Tally(),
