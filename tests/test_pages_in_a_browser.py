@@ -1,0 +1,74 @@
+"""The pages in a real browser: nothing is blocked, the script runs, and no name becomes code."""
+
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from test_pages import hostile_house
+from web_service import WebService
+
+from monitor.reports.html import draw
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
+QUIET = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--no-first-run", "--virtual-time-budget=3000",
+    "--enable-logging=stderr", "--dump-dom",
+)  # fmt: skip
+PAGES = (
+    "/",
+    "/?q=script",
+    "/monitors/loan",
+    "/checks/c1",
+    "/reports/c0.html",
+    "/episodes/e0",
+    "/compare?check=c0&check=c1",
+    "/operations",
+    "/operations/tokens",
+    "/operations/audit",
+    "/nowhere",
+)
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(BROWSER is None, reason="there is no Chromium here"),
+]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    service = WebService(tmp_path_factory.mktemp("reports"), lone=True)
+    hostile_house(service)
+    stored = service.store.get_check("c0")
+    assert stored is not None
+    (service.folder / "c0.html").write_text(draw(stored.check))
+    config = uvicorn.Config(service.app, log_config=None, lifespan="off", ws="none")
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        thread = threading.Thread(target=server.run, args=([taken],))
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_browser_has_nothing_to_complain_about(address: str, page: str, tmp_path: Path) -> None:
+    assert BROWSER is not None
+    command = [BROWSER, *QUIET, f"--user-data-dir={tmp_path}", f"{address}{page}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    told = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    if page == "/nowhere":
+        told = [line for line in told if "404" not in line]
+    assert told == []
+    assert "</html>" in done.stdout
+    assert "<img" not in done.stdout
+    assert done.stdout.count("<script") == (0 if page.startswith("/reports") else 1)
