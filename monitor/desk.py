@@ -73,6 +73,11 @@ class Desk:
         self._channels = channels
         self._links = links or Links()
 
+    @property
+    def monitors(self) -> Collection[str]:
+        """The names of those that are watched."""
+        return self._monitors.keys()
+
     def do(self, act: Act, once: Once | None = None) -> Once | None:
         """Store it; see `ledger.Acts.act`."""
         return self._store.act(act, once)

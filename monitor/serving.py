@@ -49,7 +49,7 @@ def serve(config: Path, shape: Shape, say: Callable[[str], None]) -> None:
     with ExitStack() as parts:
         parts.callback(service.close)
         if shape.web:
-            _must_be_guarded(service, shape)
+            must_be_guarded(service, shape.host)
         listening = parts.enter_context(_listen(shape)) if shape.web else None
         parts.enter_context(_signals(stop))
         delivering = parts.enter_context(_delivery(service))
@@ -158,6 +158,7 @@ def _web(app: "FastAPI", listening: socket.socket, prefix: str) -> Iterator[None
             log_config=None,
             log_level=logging.WARNING,
             lifespan="off",
+            server_header=False,
             timeout_graceful_shutdown=WEB_GRACE_S,
             root_path=prefix,
         )
@@ -171,15 +172,15 @@ def _web(app: "FastAPI", listening: socket.socket, prefix: str) -> Iterator[None
         thread.join(WEB_GRACE_S + 1)
 
 
-def _must_be_guarded(service: Service, shape: Shape) -> None:
+def must_be_guarded(service: Service, host: str) -> None:
     """What other machines can reach must ask for tokens, and somebody must have one."""
     from monitor.web.access import is_this_machine
 
     now = service.clock()
-    if is_this_machine(shape.host) or any(t.is_good(now) for t in service.store.list_tokens()):
+    if is_this_machine(host) or any(t.is_good(now) for t in service.store.list_tokens()):
         return
     raise AskedWrongly(
-        f"at {shape.host} other machines can reach the service, and there is no token to ask for",
+        f"at {host} other machines can reach the service, and there is no token to ask for",
         hint="make one first: `monitor token make NAME --scope admin --why TEXT`",
     )
 

@@ -11,9 +11,15 @@ from typing import Any
 import httpx
 import pytest
 from fastapi.routing import APIRoute
-from web_service import NOW, WebService, id_of, rules_of
+from projects import write_project
+from web_service import NOW, ROOT, WebService, id_of, rules_of
 
+from monitor.cli.main import run
 from monitor.core.people import Scope, allows
+from monitor.errors import AskedWrongly
+from monitor.service import Service
+from monitor.serving import must_be_guarded
+from monitor.settings import load_settings
 from monitor.stores import sql
 from monitor.web.access import COOKIE, Form, Page, Program
 from monitor.web.api.retraining import Trainer
@@ -183,6 +189,24 @@ def test_what_a_proxy_shows_elsewhere_is_not_alone(tmp_path: Path) -> None:
     assert service.client().get("/api/v1/monitors").status_code == 401
 
 
+def test_what_others_can_reach_is_not_served_without_a_token(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_project(tmp_path, suite=False)
+    serve = ["serve", "--host", "0.0.0.0", "--port", "0", "--config", str(config)]
+    assert run(serve) == 64
+    assert "monitor token make" in capsys.readouterr().err
+    made = ["token", "make", "mia", "--days", "1", "--why", "a test", "--config", str(config)]
+    assert run(made) == 0
+    with closing(Service(load_settings(config))) as service:
+        must_be_guarded(service, "0.0.0.0")
+        for token in service.store.list_tokens():
+            service.desk.do(service.desk.revoke_token(ROOT, token.id, "a test"))
+        with pytest.raises(AskedWrongly, match="no token to ask for"):
+            must_be_guarded(service, "192.0.2.1")
+        must_be_guarded(service, "127.0.0.1")
+
+
 # --- Strangers' pages ---
 
 
@@ -239,6 +263,7 @@ def test_signing_in_and_out(service: WebService) -> None:
     cookie = kept.split(";")[0].removeprefix(f"{COOKIE}=")
     page = service.client(session=cookie).get("/").text
     mark = page.partition('name="mark" value="')[2].partition('"')[0]
+    service.now += timedelta(minutes=1)
     out = service.client(session=cookie).post("/sign-out", data={"mark": mark})
     assert out.headers["location"] == "/sign-in"
     assert service.client(session=cookie).get("/").status_code == 303

@@ -135,6 +135,7 @@ def test_the_story_of_an_episode(service: WebService, admin: httpx.Client) -> No
     )
     service.store.save(Outcome(a_check("c2", day(2))))
     assert admin.post("/api/v1/episodes/e0/acknowledge", json=WHY).status_code == 200
+    service.now += minutes(1)
     assert admin.post("/api/v1/episodes/e0/resolve", json=WHY).status_code == 200
     story = admin.get("/api/v1/episodes/e0").json()
     assert [c["id"] for c in story["checks"]] == ["c0", "c1"]

@@ -138,8 +138,21 @@ def _refused(request: Request, error: Any) -> Problem:
     status, headers = error.status_code, error.headers or {}
     if status == 404:
         return Problem(404, "no-such-page", f"there is no page {path_of(request)}", _WHERE)
+    if status == 405:
+        headers = {**headers, "Allow": ", ".join(sorted(_methods_at(request)))}
     kind = _KINDS.get(status, "refused")
     return Problem(status, kind, str(error.detail), headers=headers)
+
+
+def _methods_at(request: Request) -> set[str]:
+    """What can be done at an address; the framework tells of the first route alone."""
+    path = path_of(request)
+    found: set[str] = set()
+    for part in request.app.state.parts:
+        for route in part.routes:
+            if route.path_regex.match(path):
+                found |= route.methods
+    return found | {"HEAD"} if "GET" in found and is_for_machines(request) else found
 
 
 _KINDS = {400: "unreadable", 405: "wrong-method", 413: "too-large", 415: "not-json"}

@@ -61,11 +61,11 @@ class Kit:
         return self.gate.api(scope)
 
     def must_watch(self, monitor: str | None) -> None:
-        """UnknownName when a monitor is asked for that there is not."""
-        if monitor is not None:
-            known = [status.name for status in self.status()]
-            if monitor not in known:
-                raise UnknownName("monitor", monitor, known)
+        """UnknownName when a monitor is asked for that there is not, and never was."""
+        known = self.desk.monitors
+        if monitor is None or monitor in known or self.store.last_window(monitor) is not None:
+            return
+        raise UnknownName("monitor", monitor, known)
 
 
 def router(tag: str) -> APIRouter:
