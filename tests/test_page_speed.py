@@ -73,7 +73,7 @@ def serve(store: sql.SqlStore, scheduler: Scheduler, folder: Path) -> httpx.Clie
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_takes_no_longer_than_it_may(client: httpx.Client, page: str) -> None:
-    took_s, size = [], 0
+    took_s, size, worked_s = [], 0, time.process_time()
     for turn in range(TIMES):
         path = page.format(ILL[turn % len(ILL)])
         began = time.perf_counter()
@@ -82,5 +82,7 @@ def test_a_page_takes_no_longer_than_it_may(client: httpx.Client, page: str) -> 
         assert answer.status_code == 200, answer.text
         size = len(answer.content)
     median, p95 = statistics.median(took_s), statistics.quantiles(took_s, n=20)[-1]
-    print(f"{page}: median {median * 1000:.0f} ms, p95 {p95 * 1000:.0f} ms, {size / 1000:.0f} kB")
+    worked_ms = (time.process_time() - worked_s) / TIMES * 1000  # of this process
+    told = f"median {median * 1000:.0f} ms, p95 {p95 * 1000:.0f} ms, {worked_ms:.0f} ms of work"
+    print(f"{page}: {told}, {size / 1000:.0f} kB")
     assert p95 <= MOST_S
