@@ -35,8 +35,11 @@ EXPLORER_POLICY = (
 )
 _NAME = re.compile(r"[^./\\:][^/\\:\x00-\x1f]*\.html")
 _BODY = re.compile(rb"<body[^>]*>")
-# The report forbids itself what the line of actions on top of it needs; our header rules instead.
-_OWN_POLICY = re.compile(rb'<meta http-equiv="Content-Security-Policy"[^>]*>\n?')
+# The report forbids itself what the line of actions on top of it needs: forms, and that they say
+# where they are from. Our headers rule instead.
+_OWN_POLICY = re.compile(
+    rb'<meta (?:http-equiv="Content-Security-Policy"|name="referrer") [^>]*>\n?'
+)
 
 
 def report_routes(front: Front) -> APIRouter:
@@ -95,7 +98,7 @@ def _page(content: bytes, policy: str) -> Response:
 
 def _with_bar(content: bytes, bar: str) -> bytes:
     """The page with its neighbours and actions on top; the stored file stays as it is."""
-    allowed = _OWN_POLICY.sub(b"", content, count=1)
+    allowed = _OWN_POLICY.sub(b"", content, count=2)
     return _BODY.sub(lambda m: m[0] + bar.encode(), allowed, count=1)
 
 

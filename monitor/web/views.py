@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
+from difflib import get_close_matches
 from urllib.parse import quote
 
 from monitor.core.people import Acknowledgement, Silence, SilenceKind
@@ -118,7 +119,8 @@ class Views:
         known = self._status()
         found = next((s for s in known if s.name == name), None)
         if found is None:
-            raise Missing("monitor", name, [(s.name, f"/monitors/{quote(s.name)}") for s in known])
+            near = get_close_matches(name, [s.name for s in known], n=LISTED, cutoff=0.0)
+            raise Missing("monitor", name, [(n, f"/monitors/{quote(n)}") for n in near])
         return found
 
     def lines(
