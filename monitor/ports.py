@@ -259,6 +259,9 @@ class Store(Ledger, Protocol):
     def last_windows(self) -> dict[str, Window]:
         """By monitor, the newest window that has a check."""
 
+    def lines_of(self, windows: Mapping[str, Window]) -> dict[str, CheckLine]:
+        """By monitor, the latest look at exactly this window of it."""
+
     def last_window(self, monitor: str) -> Window | None:
         """The newest window of a monitor that has a check."""
 

@@ -32,7 +32,9 @@ HEAVY = {
 COMMANDS = (
     "demo", "init", "compare", "check", "backfill", "diff", "backtest", "report", "serve",
     "explain", "retrain", "config check", "schema check", "reference build", "reference list",
-    "reference show",
+    "reference show", "reference promote", "status", "episodes", "audit", "acknowledge", "resolve",
+    "mute", "maintenance", "silences", "lift", "token make", "token list", "token rotate",
+    "token revoke",
 )  # fmt: skip
 SCHEMA = jsonschema.Draft202012Validator(check_schema())
 

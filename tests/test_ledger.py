@@ -63,6 +63,58 @@ def with_episode(store: Store) -> None:
     store.save(Outcome(a_check("c0"), changes=(opened(an_episode(told=True)),)))
 
 
+# --- Long lists ---
+
+
+def test_long_lists_come_in_parts_without_a_gap(store: Store) -> None:
+    for number in range(6):
+        at, check = NOW + (number // 2) * HOUR, a_check(f"c{number}", day(number))
+        over = {"resolved_by": check.id, "resolved_at": NOW} if number else {}
+        told = opened(an_episode(f"e{number}", opened_at=at, **over))
+        message, asked = a_message(f"m{number}"), a_retrain(f"r{number}", requested_at=at)
+        assert store.save(Outcome(check, (told,), (message,), asked))
+        wanted = CheckRequest(f"q{number}", "loan", day(number), at, "mia")
+        store.act(Act(an_entry(number, Deed.CHECK_REQUESTED, subject=wanted.id), wanted=wanted))
+    lists: tuple[tuple[Any, str], ...] = (
+        (store.page_of_episodes, "opened_at"),
+        (store.page_of_retrains, "requested_at"),
+        (store.page_of_messages, "created_at"),
+        (store.page_of_check_requests, "requested_at"),
+    )
+    for page_of, time in lists:
+        found, before = [], None
+        while page := page_of(before=before, limit=2):
+            found += [one.id[1] for one in page]
+            before = (getattr(page[-1], time), page[-1].id)
+        assert found == list("543210")
+    assert [e.id for e in store.page_of_episodes("loan", is_open=True)] == ["e0"]
+    assert len(store.page_of_episodes(is_open=False)) == 5
+    assert store.page_of_episodes("churn") == store.page_of_retrains("churn") == []
+    assert store.page_of_messages(state="failed") == []
+    assert len(store.page_of_check_requests(state="pending")) == 6
+    one = store.get_check_request("q1")
+    assert one is not None and one.window == day(1)
+    assert store.get_check_request("q9") is None
+
+
+def test_what_was_done_about_something(store: Store) -> None:
+    with_episode(store)
+    for number, subject in enumerate(("e0", "e1", "e0", "r0")):
+        store.act(Act(an_entry(number, subject=subject)))
+    assert [e.id for e in store.audit_of(["e0", "r0"])] == ["audit-0", "audit-2", "audit-3"]
+    assert store.audit_of([]) == []
+
+
+def test_the_looks_at_certain_windows(store: Store) -> None:
+    for number in range(3):
+        for name in ("loan", "churn"):
+            store.save(Outcome(a_check(f"{name}{number}", day(number), name)))
+    store.save(Outcome(a_check("again", day(1)), revision=1))
+    found = store.lines_of({"loan": day(1), "churn": day(2), "other": day(0)})
+    assert {name: line.id for name, line in found.items()} == {"loan": "again", "churn": "churn2"}
+    assert store.lines_of({}) == {}
+
+
 # --- Acts ---
 
 

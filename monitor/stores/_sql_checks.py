@@ -1,6 +1,6 @@
 """Checks in a SQL database: one transaction a check with all its consequences."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ from monitor.stores._sql_tables import (
 )
 
 _LISTED = [c for c in checks.c if c.name != "document"]
+_AT_ONCE = 200  # windows that one statement names
 _NEWEST = (checks.c.window_start.desc(), checks.c.window_end.desc(), checks.c.monitor)
 
 
@@ -120,6 +121,16 @@ class Checks(Part):
         query = sa.select(checks.c.monitor, checks.c.window_start, checks.c.window_end)
         rows = self._database.rows(query.join(newest, same).order_by(checks.c.window_end))
         return {row["monitor"]: window_of(row) for row in rows}
+
+    def lines_of(self, windows: Mapping[str, Window]) -> dict[str, CheckLine]:
+        wanted = [(name, window.start, window.end) for name, window in windows.items()]
+        place = sa.tuple_(*(checks.c[name] for name in WINDOW[:-1]))
+        found: dict[str, CheckLine] = {}
+        for start in range(0, len(wanted), _AT_ONCE):
+            here = place.in_(wanted[start : start + _AT_ONCE])
+            query = sa.select(*_LISTED).where(here, _latest_revision())
+            found |= {line.monitor: line for line in self._lines(query)}
+        return found
 
     def last_window(self, monitor: str) -> Window | None:
         return self._first_of(monitor, checks.c.window_start.desc(), checks.c.window_end.desc())

@@ -1,7 +1,7 @@
 """Monitors: their states, and the versions of what they are held against."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -76,25 +76,23 @@ def monitor_routes(kit: Kit) -> APIRouter:
     return routes
 
 
-def _monitors(kit: Kit, statuses: Iterable[MonitorStatus]) -> list[shapes.Monitor]:
+def _monitors(kit: Kit, statuses: Sequence[MonitorStatus]) -> list[shapes.Monitor]:
     now = kit.clock()
     silences = kit.store.silences(since=now)
     counted = Counter(episode.monitor for episode in kit.store.open_episodes())
-    return [_monitor(kit, s, counted[s.name], _until(silences, s.name, now)) for s in statuses]
-
-
-def _monitor(
-    kit: Kit, status: MonitorStatus, open_episodes: int, until: datetime | None
-) -> shapes.Monitor:
-    newest = next(iter(kit.store.lines(status.name, limit=1)), None)
-    return shapes.Monitor(
-        name=status.name,
-        state=state_of(newest.verdict if newest else None, status.error),
-        newest=newest and check_of(newest),
-        schedule=_schedule(status),
-        open_episodes=open_episodes,
-        silenced_until=until,
-    )
+    newest = kit.store.lines_of({s.name: s.last for s in statuses if s.last is not None})
+    return [
+        shapes.Monitor(
+            name=status.name,
+            state=state_of(line.verdict if line else None, status.error),
+            newest=line and check_of(line),
+            schedule=_schedule(status),
+            open_episodes=counted[status.name],
+            silenced_until=_until(silences, status.name, now),
+        )
+        for status in statuses
+        for line in (newest.get(status.name),)
+    ]
 
 
 def _schedule(status: MonitorStatus) -> shapes.Schedule:
