@@ -77,6 +77,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,  # they do not change under a running service
     )
     environment.filters.update(
         marked=marked, after_verdict=after_verdict, address=address, grouped=grouped,

@@ -30,15 +30,18 @@ def page_routes(front: Front) -> APIRouter:
     @routes.api_route("/", methods=READ_METHODS, dependencies=reads)
     def home(request: Request, q: str = "", state: str = "", page: int = 1) -> Response:
         rows = views.rows()
-        chosen = _Chosen(q.strip(), state if state in URGENCY else "", max(1, page))
+        chosen = _Chosen(q.strip(), state if state in URGENCY else "")
         found = [row for row in rows if chosen.wants(row)]
+        last_page = max(1, -(-len(found) // ROWS))
+        here = min(max(1, page), last_page)
         return draw(
             request,
             "home.html.j2",
             every=rows,
             found=len(found),
-            rows=found[(chosen.page - 1) * ROWS : chosen.page * ROWS],
-            last_page=-(-len(found) // ROWS) or 1,
+            rows=found[(here - 1) * ROWS : here * ROWS],
+            here_page=here,
+            last_page=last_page,
             chosen=chosen,
             counts=_counts(rows),
             now=views.now(),
@@ -76,7 +79,6 @@ class _Chosen:
 
     text: str
     state: str
-    page: int
 
     def wants(self, row: Row) -> bool:
         if self.state and row.state != self.state:
