@@ -189,6 +189,10 @@ class Desk:
         wanted = CheckRequest(_new_id("request"), monitor, window, entry.at, entry.who)
         return Act(replace(entry, details={"request": wanted.id}), wanted=wanted)
 
+    def asks_for_models(self, monitor: str) -> bool:
+        """Whether there is a training system to ask."""
+        return monitor in self._monitors and self._monitors[monitor].retrain is not None
+
     def request_retrain(self, actor: Actor, monitor: str, why: str) -> Act:
         """Ask for a new model; cooldown and conditions are the asker's to judge."""
         settings = self._known(monitor)

@@ -196,10 +196,41 @@ class CheckLine:
     made_at: datetime | None
     stored_at: datetime
     revision: int
+    newest: datetime | None = None  # time of the newest row before the window's end
 
     @property
     def place(self) -> "Place":
         return Place(self.window.start, self.window.end, self.monitor)
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnLine:
+    """What a check says of one compared column, in a line."""
+
+    check: str
+    column: str
+    verdict: Verdict
+    strength: float  # the largest effect / tolerance, at most BEYOND_MEASURE
+    missing_reference: float | None  # share of rows
+    missing_current: float | None
+    test: str  # of the finding that says most; empty without one
+    effect: float | None
+    threshold: float | None
+
+
+BEYOND_MEASURE = 1e12  # of a strength
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What a check says of all its columns and expectations, in numbers."""
+
+    columns: int = 0  # compared
+    drifted: int = 0
+    missing_reference: float | None = None  # mean share over the columns
+    missing_current: float | None = None
+    expectations: int = 0  # evaluated
+    failed: int = 0
 
 
 class Place(NamedTuple):
@@ -249,6 +280,9 @@ class Store(Ledger, Protocol):
     ) -> list[CheckLine]:
         """As `list_checks` orders them, without their documents; only what follows a place."""
 
+    def line_after(self, monitor: str, place: Place) -> CheckLine | None:
+        """The check of a monitor that stands just before a place in that order."""
+
     def lines_since(self, moment: datetime, limit: int = 1000) -> list[CheckLine]:
         """Every revision that was stored at that moment or later, the first stored first."""
 
@@ -258,6 +292,18 @@ class Store(Ledger, Protocol):
     def findings(self, check_ids: Collection[str]) -> dict[str, list[Mapping[str, Any]]]:
         """By check: column (None: of the dataset), test, verdict, statistic, effect, threshold,
         tolerance, p_value, p_tolerance of each finding, in the order of the check."""
+
+    def column_lines(
+        self, check_ids: Collection[str], *, most: int
+    ) -> tuple[list[ColumnLine], int]:
+        """Of the columns that moved furthest in any of the checks, at most so many: their lines,
+        column by column in that order; and how many columns there are besides."""
+
+    def tallies(self, check_ids: Collection[str]) -> dict[str, Tally]:
+        """By check; all zero for one that compared nothing."""
+
+    def whole_findings(self, check_ids: Collection[str]) -> dict[str, list[Mapping[str, Any]]]:
+        """As `findings`, but only those of the dataset."""
 
     def last_windows(self) -> dict[str, Window]:
         """By monitor, the newest window that has a check."""
@@ -295,6 +341,9 @@ class Store(Ledger, Protocol):
 
     def list_references(self, monitor: str) -> list[StoredReference]:
         """The current one first, then those that were current before it."""
+
+    def built_lately(self, limit: int) -> list[StoredReference]:
+        """References of all monitors, the newest built first."""
 
     def add_message(self, message: Message, retrain: RetrainRequest | None = None) -> bool:
         """Queue a message outside a check (a retraining asked for by hand); False if known."""

@@ -80,9 +80,8 @@ class MonitorStatus:
     skipped: tuple[Window, ...] = ()  # given up since the start: `monitor backfill` looks at them
 
 
-def look(settings: MonitorSettings, store: Store, now: datetime) -> MonitorStatus:
-    """The status as the store tells it, with or without a scheduler."""
-    last = store.last_window(settings.name)
+def look(settings: MonitorSettings, last: Window | None, now: datetime) -> MonitorStatus:
+    """The status by the newest window that has a check, with or without a scheduler."""
     lag = len(due_windows(settings, last, now))
     return MonitorStatus(settings.name, settings.timezone, last, lag)
 
@@ -188,13 +187,14 @@ class Scheduler:
 
     def status(self) -> list[MonitorStatus]:
         """Every monitor, in the order of the configuration."""
-        return [self._status(name) for name in self._monitors]
+        last, now = self._store.last_windows(), self._clock()
+        return [self._status(name, last.get(name), now) for name in self._monitors]
 
-    def _status(self, name: str) -> MonitorStatus:
+    def _status(self, name: str, last: Window | None, now: datetime) -> MonitorStatus:
         job = self._waker.get_job(name)
         at = self._rounds[name]
         return replace(
-            look(self._monitors[name], self._store, self._clock()),
+            look(self._monitors[name], last, now),
             next_wake=getattr(job, "next_run_time", None),  # absent before the start
             running=at.running,
             error=at.error,

@@ -124,6 +124,7 @@ def _pages(
         desk=service.desk,
         gate=gate,
         alive=lambda: {name: runs() for name, runs in alive.items()},
+        difference=service.diff,
     )
 
 
@@ -139,7 +140,8 @@ def local_app(service: Service, actor: Actor) -> "FastAPI":
 
     def status() -> list[MonitorStatus]:
         monitors, now = service.settings.monitors.values(), service.clock()
-        return [look(settings, service.store, now) for settings in monitors]
+        last = service.store.last_windows()
+        return [look(settings, last.get(settings.name), now) for settings in monitors]
 
     store, desk, clock = service.store, service.desk, service.clock
     gate = Sitting(store, desk, clock, lone=True)

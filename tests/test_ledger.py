@@ -25,10 +25,10 @@ from monitor.core.people import (
     Token,
     allows,
 )
-from monitor.core.records import Finding, Verdict
+from monitor.core.records import Check, Finding, Verdict
 from monitor.errors import StoreConflict
 from monitor.ledger import Act, Once
-from monitor.ports import Outcome, Place, Store
+from monitor.ports import BEYOND_MEASURE, Outcome, Place, Store, Tally
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -413,3 +413,59 @@ def test_findings_are_read_without_documents(store: Store) -> None:
     assert ("age", "psi") in names
     assert isinstance(found["c0"][1]["effect"], float)
     assert Finding and Verdict(found["c0"][1]["verdict"]) is Verdict.DRIFTED
+
+
+# --- Columns over many checks ---
+
+
+def of_columns(check_id: str, number: int, **strengths: float) -> Check:
+    made = a_check(check_id, day(number))
+    columns = tuple(
+        replace(made.columns[0], name=name, strength=strength)
+        for name, strength in strengths.items()
+    )
+    quiet = replace(made.columns[0], name="at", compared=False)
+    return replace(made, columns=(*columns, quiet))
+
+
+def test_the_columns_that_moved_furthest_are_told_first(store: Store) -> None:
+    save(store, of_columns("c0", 0, age=1.0, debt=9.0), of_columns("c1", 1, age=3.0, income=2.0))
+    save(store, of_columns("c2", 2, age=99.0), of_columns("c3", 3, endless=float("inf")))
+    lines, more = store.column_lines(["c0", "c1"], most=2)
+    assert [(c.column, c.check) for c in lines if c.column == "debt"] == [("debt", "c0")]
+    assert [c.column for c in lines] == ["debt", "age", "age"]
+    assert more == 1
+    assert {(c.check, c.strength) for c in lines[1:]} == {("c0", 1.0), ("c1", 3.0)}
+    (told, *_) = lines
+    assert (told.verdict, told.test, told.effect) == (Verdict.DRIFTED, "ks", 0.3)
+    assert (told.missing_reference, told.missing_current) == (0.0, 0.25)
+    (endless,), _ = store.column_lines(["c3"], most=5)
+    assert endless.strength == BEYOND_MEASURE
+    assert store.column_lines([], most=5) == ([], 0)
+
+
+def test_the_tally_of_a_check(store: Store) -> None:
+    bare = replace(of_columns("c1", 1), expectations=None)
+    save(store, of_columns("c0", 0, age=1.0, debt=9.0), bare)
+    assert store.tallies(["c0", "c1"]) == {
+        "c0": Tally(2, 2, 0.0, 0.25, expectations=1, failed=1),
+        "c1": Tally(),
+    }
+    assert [f["test"] for f in store.whole_findings(["c0"])["c0"]] == ["volume"]
+    assert store.whole_findings(["none"]) == {"none": []}
+
+
+def test_the_check_after_a_place(store: Store) -> None:
+    save(store, a_check("c0"), a_check("c2", day(2)), a_check("x1", day(1), "churn"))
+    store.save(Outcome(a_check("c2b", day(2)), revision=1))
+    place = Place(day(0).start, day(0).end, "loan")
+    after = store.line_after("loan", place)
+    assert after is not None and after.id == "c2b"
+    assert after.newest == NOW
+    assert store.line_after("loan", after.place) is None
+
+
+def test_references_built_lately(store: Store) -> None:
+    for number in range(3):
+        store.add_reference(a_reference(f"sha256:{number}", built_at=NOW + number * HOUR))
+    assert [r.version for r in store.built_lately(2)] == ["sha256:2", "sha256:1"]

@@ -490,7 +490,7 @@ def test_stopping_before_the_start_is_nothing(house: House) -> None:
 
 def test_the_status_can_be_told_without_one(house: House) -> None:
     house.saw(7)
-    status = look(monitor(timezone="Asia/Kathmandu"), house.store, house.now)
+    status = look(monitor(timezone="Asia/Kathmandu"), house.store.last_window("loans"), house.now)
     assert status.next_wake is None
     assert status.timezone == ZoneInfo("Asia/Kathmandu")
     assert (status.last, status.lag) == (day(7), 1)

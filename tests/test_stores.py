@@ -48,7 +48,7 @@ from monitor.core.records import (
 )
 from monitor.errors import ConfigError, StoreConflict, StoreUnavailable
 from monitor.ports import Outcome, Store, StoredReference
-from monitor.stores import _sql_checks, sql
+from monitor.stores import _sql_checks, _sql_columns, sql
 from monitor.stores import _sql_engine as engine
 from monitor.stores import _sql_tables as tables
 
@@ -707,6 +707,13 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(backend: Backend)
     assert found is not None and found.check == a_check()
     (line,) = store.lines()
     assert (line.rows, line.reference, line.made_at) == (120, found.check.reference, NOON)
+    assert line.newest == NOON
+    columns, _ = store.column_lines(["c0"], most=9)
+    made_now = [row["column"] for row in _sql_columns.column_rows(a_check())]
+    assert [c.column for c in columns] == made_now
+    assert [(c.strength, c.test, c.effect, c.missing_current) for c in columns] == [
+        (3.0, "ks", 0.3, 0.25)
+    ] * 2
     assert store.summaries("c0") is None
     assert store.save(Outcome(a_check("c1", day(1)), summaries=b"kept"))
     assert store.summaries("c1") == b"kept"

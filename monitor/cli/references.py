@@ -137,28 +137,6 @@ def show(
     return 0
 
 
-def _show_file(out: Output, file: str) -> None:
-    """What is in a frozen file; its values are not shown."""
-    from monitor.wiring import read_frozen
-
-    frozen = read_frozen(file)
-    drawn = f"{frozen.drawn.num_rows} of them drawn"
-    out.say(f"{frozen.version}, {frozen.rows} rows from {frozen.origin}, {drawn}")
-    out.table([(f"  {n}", str(p.kind), p.problem or p.dtype) for n, p in frozen.pictures.items()])
-    out.document(
-        {
-            "version": frozen.version,
-            "rows": frozen.rows,
-            "rows_drawn": frozen.drawn.num_rows,
-            "origin": frozen.origin,
-            "columns": {
-                name: {"kind": str(picture.kind), "dtype": picture.dtype}
-                for name, picture in frozen.pictures.items()
-            },
-        }
-    )
-
-
 @commands.command("promote")
 def promote(
     name: Names,
@@ -179,6 +157,28 @@ def promote(
     out.say(f"{name} is held against {done.entry.subject} from now on")
     out.document(done.model_dump(mode="json"))
     return 0
+
+
+def _show_file(out: Output, file: str) -> None:
+    """What is in a frozen file; its values are not shown."""
+    from monitor.wiring import read_frozen
+
+    frozen = read_frozen(file)
+    drawn = f"{frozen.drawn.num_rows} of them drawn"
+    out.say(f"{frozen.version}, {frozen.rows} rows from {frozen.origin}, {drawn}")
+    out.table([(f"  {n}", str(p.kind), p.problem or p.dtype) for n, p in frozen.pictures.items()])
+    out.document(
+        {
+            "version": frozen.version,
+            "rows": frozen.rows,
+            "rows_drawn": frozen.drawn.num_rows,
+            "origin": frozen.origin,
+            "columns": {
+                name: {"kind": str(picture.kind), "dtype": picture.dtype}
+                for name, picture in frozen.pictures.items()
+            },
+        }
+    )
 
 
 def _row(stored: "StoredReference", current: bool) -> tuple[str, ...]:

@@ -10,11 +10,13 @@ from monitor.core.records import Check, ReferenceInfo, Verdict, Window
 from monitor.core.wire import check_from_json, check_to_json
 from monitor.errors import StoreConflict, StoreUnavailable
 from monitor.ports import CheckLine, Outcome, Place, StoredCheck, state_token
+from monitor.stores._sql_columns import column_rows
 from monitor.stores._sql_episodes import open_of, put_episodes
 from monitor.stores._sql_rows import Part, Row, add, add_all, record_of, row_of, window_of
 from monitor.stores._sql_tables import (
     WINDOW,
     checks,
+    column_results,
     expectation_results,
     findings,
     outbox,
@@ -41,6 +43,7 @@ class Checks(Part):
             if outcome.based_on not in (None, before):
                 raise StoreConflict(f"{row['monitor']} was decided on by another check meanwhile")
             add_all(db, findings, _finding_rows(row["id"], document))
+            add_all(db, column_results, column_rows(outcome.check))
             add_all(db, expectation_results, _expectation_rows(row["id"], document))
             if outcome.summaries is not None:
                 add(db, window_summaries, {"check_id": row["id"], "content": outcome.summaries})
@@ -87,6 +90,12 @@ class Checks(Part):
         if before is not None:
             query = query.where(_older_than(before))
         return self._lines(query.order_by(*_NEWEST).limit(limit))
+
+    def line_after(self, monitor: str, place: Place) -> CheckLine | None:
+        start, end = checks.c.window_start, checks.c.window_end
+        later = sa.or_(start > place.start, sa.and_(start == place.start, end > place.end))
+        query = sa.select(*_LISTED).where(_latest_revision(), *_of(monitor), later)
+        return next(iter(self._lines(query.order_by(start, end).limit(1))), None)
 
     def lines_since(self, moment: datetime, limit: int = 1000) -> list[CheckLine]:
         query = sa.select(*_LISTED).where(checks.c.stored_at >= moment)
@@ -209,6 +218,7 @@ def _check_row(outcome: Outcome) -> dict[str, Any]:
         "rows_in_window": check.sample.rows_in_window,
         "reference_version": check.reference and check.reference.version,
         "reference_rows": check.reference and check.reference.rows,
+        "newest": check.sample.newest,
     }
 
 

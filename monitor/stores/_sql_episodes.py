@@ -62,6 +62,11 @@ class Episodes(Part):
         rows = self._database.rows(query.order_by(references.c.rank.desc()))
         return [record_of(StoredReference, row) for row in rows]
 
+    def built_lately(self, limit: int) -> list[StoredReference]:
+        newest = (references.c.built_at.desc(), references.c.monitor, references.c.rank.desc())
+        rows = self._database.rows(sa.select(references).order_by(*newest).limit(limit))
+        return [record_of(StoredReference, row) for row in rows]
+
 
 def open_of(db: sa.Connection, monitor: str) -> Sequence[tuple[str, str]]:
     """(id, last check) of the open episodes of a monitor, in order of id."""

@@ -110,6 +110,7 @@ checks = Table(
     Column("reference_version", Words),
     Column("reference_rows", sa.BigInteger),
     Column("made_at", Moment),
+    Column("newest", Moment),
     UniqueConstraint(*WINDOW, name="checks_window"),
     Index("checks_by_time", "window_start"),
     Index("checks_by_arrival", "stored_at"),
@@ -137,6 +138,20 @@ findings = Table(  # a copy of what the document says, to be asked in SQL
     Column("tolerance", sa.Double),
     must("rows_reference", sa.BigInteger),
     must("rows_current", sa.BigInteger),
+)
+
+column_results = Table(  # a line a compared column, for what is drawn over many checks
+    "column_results",
+    tables,
+    *_part_of_check(),
+    must("column", Words),
+    must("verdict", Words),
+    must("strength", sa.Double),
+    Column("missing_reference", sa.Double),
+    Column("missing_current", sa.Double),
+    must("test", Words),  # the finding that says most; empty without one
+    Column("effect", sa.Double),
+    Column("threshold", sa.Double),
 )
 
 expectation_results = Table(
@@ -222,4 +237,5 @@ outbox = Table(
     must("receipt", Plain),
     UniqueConstraint("id", name="outbox_id"),
     Index("outbox_line", "state", "episode", "channel"),
+    Index("outbox_of_episode", "episode"),
 )

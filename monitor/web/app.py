@@ -14,15 +14,17 @@ from monitor.web.api.kit import Kit
 from monitor.web.api.routes import api_routes
 from monitor.web.api.tagging import Tagged
 from monitor.web.careful import Careful
+from monitor.web.front import Difference, Front
 from monitor.web.health import health_routes
 from monitor.web.limits import Limits, SizeLimit, TooOften
-from monitor.web.pages import page_routes
+from monitor.web.pages import ASSETS, asset_routes, page_routes
 from monitor.web.problems import tell_problems, told, too_often
 from monitor.web.reports import report_routes
 from monitor.web.signing_in import sign_in_routes
 from monitor.web.views import Views
 
-OPEN = ("/healthz", "/sign-in", "/style.css")  # what nobody needs a token for
+# What nobody needs a token for
+OPEN = ("/healthz", "/sign-in", *(f"/{name}" for name in ASSETS))
 
 
 def make_app(
@@ -34,6 +36,7 @@ def make_app(
     desk: Desk,
     gate: Gate,
     alive: Callable[[], Mapping[str, bool]] = dict,
+    difference: Difference | None = None,
 ) -> FastAPI:
     """Pages and JSON over a store. `alive` names the loops beside it and whether each runs."""
     app = FastAPI(
@@ -44,12 +47,14 @@ def make_app(
         redoc_url=None,
     )
     views = Views(store, status, clock)
+    front = Front(views, reports, gate, desk, alive, difference)
     parts: tuple[APIRouter, ...] = (
         health_routes(store, alive),
         *api_routes(Kit(store, status, clock, desk, gate, alive)),
         sign_in_routes(gate),
-        report_routes(views, reports, gate),
-        page_routes(views, reports, alive, gate),
+        asset_routes(),
+        report_routes(front),
+        page_routes(front),
     )
     for part in parts:
         app.include_router(part)

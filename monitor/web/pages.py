@@ -1,98 +1,95 @@
-"""The pages: every monitor, one monitor, and how the service itself is doing."""
+"""The pages: every monitor by urgency, what all pages need, and whether there is news."""
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
-from typing import Annotated
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
-from pydantic import AwareDatetime
 
 from monitor.core.people import Scope
-from monitor.ports import Reports
-from monitor.web.access import Gate
-from monitor.web.drawing import REFRESH_S, draw, style
-from monitor.web.reports import explorers_of
-from monitor.web.views import CHECKS, STRIP, Row, Views, column_lines, line, since
+from monitor.core.urgency import URGENCY
+from monitor.web.deeds import deed_routes
+from monitor.web.drawing import asset, draw
+from monitor.web.front import READ_METHODS, Front
+from monitor.web.pages_checks import check_routes
+from monitor.web.pages_episode import episode_routes
+from monitor.web.pages_monitor import monitor_routes
+from monitor.web.pages_operations import operations_routes
+from monitor.web.views import Row
 
-_REFRESH = {"Refresh": str(REFRESH_S)}
-_READ = ["GET", "HEAD"]
+ROWS = 50  # monitors on a page
+ASSETS = {"style.css": "text/css", "bar.css": "text/css", "live.js": "text/javascript"}
 
 
-def page_routes(
-    views: Views, reports: Reports, alive: Callable[[], Mapping[str, bool]], gate: Gate
-) -> APIRouter:
+def page_routes(front: Front) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
-    reads = [Depends(gate.page(Scope.READ))]
+    reads = [Depends(front.gate.page(Scope.READ))]
+    views = front.views
 
-    @routes.api_route("/", methods=_READ, dependencies=reads)
-    def home(request: Request) -> Response:
+    @routes.api_route("/", methods=READ_METHODS, dependencies=reads)
+    def home(request: Request, q: str = "", state: str = "", page: int = 1) -> Response:
         rows = views.rows()
-        page = draw(request, "home.html.j2", rows=rows, summary=_summary(rows), now=views.now())
-        page.headers.update(_REFRESH)
-        return page
-
-    @routes.api_route("/monitors/{name:path}", methods=_READ, dependencies=reads)
-    def monitor(
-        request: Request, name: str, before: Annotated[AwareDatetime | None, Query()] = None
-    ) -> Response:
-        row = views.row(name)
-        stored = views.checks(name, before, CHECKS)
-        lines = [line(one) for one in stored]
-        drawn = [one.check for one in reversed(stored[:STRIP])]
-        columns, quieter = column_lines(drawn)
+        chosen = _Chosen(q.strip(), state if state in URGENCY else "")
+        found = [row for row in rows if chosen.wants(row)]
+        last_page = max(1, -(-len(found) // ROWS))
+        here = min(max(1, page), last_page)
         return draw(
             request,
-            "monitor.html.j2",
-            row=row,
-            zone=row.status.timezone,
-            lines=lines,
-            older=_older(
-                lines[-1].window.start if lines and lines[-1].window else None, len(lines)
-            ),
-            explorers=explorers_of(lines, reports),
-            reference=views.reference(name),
-            columns=columns,
-            quieter=quieter,
-            drawn=drawn,
-            past=[e for e in views.episodes(name) if e.resolved_at is not None],
-            retrains=views.retrains(name)[:10],
-            since=since,
-            first_page=before is None,
+            "home.html.j2",
+            every=rows,
+            found=len(found),
+            rows=found[(here - 1) * ROWS : here * ROWS],
+            here_page=here,
+            last_page=last_page,
+            chosen=chosen,
+            counts=_counts(rows),
             now=views.now(),
         )
 
-    @routes.api_route("/operations", methods=_READ, dependencies=reads)
-    def operations(request: Request) -> Response:
-        rows = views.rows()
-        page = draw(
-            request,
-            "operations.html.j2",
-            rows=rows,
-            parts=dict(alive()),
-            failed=list(reversed(views.messages("failed"))),
-            pending=views.messages("pending"),
-            retrains=views.retrains()[:30],
-            zone=views.zone,
-            since=since,
-            now=views.now(),
-        )
-        page.headers.update(_REFRESH)
-        return page
+    @routes.api_route("/pulse", methods=READ_METHODS, dependencies=reads)
+    def pulse() -> Response:
+        """A word that changes when there may be news; pages ask for it and for nothing else."""
+        word = sha256(views.pulse().encode()).hexdigest()[:16]
+        return Response(word, media_type="text/plain", headers={"Cache-Control": "no-store"})
 
-    @routes.api_route("/style.css", methods=_READ)
-    def style_sheet() -> Response:
-        return Response(style(), media_type="text/css")
-
+    for part in (monitor_routes, check_routes, episode_routes, operations_routes, deed_routes):
+        routes.include_router(part(front))
     return routes
 
 
-def _older(start: datetime | None, count: int) -> str | None:
-    """Where the next page of checks begins; None when this one was not full."""
-    return start.isoformat() if start is not None and count == CHECKS else None
+def asset_routes() -> APIRouter:
+    """The style sheet and the script of every page; nobody needs to sign in for them."""
+    routes = APIRouter(include_in_schema=False)
+    for name, kind in ASSETS.items():
+        routes.add_api_route(f"/{name}", _asset(name, kind), methods=READ_METHODS)
+    return routes
 
 
-def _summary(rows: list[Row]) -> str:
-    """ "2 violated, 1 drifted, 5 passed": the order of urgency."""
+def _asset(name: str, kind: str) -> Callable[[], Response]:
+    def answer() -> Response:
+        return Response(asset(name), media_type=kind)
+
+    return answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """Which monitors somebody wants to see."""
+
+    text: str
+    state: str
+
+    def wants(self, row: Row) -> bool:
+        if self.state and row.state != self.state:
+            return False
+        if not self.text:
+            return True
+        told = f"{row.name} {row.newest.headline if row.newest else ''} {row.status.error}"
+        return all(part in told.casefold() for part in self.text.casefold().split())
+
+
+def _counts(rows: list[Row]) -> dict[str, int]:
+    """Monitors by state, in the order of urgency."""
     states = [row.state for row in rows]
-    return ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+    return {state: states.count(state) for state in URGENCY if state in states}

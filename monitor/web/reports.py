@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Sequence
-from html import escape
+from typing import Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request
@@ -11,19 +11,19 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from monitor.core.people import Scope
 from monitor.errors import StoreUnavailable
-from monitor.ports import Reports, StoredCheck
-from monitor.web.access import Gate
-from monitor.web.drawing import draw
+from monitor.ports import CheckLine, Reports, StoredCheck
+from monitor.web.drawing import draw, root_of, text_of
+from monitor.web.front import READ_METHODS, Front
 from monitor.web.missing import Missing
-from monitor.web.views import Line, Views, line
+from monitor.web.views import line
 
 log = logging.getLogger(__name__)
 
 EXPLORER = "-explore.html"  # how the page for digging is named beside the report
 
 REPORT_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src data:; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 # It brings its own scripts. The sandbox gives them an origin of their own and the rest no network:
 # they see neither this service nor anything else.
@@ -35,36 +35,40 @@ EXPLORER_POLICY = (
 )
 _NAME = re.compile(r"[^./\\:][^/\\:\x00-\x1f]*\.html")
 _BODY = re.compile(rb"<body[^>]*>")
+# The report forbids itself what the line of actions on top of it needs: forms, and that they say
+# where they are from. Our headers rule instead.
+_OWN_POLICY = re.compile(
+    rb'<meta (?:http-equiv="Content-Security-Policy"|name="referrer") [^>]*>\n?'
+)
 
 
-def report_routes(views: Views, reports: Reports, gate: Gate) -> APIRouter:
+def report_routes(front: Front) -> APIRouter:
     """`/reports/NAME`: a stored report; `/checks/ID`: wherever the check is shown."""
-    reads = Depends(gate.page(Scope.READ))
+    reads = Depends(front.gate.page(Scope.READ))
     routes = APIRouter(include_in_schema=False, dependencies=[reads])
+    views, reports = front.views, front.reports
 
-    @routes.api_route("/reports/{name:path}", methods=["GET", "HEAD"])
+    @routes.api_route("/reports/{name:path}", methods=READ_METHODS)
     def report(request: Request, name: str) -> Response:
         content = read(reports, name)
         if content is None:
-            raise Missing(
-                "report", name, [(c.id, f"/checks/{quote(c.id)}") for c in _newest(views)]
-            )
+            newest = [c for c in views.store.lines(limit=10) if c.report]
+            known = [(c.id, f"/checks/{quote(c.id)}") for c in newest]
+            raise Missing("report", name, known)
         if name.endswith(EXPLORER):
             return _page(content, EXPLORER_POLICY)
         stored = views.find(name.removesuffix(".html"))
         if stored is not None:
-            content = _with_bar(content, _bar(request, views, stored, reports))
+            content = _with_bar(content, _bar(request, front, stored))
         return _page(content, REPORT_POLICY)
 
-    @routes.api_route("/checks/{check_id:path}", methods=["GET", "HEAD"])
+    @routes.api_route("/checks/{check_id:path}", methods=READ_METHODS)
     def check(request: Request, check_id: str) -> Response:
         stored = views.check(check_id)
         if stored.report and reports.holding([stored.report]):
-            root = request.scope.get("root_path", "")
-            return RedirectResponse(f"{root}/reports/{quote(stored.report)}", 303)
-        return draw(
-            request, "check.html.j2", check=line(stored), zone=views.zone(stored.check.monitor)
-        )
+            done = f"?{request.url.query}" if request.url.query else ""
+            return RedirectResponse(f"{root_of(request)}/reports/{quote(stored.report)}{done}", 303)
+        return draw(request, "check.html.j2", check=line(stored), **_around(front, stored))
 
     return routes
 
@@ -74,7 +78,7 @@ def read(reports: Reports, name: str) -> bytes | None:
     return reports.read(name) if _NAME.fullmatch(name) else None
 
 
-def explorers_of(checks: Sequence[Line], reports: Reports) -> dict[str, str | None]:
+def explorers_of(checks: Sequence[CheckLine], reports: Reports) -> dict[str, str | None]:
     """The name of the page for digging, where there is one, by the id of the check."""
     names = {check.id: f"{check.id}{EXPLORER}" for check in checks}
     try:
@@ -85,40 +89,37 @@ def explorers_of(checks: Sequence[Line], reports: Reports) -> dict[str, str | No
     return {check_id: name if name in there else None for check_id, name in names.items()}
 
 
-def _newest(views: Views) -> list[Line]:
-    return [line(stored) for stored in views.checks(None, limit=10) if stored.report]
-
-
 def _page(content: bytes, policy: str) -> Response:
     return HTMLResponse(content, headers={"Content-Security-Policy": policy})
 
 
-# --- The way back from a report ---
+# --- What stands on top of a report ---
 
 
 def _with_bar(content: bytes, bar: str) -> bytes:
-    """The page with a line of links on top; the stored file stays as it is."""
-    return _BODY.sub(lambda m: m[0] + bar.encode(), content, count=1)
+    """The page with its neighbours and actions on top; the stored file stays as it is."""
+    allowed = _OWN_POLICY.sub(b"", content, count=2)
+    return _BODY.sub(lambda m: m[0] + bar.encode(), allowed, count=1)
 
 
-def _bar(request: Request, views: Views, stored: StoredCheck, reports: Reports) -> str:
-    check, root = stored.check, request.scope.get("root_path", "")
+def _bar(request: Request, front: Front, stored: StoredCheck) -> str:
+    """Where it is in the story, and what can be done about it."""
+    return text_of(request, "report_bar.html.j2", check=line(stored), **_around(front, stored))
+
+
+def _around(front: Front, stored: StoredCheck) -> dict[str, Any]:
+    """What a check lies between, and what it belongs to."""
+    check, views = stored.check, front.views
     before, after = views.neighbours(check)
-    links = [("/", "Monitors"), (f"/monitors/{quote(check.monitor or '')}", check.monitor or "")]
-    if before is not None:
-        links.append((f"/checks/{quote(before.id)}", "‹ earlier"))
-    if after is not None:
-        links.append((f"/checks/{quote(after.id)}", "later ›"))
-    explorer = explorers_of([line(stored)], reports)[check.id]
-    if explorer is not None:
-        links.append((f"/reports/{quote(explorer)}", "explore"))
-    links.append((f"/api/v1/checks/{quote(check.id)}", "JSON"))
-    told = "".join(f'<a href="{escape(root + to)}">{escape(text)}</a>' for to, text in links)
-    return f'<nav class="bar">{told}</nav>{_BAR_STYLE}'
-
-
-_BAR_STYLE = (
-    "<style>.bar{display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;max-width:76rem;margin:0 auto;"
-    "padding:.75rem 1rem 0;font-size:.8125rem}.bar a{color:inherit}"
-    "@media print{.bar{display:none}}</style>"
-)
+    episodes = views.store.open_episodes(check.monitor)
+    return {
+        "before": before,
+        "after": after,
+        "explorer": explorers_of([line(stored)], front.reports)[check.id],
+        "episodes": episodes,
+        "acknowledged": views.store.acknowledgements([e.id for e in episodes]),
+        "is_watched": views.is_watched(check.monitor),
+        "asks_for_models": front.desk.asks_for_models(check.monitor or ""),
+        "zone": views.zone(check.monitor),
+        "now": views.now(),
+    }

@@ -1,49 +1,21 @@
 """What pages show, read from the store: monitors by urgency, their checks, what is under way."""
 
-import threading
-import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
+from difflib import get_close_matches
 from urllib.parse import quote
 
-from monitor.core.records import (
-    Check,
-    ColumnResult,
-    Episode,
-    Message,
-    ReferenceInfo,
-    RetrainRequest,
-    Verdict,
-    Window,
-)
-from monitor.core.urgency import URGENCY, state_of
-from monitor.ports import Clock, Store, StoredCheck, StoredReference
+from monitor.core.people import Acknowledgement, Silence, SilenceKind
+from monitor.core.records import Check, Episode, Verdict
+from monitor.core.urgency import CANNOT_LOOK, URGENCY, state_of
+from monitor.ports import CheckLine, Clock, Place, Store, StoredCheck
 from monitor.scheduler import MonitorStatus
 from monitor.web.missing import Missing
+from monitor.web.strips import Strips
 
-STRIP = 30  # past checks in a strip
 CHECKS = 50  # a page of checks
-EPISODES = 20  # the newest that a monitor's page looks at
-_BRIEF_S = 60.0  # how long an overview may be old when no newer window was checked
-_COLUMNS = 12  # that a monitor's page draws over time
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One check in a list."""
-
-    id: str
-    monitor: str
-    verdict: Verdict
-    headline: str
-    window: Window | None
-    rows: int
-    reference: ReferenceInfo | None
-    report: str | None
-    made_at: datetime | None
-    stored_at: datetime
-    revision: int
+LISTED = 20  # names of what there is, when something is not there
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +23,27 @@ class Row:
     """One monitor in the overview."""
 
     status: MonitorStatus
-    lines: tuple[Line, ...]  # its newest checks, oldest first
-    episodes: tuple[Episode, ...]  # open ones, oldest first
+    lines: tuple[CheckLine, ...]  # its newest checks, oldest first
+    episodes: tuple[Episode, ...] = ()  # open ones, oldest first
+    acknowledged: Mapping[str, Acknowledgement] = field(default_factory=dict)  # by episode
+    silences: tuple[Silence, ...] = ()  # that hold now, or for its newest window
 
     @property
-    def newest(self) -> Line | None:
+    def name(self) -> str:
+        return self.status.name
+
+    @property
+    def newest(self) -> CheckLine | None:
         return self.lines[-1] if self.lines else None
 
     @property
     def state(self) -> str:
         """One of URGENCY."""
         return state_of(self.newest.verdict if self.newest else None, self.status.error)
+
+    @property
+    def is_stuck(self) -> bool:
+        return self.state == CANNOT_LOOK
 
     @property
     def episode(self) -> Episode | None:
@@ -71,24 +53,27 @@ class Row:
         return next(current, None) or next(iter(self.episodes), None)
 
     @property
+    def looked_after(self) -> Acknowledgement | None:
+        """Who looks after its episodes, once somebody looks after all of them."""
+        given = [self.acknowledged.get(e.id) for e in self.episodes]
+        return given[0] if given and None not in given else None
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether somebody knows already, so that others may come first."""
+        return bool(self.silences) or self.looked_after is not None
+
+    @property
+    def data_until(self) -> datetime | None:
+        """Up to when there are rows, as far as was seen."""
+        return (self.newest.newest or self.newest.window.end) if self.newest else None
+
+    @property
     def tally(self) -> str:
         """ "28 passed, 2 drifted", the most urgent first."""
         verdicts = [str(line.verdict) for line in self.lines]
         counted = ((state, verdicts.count(state)) for state in URGENCY)
         return ", ".join(f"{count} {state}" for state, count in counted if count)
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnLine:
-    """One column over the checks of a page: its effect as a multiple of the tolerance."""
-
-    name: str
-    strengths: tuple[float | None, ...]  # one a check, oldest first; None: not looked at
-    drifted: tuple[bool, ...]
-
-    @property
-    def worst(self) -> float:
-        return max((s for s in self.strengths if s is not None), default=0.0)
 
 
 class Views:
@@ -97,111 +82,147 @@ class Views:
     def __init__(
         self, store: Store, status: Callable[[], list[MonitorStatus]], clock: Clock
     ) -> None:
-        self._store = store
+        self.store = store
+        self.strips = Strips(store)
         self._status = status
         self._clock = clock
-        self._briefs: dict[str, _Brief] = {}
-        self._lock = threading.Lock()
 
     def now(self) -> datetime:
         return self._clock()
 
+    def statuses(self) -> list[MonitorStatus]:
+        return self._status()
+
     def rows(self) -> list[Row]:
-        """Every monitor, the most urgent first."""
-        rows = [self._row(status) for status in self._status()]
-        return sorted(rows, key=lambda row: (URGENCY.index(row.state), row.status.name))
+        """Every monitor, the most urgent first; those that somebody looks after follow others."""
+        now = self.now()
+        held = self.strips.look()
+        episodes = _by_monitor(self.store.open_episodes())
+        known = self.store.acknowledgements([e.id for found in episodes.values() for e in found])
+        silences = self.store.silences(since=_oldest(held, now))
+        rows = [
+            _row(s, held.get(s.name, ()), episodes.get(s.name, []), known, silences, now)
+            for s in self._status()
+        ]
+        return sorted(rows, key=lambda row: (URGENCY.index(row.state), row.is_quiet, row.name))
 
     def row(self, name: str) -> Row:
         """One monitor; Missing names those there are."""
+        status, now = self._known(name), self.now()
+        lines = self.strips.look().get(name, ())
+        episodes = self.store.open_episodes(name)
+        known = self.store.acknowledgements([e.id for e in episodes])
+        silences = self.store.silences(since=lines[-1].window.start if lines else now)
+        return _row(status, lines, episodes, known, silences, now)
+
+    def _known(self, name: str) -> MonitorStatus:
         known = self._status()
-        for status in known:
-            if status.name == name:
-                self._briefs.pop(name, None)  # beside the list of checks it must not be older
-                return self._row(status)
-        raise Missing("monitor", name, [(s.name, f"/monitors/{quote(s.name)}") for s in known])
+        found = next((s for s in known if s.name == name), None)
+        if found is None:
+            near = get_close_matches(name, [s.name for s in known], n=LISTED, cutoff=0.0)
+            raise Missing("monitor", name, [(n, f"/monitors/{quote(n)}") for n in near])
+        return found
 
-    def _row(self, status: MonitorStatus) -> Row:
-        episodes = sorted(self._store.open_episodes(status.name), key=lambda e: e.opened_at)
-        return Row(status, self._brief(status), tuple(episodes))
-
-    def _brief(self, status: MonitorStatus) -> tuple[Line, ...]:
-        """The newest checks, read anew when there is a newer window or a minute has passed.
-
-        Whole checks are read to show a word of each: a wide table makes that slow.
-        """
-        with self._lock:
-            kept = self._briefs.get(status.name)
-            if kept and kept.last == status.last and time.monotonic() < kept.until_s:
-                return kept.lines
-        lines = tuple(map(line, reversed(self._store.list_checks(status.name, limit=STRIP))))
-        with self._lock:
-            self._briefs[status.name] = _Brief(status.last, time.monotonic() + _BRIEF_S, lines)
-        return lines
-
-    def checks(
-        self, name: str | None, before: datetime | None = None, limit: int = CHECKS
-    ) -> list[StoredCheck]:
-        return self._store.list_checks(name, before=before, limit=limit)
+    def lines(
+        self, name: str | None, before: Place | None = None, limit: int = CHECKS
+    ) -> list[CheckLine]:
+        return self.store.lines(name, before=before, limit=limit)
 
     def check(self, check_id: str) -> StoredCheck:
         """One check; Missing names the newest ones."""
         stored = self.find(check_id)
         if stored is None:
-            newest = [line(s) for s in self._store.list_checks(limit=10)]
+            newest = self.store.lines(limit=10)
             raise Missing("check", check_id, [(c.id, f"/checks/{quote(c.id)}") for c in newest])
         return stored
 
     def find(self, check_id: str) -> StoredCheck | None:
-        return self._store.get_check(check_id)
+        return self.store.get_check(check_id)
 
-    def neighbours(self, check: Check) -> tuple[Line | None, Line | None]:
-        """The check of the window before, and of the window after among the newest."""
-        if check.window is None:
+    def neighbours(self, check: Check) -> tuple[CheckLine | None, CheckLine | None]:
+        """The checks of the windows before and after."""
+        if check.window is None or check.monitor is None:
             return None, None
-        before = self._store.list_checks(check.monitor, before=check.window.start, limit=1)
-        row = self._status_of(check.monitor)
-        later = [
-            c
-            for c in (self._brief(row) if row else ())
-            if c.window is not None and c.window.start > check.window.start
-        ]
-        return (line(before[0]) if before else None), (later[0] if later else None)
+        place = Place(check.window.start, check.window.end, check.monitor)
+        before = self.store.lines(check.monitor, before=place, limit=1)
+        return (before[0] if before else None), self.store.line_after(check.monitor, place)
+
+    def episode(self, episode_id: str) -> Episode:
+        found = self.store.get_episode(episode_id)
+        if found is None:
+            known = self.store.open_episodes()[:LISTED]
+            raise Missing(
+                "episode", episode_id, [(e.id, f"/episodes/{quote(e.id)}") for e in known]
+            )
+        return found
+
+    def is_watched(self, name: str | None) -> bool:
+        """A monitor may be gone and its checks not."""
+        return self._status_of(name) is not None
 
     def zone(self, name: str | None) -> tzinfo:
-        """In which the times of a monitor are told; a monitor may be gone and its checks not."""
+        """In which the times of a monitor are told."""
         status = self._status_of(name)
         return status.timezone if status else UTC
+
+    def zones(self) -> Callable[[str | None], tzinfo]:
+        """The same for a page that tells of many monitors."""
+        known = {s.name: s.timezone for s in self._status()}
+        return lambda name: known.get(name or "", UTC)
 
     def _status_of(self, name: str | None) -> MonitorStatus | None:
         return next((s for s in self._status() if s.name == name), None)
 
-    def reference(self, name: str) -> StoredReference | None:
-        return self._store.current_reference(name)
-
-    def episodes(self, name: str) -> list[Episode]:
-        return self._store.list_episodes(name, limit=EPISODES)
-
-    def retrains(self, name: str | None = None) -> list[RetrainRequest]:
-        return self._store.list_retrains(name)
-
-    def messages(self, state: str) -> list[Message]:
-        return self._store.list_messages(state=state)
+    def pulse(self) -> str:
+        """Changes when a page may have something new to show."""
+        self.strips.look()
+        last = next(iter(self.store.audit(limit=1)), None)
+        counts = sorted(self.store.count_messages().items())
+        seen = self.strips.seen
+        return f"{seen and seen.isoformat()} {last and last.id} {counts}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Brief:
-    last: Window | None
-    until_s: float
-    lines: tuple[Line, ...]
+def _row(
+    status: MonitorStatus,
+    lines: tuple[CheckLine, ...],
+    episodes: Sequence[Episode],
+    known: Mapping[str, Acknowledgement],
+    silences: Sequence[Silence],
+    now: datetime,
+) -> Row:
+    newest = lines[-1] if lines else None
+    mine = {e.id: known[e.id] for e in episodes if e.id in known}
+    quiet = tuple(s for s in silences if _holds(s, status.name, newest, now))
+    return Row(status, lines, tuple(episodes), mine, quiet)
 
 
-def line(stored: StoredCheck) -> Line:
+def _holds(silence: Silence, name: str, newest: CheckLine | None, now: datetime) -> bool:
+    """Maintenance is about windows: it holds while the newest one is part of it."""
+    if silence.kind is SilenceKind.MAINTENANCE and newest is not None:
+        return silence.covers(name, now) or silence.touches(name, newest.window)
+    return silence.covers(name, now)
+
+
+def _by_monitor(episodes: Sequence[Episode]) -> dict[str, list[Episode]]:
+    found: dict[str, list[Episode]] = {}
+    for episode in episodes:
+        found.setdefault(episode.monitor, []).append(episode)
+    return found
+
+
+def _oldest(held: Mapping[str, tuple[CheckLine, ...]], now: datetime) -> datetime:
+    """The start of the oldest of the newest windows: silences over before it matter nowhere."""
+    return min((lines[-1].window.start for lines in held.values()), default=now)
+
+
+def line(stored: StoredCheck) -> CheckLine:
     """A check as lists show it."""
     check = stored.check
-    return Line(
+    assert check.window is not None and check.monitor is not None, "what is stored has both"
+    return CheckLine(
         id=check.id,
-        monitor=check.monitor or "",
-        verdict=check.verdict,
+        monitor=check.monitor,
+        verdict=Verdict(check.verdict),
         headline=check.headline,
         window=check.window,
         rows=check.sample.rows_in_window,
@@ -210,24 +231,7 @@ def line(stored: StoredCheck) -> Line:
         made_at=check.made_at,
         stored_at=stored.stored_at,
         revision=stored.revision,
-    )
-
-
-def column_lines(checks: Sequence[Check]) -> tuple[list[ColumnLine], int]:
-    """The columns that moved most over these checks (oldest first), and how many are left out."""
-    names = dict.fromkeys(c.name for check in checks for c in check.columns if c.compared)
-    by_name = [{c.name: c for c in check.columns} for check in checks]
-    lines = [_column_line(name, [found.get(name) for found in by_name]) for name in names]
-    lines.sort(key=lambda one: (-one.worst, one.name))
-    return lines[:_COLUMNS], max(0, len(lines) - _COLUMNS)
-
-
-def _column_line(name: str, results: Iterable[ColumnResult | None]) -> ColumnLine:
-    found = list(results)
-    return ColumnLine(
-        name,
-        tuple(None if c is None or c.verdict is Verdict.UNDECIDED else c.strength for c in found),
-        tuple(c is not None and c.verdict is Verdict.DRIFTED for c in found),
+        newest=check.sample.newest,
     )
 
 

@@ -1,0 +1,29 @@
+"""Words and choices of pages that more than one file needs."""
+
+from monitor.core.records import Cause
+
+CAUSES = {
+    Cause.DRIFT: "Drift",
+    Cause.QUALITY: "Broken data",
+    Cause.NO_LOOK: "Nothing to look at",
+}
+
+MUTES_H = {"1": "1 hour", "4": "4 hours", "12": "12 hours", "24": "1 day", "72": "3 days",
+           "168": "1 week", "720": "30 days"}  # fmt: skip
+LASTS_DAYS = {"30": "30 days", "90": "90 days", "365": "1 year", "": "no end"}  # of a token
+
+# What a page says after a deed, by the name of its form.
+DONE = {
+    "acknowledge": "Acknowledged. Everybody who heard of it hears that you look after it.",
+    "resolve": "Resolved. The next breach opens another episode.",
+    "mute": "Muted. Checks go on; alerts are kept back.",
+    "maintain": "Maintenance is set. Windows that touch it open no episode.",
+    "lift": "Lifted.",
+    "check-again": "Asked for. The window is looked at as soon as the scheduler is free.",
+    "retrain": "Asked for. The training system hears of it in a moment.",
+    "promote": "Promoted. The next check is held against this reference.",
+    "resend": "On its way again.",
+    "make-token": "Made already. Its secret was shown once and is kept nowhere.",
+    "rotate-token": "Rotated already. Its secret was shown once and is kept nowhere.",
+    "revoke-token": "Revoked. It opens nothing any more.",
+}

@@ -1,0 +1,151 @@
+"""The story of an episode in order: opened, told whom, worsened, looked after, resolved."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import quote
+
+from monitor.core.people import AuditEntry, Deed, Silence, SilenceKind
+from monitor.core.records import Episode, Message, RetrainRequest
+from monitor.ports import CheckLine, Place, Store
+from monitor.web.named import CAUSES
+
+_CHECKS = 120  # of an episode, at most
+_MESSAGES = 300
+_TOLD = {
+    "episode.opened": "that it opened",
+    "episode.worsened": "that it got worse",
+    "episode.resolved": "that it is over",
+    "episode.acknowledged": "that somebody looks after it",
+    "retrain.requested": "to train a new model",
+}
+_DONE = {
+    Deed.ACKNOWLEDGED: "Acknowledged",
+    Deed.RESOLVED: "Resolved by hand",
+    Deed.RETRAIN_REQUESTED: "New model asked for by hand",
+    Deed.RETRAIN_ANSWERED: "Training system answered",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the story."""
+
+    at: datetime
+    kind: str  # of the mark beside it: opened, worsened, told, deed, failed, quiet, retrain, over
+    what: str
+    text: str = ""
+    who: str = ""
+    link: str = ""  # below our root
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """An episode, what happened in it, and its checks, oldest first."""
+
+    episode: Episode
+    events: tuple[Event, ...]
+    lines: tuple[CheckLine, ...]
+
+
+def story(store: Store, episode: Episode, now: datetime) -> Story:
+    """1. The checks of its time. 2. What they said, to whom it was told, what people did. 3. In
+    order."""
+    lines = _lines(store, episode)
+    requests = [r for r in store.list_retrains(episode.monitor) if r.episode == episode.id]
+    messages = [*store.list_messages(episode=episode.id, limit=_MESSAGES)]
+    entries = store.audit_of([episode.id, *(r.id for r in requests)])
+    known = {line.id: line for line in lines}
+    events = [
+        *_opened(episode, known),
+        *_done(entries),
+        *_told(messages),
+        *_asked(requests),
+        *_quiet(store.silences(since=episode.opened_at), episode, now),
+        *_over(episode, known),
+    ]
+    return Story(episode, tuple(sorted(events, key=lambda e: e.at)), tuple(lines))
+
+
+def _lines(store: Store, episode: Episode) -> list[CheckLine]:
+    """The newest of them where there are too many, and the one that opened it."""
+    end = episode.resolved_at
+    place = None if end is None else Place(end, datetime.max.replace(tzinfo=end.tzinfo), "")
+    found = store.lines(episode.monitor, before=place, limit=_CHECKS)[::-1]
+    return [line for line in found if line.window.start >= episode.opened_at]
+
+
+def _opened(episode: Episode, known: Mapping[str, CheckLine]) -> Iterator[Event]:
+    line = known.get(episode.opened_by)
+    yield Event(
+        _made(line) if line else episode.opened_at,
+        "opened",
+        f"{CAUSES[episode.cause]} seen first",
+        line.headline if line else "",
+        link=f"/checks/{quote(episode.opened_by)}",
+    )
+
+
+def _told(messages: Sequence[Message]) -> Iterator[Event]:
+    """One line a change of the episode: on which channels it went out, and on which it did not."""
+    groups: dict[tuple[str, datetime, str], list[Message]] = {}
+    for message in messages:
+        groups.setdefault((message.kind, message.created_at, message.state), []).append(message)
+    for (kind, written, state), group in groups.items():
+        channels = _and([m.channel for m in group])
+        what = _TOLD.get(kind, kind.replace(".", " "))
+        if kind == "episode.worsened" and state == "sent":
+            yield Event(written, "worsened", "Got worse", str(group[0].payload["headline"]),
+                        link=f"/checks/{quote(str(group[0].payload['check_id']))}")  # fmt: skip
+        if state == "sent":
+            at = max((m.sent_at or written) for m in group)
+            yield Event(at, "told", f"Told {channels} {what}")
+        elif state == "failed":
+            yield Event(written, "failed", f"Could not tell {channels} {what}", group[0].error)
+        else:
+            yield Event(written, "told", f"Still to tell {channels} {what}", group[0].error)
+
+
+def _done(entries: Iterable[AuditEntry]) -> Iterator[Event]:
+    for entry in entries:
+        what = _DONE.get(entry.deed, entry.deed.capitalize())
+        kind = "over" if entry.deed is Deed.RESOLVED else "deed"
+        yield Event(entry.at, kind, what, entry.why, entry.who)
+
+
+def _asked(requests: Sequence[RetrainRequest]) -> Iterator[Event]:
+    for request in requests:
+        yield Event(
+            request.requested_at, "retrain", "New model asked for", "; ".join(request.reasons)
+        )
+        if request.answered_at is not None and request.state in ("accepted", "succeeded", "failed"):
+            model = f", model {request.model_version}" if request.model_version else ""
+            what = f"Training {request.state}{model}"
+            yield Event(request.answered_at, "retrain", what, request.answer)
+
+
+def _quiet(silences: Iterable[Silence], episode: Episode, now: datetime) -> Iterator[Event]:
+    end = episode.resolved_at or now
+    for silence in silences:
+        if silence.monitor in (None, episode.monitor) and silence.start < end:
+            what = "Muted" if silence.kind is SilenceKind.MUTE else "Maintenance"
+            yield Event(silence.start, "quiet", what, silence.why, silence.who)
+            if silence.until < end:
+                yield Event(silence.until, "quiet", f"{what} over")
+
+
+def _over(episode: Episode, known: Mapping[str, CheckLine]) -> Iterator[Event]:
+    """What a check saw; that a person resolved it stands among the deeds."""
+    line = known.get(episode.resolved_by or "")
+    if line is not None:
+        link = f"/checks/{quote(line.id)}"
+        yield Event(_made(line), "over", "Over", line.headline, link=link)
+
+
+def _made(line: CheckLine) -> datetime:
+    return line.made_at or line.stored_at
+
+
+def _and(names: Sequence[str]) -> str:
+    found = list(dict.fromkeys(names))
+    return " and ".join([", ".join(found[:-1]), found[-1]] if len(found) > 1 else found)
