@@ -25,6 +25,7 @@ from monitor.core.people import (
     Token,
 )
 from monitor.core.records import Episode, Window
+from monitor.core.routing import Routing
 from monitor.errors import AskedWrongly, StoreConflict, UnknownName
 from monitor.ledger import Act, Once
 from monitor.ports import Clock, Store, StoredCheck
@@ -62,14 +63,14 @@ class Desk:
         store: Store,
         clock: Clock,
         monitors: Mapping[str, MonitorSettings],
-        channels: Callable[[str], tuple[str, ...]] = lambda _: (),
+        routing: Routing | None = None,
         links: Links | None = None,
     ) -> None:
-        """`channels` are those that episodes of a monitor are told on."""
+        """`routing` says whom a deed about an episode is told to."""
         self._store = store
         self._clock = clock
         self._monitors = monitors
-        self._channels = channels
+        self._routing = routing or Routing()
         self._links = links or Links()
 
     def do(self, act: Act, once: Once | None = None) -> Once | None:
@@ -107,7 +108,8 @@ class Desk:
             entry,
             episode,
             kind=kind,
-            channels=self._channels(episode.monitor),
+            routing=self._routing,
+            heard=self._store.channels_told,
             check_url=self._links.check(episode.last_check),
         )
 
