@@ -25,7 +25,7 @@ from monitor.core.people import (
     Token,
 )
 from monitor.core.records import Episode, Window
-from monitor.core.routing import Routing
+from monitor.core.routing import NOBODY, Routing
 from monitor.errors import AskedWrongly, StoreConflict, UnknownName
 from monitor.ledger import Act, Once
 from monitor.ports import Clock, Store, StoredCheck
@@ -63,14 +63,14 @@ class Desk:
         store: Store,
         clock: Clock,
         monitors: Mapping[str, MonitorSettings],
-        routing: Routing | None = None,
+        routing: Routing = NOBODY,
         links: Links | None = None,
     ) -> None:
         """`routing` says whom a deed about an episode is told to."""
         self._store = store
         self._clock = clock
         self._monitors = monitors
-        self._routing = routing or Routing()
+        self._routing = routing
         self._links = links or Links()
 
     def do(self, act: Act, once: Once | None = None) -> Once | None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from monitor.core.frozen import Pictures
-from monitor.core.reach import Reach
+from monitor.core.reach import WORLD, Reach
 from monitor.core.records import (
     Check,
     Episode,
@@ -299,7 +299,7 @@ class Around:
 
     name: str
     clock: "Clock"
-    reach: Reach = Reach()
+    reach: Reach = WORLD
     trainers: frozenset[str] = frozenset()  # monitors that have a training system to ask
 
 

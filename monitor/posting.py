@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from monitor.core.reach import Reach
+from monitor.core.reach import WORLD, Reach
 from monitor.core.signing import sign, timestamp
 from monitor.errors import DeliveryDelayed, DeliveryRefused
 
@@ -40,7 +40,7 @@ class Endpoint:
     secret: str | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     hidden: tuple[str, ...] = field(default=(), repr=False)  # secrets that a body carries
-    reach: Reach = Reach()
+    reach: Reach = WORLD
     connect_s: float = CONNECT_S
     total_s: float = TOTAL_S
 
@@ -61,9 +61,10 @@ def post_json(
 
     Any 2xx is taken. 410 and every 4xx but 408, 409, 425 and 429 are final (DeliveryRefused).
     Everything else - 5xx, no connection, no answer in time - is DeliveryDelayed, with the
-    `Retry-After` of the answer. An address inside that is not allowed is DeliveryRefused, judged
-    by where the name leads at the moment of the connection, which goes there. A redirect is not followed, since that would hand a signed request
+    `Retry-After` of the answer. A redirect is not followed, since that would hand a signed request
     to another address; it counts as delayed, because load balancers redirect during maintenance.
+    An address that is not permitted is DeliveryRefused, judged by where the name leads at the
+    moment of the connection, which goes there and nowhere else.
     """
     body = json.dumps(payload, ensure_ascii=False, allow_nan=False).encode()
     headers = {
@@ -130,7 +131,7 @@ def permitted(reach: Reach, host: str, port: int) -> list[tuple[str, int]]:
 
 
 def permitted_by_name(reach: Reach, host: str) -> None:
-    """As far as it can be said without asking where a name leads: of an address. DeliveryRefused."""
+    """What can be judged without asking where a name leads: an address. DeliveryRefused."""
     with suppress(ValueError):
         permitted(reach, str(ip_address(host.strip("[]"))), 0)
 
@@ -184,6 +185,8 @@ async def _post(endpoint: Endpoint, body: bytes, headers: Mapping[str, str]) -> 
     url = httpx.URL(endpoint.url)
     async with asyncio.timeout(endpoint.total_s):
         host, port = url.raw_host.decode("ascii"), url.port or _PORTS[url.scheme]
+        if not host:
+            raise ValueError("an address without a host")
         proxy = proxy_to(url.scheme, host)
         if proxy is not None:
             permitted_by_name(endpoint.reach, host)

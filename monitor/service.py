@@ -14,7 +14,7 @@ from monitor.briefing import brief, known_kinds
 from monitor.check import Seen, conclude, run_check
 from monitor.configuration.telling import routing_of
 from monitor.core.records import Check, Finding, SampleInfo, Verdict, Window
-from monitor.core.routing import Routing
+from monitor.core.routing import NOBODY
 from monitor.core.windows import window_at, windows_from
 from monitor.delivery import Delivery, Patience
 from monitor.desk import Desk, Links
@@ -87,7 +87,7 @@ class Service:
         settings = self.settings.monitor(name)
         watch, reference = self.briefed(settings, dry_run=dry_run)
         if not tell:
-            watch = replace(watch, routing=Routing(), retrain=None)
+            watch = replace(watch, routing=NOBODY, retrain=None)
         tools = self._tools(settings, dry_run=dry_run)
         return run_check(watch, reference, window, tools, revision=revision, keep=not dry_run)
 
@@ -252,8 +252,18 @@ class Service:
 
     def delivery(self) -> Delivery:
         """The outbox loop with every configured channel."""
-        notifiers = wiring.open_notifiers(self.settings, self.clock)
-        return Delivery(self.store, notifiers, self.clock, patience=self._patience)
+        return Delivery(
+            self.store,
+            wiring.open_notifiers(self.settings, self.clock),
+            self.clock,
+            patience=self._patience,
+            gathering=routing_of(self.settings.alerts).digests,
+        )
+
+    @cached_property
+    def slack_apps(self) -> list[wiring.SlackApp]:
+        """Apps of Slack whose buttons are listened to."""
+        return wiring.open_slack_apps(self.settings, self.desk, self.store, self.clock)
 
     @cached_property
     def desk(self) -> Desk:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 GRACE_S = 30.0  # how long a running check may take to finish when the service is told to stop
 WEB_GRACE_S = 5
+SLACK_GRACE_S = 5
 log = logging.getLogger(__name__)
 
 
@@ -40,7 +41,7 @@ def serve(config: Path, shape: Shape, say: Callable[[str], None]) -> None:
     """Run until SIGTERM or SIGINT, then end cleanly.
 
     1. Open the store and take the port; what is wrong with either is told before anything runs.
-    2. Start the scheduler with its worker, the outbox loop, and the pages.
+    2. Start the scheduler with its worker, the outbox loop, what listens to Slack, and the pages.
     3. Wait. When told to stop: no new window, the running check finishes, then everything closes.
     """
     stop = threading.Event()
@@ -50,6 +51,7 @@ def serve(config: Path, shape: Shape, say: Callable[[str], None]) -> None:
         listening = parts.enter_context(_listen(shape)) if shape.web else None
         parts.enter_context(_signals(stop))
         delivering = parts.enter_context(_delivery(service))
+        parts.enter_context(_slack(service))
         scheduler = parts.enter_context(_scheduler(service, config, shape))
         if listening is not None:
             alive = {"delivery": delivering.is_alive, "scheduler": lambda: scheduler.alive}
@@ -94,17 +96,39 @@ def _delivery(service: Service) -> Iterator[threading.Thread]:
         thread.join(GRACE_S)
 
 
+@contextmanager
+def _slack(service: Service) -> Iterator[None]:
+    """Listening for what is pressed in Slack, where that comes by Socket Mode."""
+    stop = threading.Event()
+    threads = [
+        threading.Thread(target=app.socket_mode.run, args=(stop,), name="slack", daemon=True)
+        for app in service.slack_apps
+        if app.socket_mode is not None
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(SLACK_GRACE_S)
+
+
 def _pages(
     service: Service, scheduler: Scheduler, alive: Mapping[str, Callable[[], bool]]
 ) -> "FastAPI":
     from monitor.web.app import make_app
+    from monitor.web.slack import slack_routes
 
+    doors = [(app.proof, app.interactions.hear) for app in service.slack_apps if app.proof]
     return make_app(
         service.store,
         service.reports,
         scheduler.status,
         service.clock,
         alive=lambda: {name: runs() for name, runs in alive.items()},
+        slack=slack_routes(doors, service.clock) if doors else None,
     )
 
 

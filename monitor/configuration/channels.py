@@ -158,9 +158,9 @@ class ChannelSettings(Section):
         return value
 
     @property
-    def kind(self) -> Section:
-        """The settings of its kind."""
-        return next(made for _, made in kinds_of(self))
+    def kind(self) -> tuple[str, Section]:
+        """Its kind, and the settings of that."""
+        return next(kinds_of(self))
 
 
 KINDS = tuple(ChannelSettings.model_fields)

@@ -98,9 +98,11 @@ class AlertSettings(Section):
     routes: tuple[RouteSettings, ...] = ()
 
     @property
-    def named(self) -> dict[str, Section]:
-        """Every channel but the console, by name: those of a kind go by the name of the kind."""
-        return {**dict(kinds_of(self)), **{n: c.kind for n, c in self.channels.items()}}
+    def named(self) -> dict[str, tuple[str, Section]]:
+        """Kind and settings of every channel but the console, by name: one that is written by
+        its kind alone goes by the name of the kind."""
+        alone = {kind: (kind, made) for kind, made in kinds_of(self)}
+        return {**alone, **{name: c.kind for name, c in self.channels.items()}}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -115,7 +117,7 @@ def routing_of(alerts: AlertSettings) -> Routing:
     routes = tuple(route.route() for route in alerts.routes) or everybody(*alerts.names).routes
     digests = {
         name: (made.digest, made.timezone)
-        for name, made in alerts.named.items()
+        for name, (_, made) in alerts.named.items()
         if isinstance(made, Gathering) and made.digest is not None
     }
     return Routing(routes, digests)
@@ -138,7 +140,7 @@ def wrong_routes(alerts: AlertSettings, monitors: Collection[str]) -> Iterator[M
     used = {name for route in alerts.routes for name in route.channels}
     for name in alerts.names:
         if name not in used:
-            at = ("alerts", "channels", name) if name in alerts.channels else ("alerts", name)
+            at = ("alerts", *(("channels",) if name in alerts.channels else ()), name)
             yield Mistake(at, "no route leads to this channel", "add it to a route, or take it out")
     routing = routing_of(alerts)
     for monitor in monitors:

@@ -60,6 +60,9 @@ class Reach:
         return named and not (real.is_link_local or real.is_multicast or real.is_unspecified)
 
 
+WORLD = Reach()  # nothing inside
+
+
 def _host(text: str) -> str:
     name = text.lower().rstrip(".")
     if not name or not all(c.isascii() and (c.isalnum() or c in "-._") for c in name):

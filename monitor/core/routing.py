@@ -100,9 +100,7 @@ class Routing:
     routes: tuple[Route, ...] = ()
     digests: Mapping[str, tuple[Digest, tzinfo]] = field(default_factory=dict)  # by channel
 
-    def channels(
-        self, monitor: str, cause: str, change: str, level: str | None
-    ) -> tuple[str, ...]:
+    def channels(self, monitor: str, cause: str, change: str, level: str | None) -> tuple[str, ...]:
         """The channels a change is told on, each once, in the order of the routes.
 
         >>> oncall = Route(("oncall",), levels=("critical",))
@@ -123,6 +121,9 @@ class Routing:
         return found[0].next_after(now, found[1]) if found else None
 
 
+NOBODY = Routing()
+
+
 def everybody(*channels: str) -> Routing:
     """Everything on every channel, at once."""
-    return Routing((Route(channels),) if channels else ())
+    return Routing((Route(channels),)) if channels else NOBODY

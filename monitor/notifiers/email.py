@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
@@ -74,7 +74,7 @@ class Email:
             with self._session() as session:
                 return len(session.send_message(mail))
         except smtplib.SMTPRecipientsRefused as error:
-            raise _verdict(max(code for code, _ in error.recipients.values())) from None
+            raise _verdict(min(code for code, _ in error.recipients.values())) from None
         except smtplib.SMTPResponseException as error:
             raise _verdict(int(error.smtp_code)) from None
         except smtplib.SMTPNotSupportedError:
@@ -96,7 +96,7 @@ class Email:
             made: smtplib.SMTP = smtplib.SMTP_SSL(timeout=CONNECT_S, context=context)
         else:
             made = smtplib.SMTP(timeout=CONNECT_S)
-        with _deadline(made, self._total_s), made:
+        with _deadline(made, self._total_s), closing(made):
             made._host = settings.host  # type: ignore[attr-defined]  # whose certificate
             made.connect(settings.host, port)
             if settings.security == "starttls":
@@ -104,6 +104,9 @@ class Email:
             if settings.user is not None and settings.password is not None:
                 made.login(settings.user, settings.password.get_secret_value())
             yield made
+            # The mail is taken: however the goodbye ends, it is not sent again.
+            with suppress(OSError, smtplib.SMTPException):
+                made.quit()
 
 
 @contextmanager

@@ -66,7 +66,8 @@ def _colour(message: Message) -> str:
 
 def _short(lines: list[str]) -> list[str]:
     """As many as a card takes."""
-    kept, size = [], 0
+    kept: list[str] = []
+    size = 0
     for line in lines:
         size += min(len(line), _LINE_CHARS)
         if size > _CARD_CHARS:

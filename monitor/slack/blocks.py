@@ -105,9 +105,8 @@ def _digest(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
     entries = payload["entries"]
     blocks = [_header(_clip(f"Digest: {payload['headline']}", HEADER_CHARS))]
     blocks += [_section(_entry_lines(entry)) for entry in entries[:ENTRIES]]
-    if more := len(entries) - ENTRIES:
-        if more > 0:
-            blocks.append(_section([f"{more} more are on the pages"]))
+    if (more := len(entries) - ENTRIES) > 0:
+        blocks.append(_section([f"{more} more are on the pages"]))
     return blocks
 
 
@@ -119,6 +118,7 @@ def _entry_lines(entry: Mapping[str, Any]) -> list[str]:
     if "attended" in entry:
         lines.append(_escape(_clip(entry["attended"], 300)))
     return lines + [_cause(name, text) for name, text in cause_lines(entry)]
+
 
 def sentence(payload: Mapping[str, Any]) -> str:
     """The whole headline, short enough for a section even if every character is escaped."""

@@ -27,7 +27,7 @@ from urllib.request import (
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
-from monitor.core.reach import Reach
+from monitor.core.reach import WORLD, Reach
 from monitor.errors import DeliveryDelayed, DeliveryRefused
 from monitor.ports import Clock
 from monitor.posting import final_status, permitted, permitted_by_name, proxy_to, retry_after_s
@@ -80,9 +80,9 @@ class Api:
         *,
         api_url: str = API_URL,
         timeout_s: int = 10,
-        reach: Reach | None = None,
+        reach: Reach = WORLD,
     ) -> None:
-        self.web = bounded_client(token, api_url, timeout_s, reach or Reach())
+        self.web = bounded_client(token, api_url, timeout_s, reach)
         self._clock = clock
 
     def call(self, method: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -143,7 +143,7 @@ def silent_log() -> logging.Logger:
 class BoundedClient(WebClient):
     """A WebClient that stays with its host and reads a bounded answer in a bounded time."""
 
-    reach = Reach()
+    reach = WORLD
 
     def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:
         if not url.lower().startswith(("http://", "https://")):
@@ -177,10 +177,10 @@ class _NoRedirect(HTTPRedirectHandler):
 class _Connection(http.client.HTTPConnection):
     """Connects to the address that was judged."""
 
-    reach = Reach()
+    permits = WORLD
 
     def connect(self) -> None:
-        self.sock = connect(self.reach, self.host, self.port, self.timeout)
+        self.sock = connect(self.permits, self.host, self.port, self.timeout)
 
 
 class _SecureConnection(http.client.HTTPSConnection, _Connection):
@@ -188,21 +188,23 @@ class _SecureConnection(http.client.HTTPSConnection, _Connection):
 
 
 def _plain(reach: Reach) -> HTTPHandler:
-    made = type("Connection", (_Connection,), {"reach": reach})
+    class Connection(_Connection):
+        permits = reach
 
     class Handler(HTTPHandler):
         def http_open(self, req: Request) -> Any:
-            return self.do_open(made, req)
+            return self.do_open(Connection, req)
 
     return Handler()
 
 
 def _secure(reach: Reach, context: Any) -> HTTPSHandler:
-    made = type("Connection", (_SecureConnection,), {"reach": reach})
+    class Connection(_SecureConnection):
+        permits = reach
 
     class Handler(HTTPSHandler):
         def https_open(self, req: Request) -> Any:
-            return self.do_open(made, req, context=context)
+            return self.do_open(Connection, req, context=context)
 
     return Handler()
 

@@ -12,7 +12,7 @@ from slack_sdk.socket_mode.client import BaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
-from monitor.core.reach import Reach
+from monitor.core.reach import WORLD, Reach
 from monitor.slack.client import API_URL, bounded_client, silent_log
 
 log = logging.getLogger(__name__)
@@ -35,10 +35,10 @@ class SocketMode:
         hears: Hears,
         *,
         api_url: str = API_URL,
-        reach: Reach | None = None,
+        reach: Reach = WORLD,
         ping_s: float = 10.0,
     ) -> None:
-        web = bounded_client(app_token, api_url, 10, reach or Reach())
+        web = bounded_client(app_token, api_url, 10, reach)
         # It would tell the address of the connection, which is as good as a token while it lasts.
         self._client = SocketModeClient(
             app_token, web_client=web, logger=silent_log(), ping_interval=ping_s, concurrency=4

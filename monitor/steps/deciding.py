@@ -7,6 +7,7 @@ from monitor.core import episodes, words
 from monitor.core.headline import also_in_segments, headline, in_segments, only_where
 from monitor.core.onset import shared_onset
 from monitor.core.records import (
+    Change,
     Check,
     ColumnResult,
     DatasetResult,

@@ -43,9 +43,7 @@ class Outbox(Part):
             add(db, outbox, row_of(digest, outbox))
             told = sa.update(outbox).where(outbox.c.place.in_([row["place"] for row in rows]))
             receipt = {"digest": digest.id}
-            db.execute(
-                told.values(state="sent", sent_at=now, claimed_until=None, receipt=receipt)
-            )
+            db.execute(told.values(state="sent", sent_at=now, claimed_until=None, receipt=receipt))
         return digest
 
     def claim_message(self, now: datetime, lease_s: float) -> Message | None:

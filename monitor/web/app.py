@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import version
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -26,6 +26,7 @@ def make_app(
     clock: Clock,
     *,
     alive: Callable[[], Mapping[str, bool]] = dict,
+    slack: APIRouter | None = None,
 ) -> FastAPI:
     """Pages and JSON over a store. `alive` names the loops beside it and whether each runs."""
     app = FastAPI(
@@ -38,6 +39,8 @@ def make_app(
     app.include_router(machine_routes(store, views, alive))
     app.include_router(report_routes(views, reports))
     app.include_router(page_routes(views, reports, alive))
+    if slack is not None:
+        app.include_router(slack)
     app.middleware("http")(_careful)
     app.exception_handler(Missing)(_missing)
     app.exception_handler(HTTPException)(_refused)
