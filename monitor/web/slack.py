@@ -71,6 +71,6 @@ def _payload(body: bytes) -> Mapping[str, Any] | None:
     try:
         fields = parse_qs(body.decode(), max_num_fields=10)
         payload = json.loads(fields["payload"][0])
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, RecursionError):
         return None
     return payload if isinstance(payload, dict) else None
