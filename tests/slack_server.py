@@ -86,7 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         told = self.rfile.read(int(self.headers["Content-Length"] or 0))
         is_json = "json" in (self.headers["Content-Type"] or "")
-        body = json.loads(told) if is_json else {}
+        body = json.loads(told or b"{}") if is_json else {}
         method = self.path.rsplit("/", 1)[-1]
         answer = self.slack.answer(method, body, self.headers["Authorization"])
         if answer.after_s and self.slack.gone.wait(answer.after_s):
