@@ -329,12 +329,14 @@ class Web:
     def __init__(self) -> None:
         self.answer: tuple[int, dict[str, str], bytes] = (204, {}, b"")
         self.requests: list[tuple[Any, bytes]] = []
+        self.paths: list[str] = []
         web = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 web.requests.append((self.headers, body))
+                web.paths.append(self.path)
                 status, headers, content = web.answer
                 self.send_response(status)
                 for name, value in headers.items():

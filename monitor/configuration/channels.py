@@ -35,7 +35,7 @@ def _hidden_url(value: str) -> str:
 def _address(value: str) -> str:
     """A mail address, or one with a name before it."""
     bare = re.sub(r"^[^<>\r\n]*<([^<>]+)>$", r"\1", value.strip())
-    if not re.fullmatch(r"[^@\s<>,;:\"]+@[^@\s<>,;:\"]+", bare, re.ASCII):
+    if not bare.isascii() or not re.fullmatch(r"[^@\s<>,;:\"]+@[^@\s<>,;:\"]+", bare):
         raise ValueError(f"{value!r} is no mail address; write ops@example.org")
     return value.strip()
 
