@@ -6,7 +6,7 @@ import typer
 
 from monitor.cli.options import DEFAULT_CONFIG, ConfigPath, JsonTo, Verbose
 from monitor.cli.output import ExitCode, Output
-from monitor.errors import DeliveryError, UnknownName
+from monitor.errors import DeliveryDelayed, DeliveryRefused, UnknownName
 
 if TYPE_CHECKING:
     from monitor.ports import Clock, Notifier
@@ -68,8 +68,10 @@ def _tried(name: str, notifier: "Notifier", clock: "Clock") -> dict[str, str]:
 
     try:
         notifier.send(sample_message(name, clock()), {})
-    except DeliveryError as error:
-        return {"channel": name, "outcome": "not taken", "error": str(error)}
+    except DeliveryRefused as error:
+        return {"channel": name, "outcome": "refused", "error": str(error)}
+    except DeliveryDelayed as error:
+        return {"channel": name, "outcome": "not taken now", "error": str(error)}
     return {"channel": name, "outcome": "taken", "error": ""}
 
 
