@@ -349,9 +349,10 @@ def test_apprise_sends_what_it_is_given(web: Web, caplog: pytest.LogCaptureFixtu
     (content,) = bodies(web)
     assert content["title"] == "car_loan: drift opened"
     assert content["message"].startswith("Drifted: `car_value` is 62 %")
-    web.answer = (500, {}, KEY.encode())
+    web.answer = (307, {"Location": web.url}, KEY.encode())
     with pytest.raises(DeliveryDelayed, match=r"^apprise: far did not take it$"):
         channel.send(alert(), {})
+    assert len(web.requests) == 2  # a redirect is not followed
     assert KEY not in caplog.text
 
 

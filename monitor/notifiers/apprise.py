@@ -34,7 +34,8 @@ class Apprise:
             ) from None
         # It logs addresses, which hold tokens, and what services answer.
         logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
-        self._service = apprise.Apprise()
+        # By itself it follows redirects, wherever they lead.
+        self._service = apprise.Apprise(asset=apprise.AppriseAsset(http_redirects=False))
         self._name = name
         if not self._service.add(url):
             raise AskedWrongly(
