@@ -115,9 +115,8 @@ class Interactions:
         """
         user, allowed = payload["user"], self._allowed.get(channel, ())
         if allowed == "everybody":
-            team = payload.get("team") or {}
-            own = (None, team.get("id"), team.get("enterprise_id"))
-            if user.get("team_id") in own:
+            own = (payload.get("team") or {}).get("id")
+            if own and user.get("team_id") == own:
                 return ""
         elif str(user["id"]) in allowed:
             return ""

@@ -6,8 +6,9 @@ import logging
 import math
 import re
 import socket
-from collections.abc import Mapping
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -144,6 +145,33 @@ def proxy_to(scheme: str, host: str) -> str | None:
     if not proxy or host in _LOOPBACK or proxy_bypass(host):
         return None
     return proxy if "://" in proxy else f"http://{proxy}"
+
+
+@contextmanager
+def cut_off(connection: Callable[[], socket.socket | None], total_s: float) -> Iterator[None]:
+    """Cut a connection when the time is over, and raise TimeoutError.
+
+    The time limit of a socket starts anew with every byte; whoever drips is waited for for ever.
+    """
+    over = threading.Event()
+
+    def cut() -> None:
+        over.set()
+        if (open_one := connection()) is not None:
+            with suppress(OSError):
+                open_one.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(total_s, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except Exception:
+        if over.is_set():
+            raise TimeoutError from None
+        raise
+    finally:
+        timer.cancel()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,10 @@ import json
 import logging
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -37,6 +39,7 @@ from monitor.notifiers.webhook import Webhook
 from monitor.ports import Around, Notifier
 from monitor.posting import Endpoint
 from monitor.slack.blocks import message_blocks
+from monitor.slack.client import Api
 
 KEY = "R0UT1NGKEYnotforlogs"
 EVIL = "<!channel> </pre><script>alert(1)</script> **bold** [x](http://evil.example) \r\nBcc: a@b.c"
@@ -452,13 +455,35 @@ def test_bad_answers_of_slack_are_delayed(answer: Answer) -> None:
             slack(server, timeout_s=1).send(alert(), {})
 
 
+def test_slack_that_drips_its_headers_is_cut_off_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.slack.client.TOTAL_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        stop = threading.Event()
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+                while not stop.wait(0.05):
+                    connection.sendall(b"x")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/api/"
+        began = time.monotonic()
+        with pytest.raises(DeliveryDelayed, match="no answer in time"):
+            Api(TOKEN, clock, api_url=url, reach=LOOPBACK).call("api.test", {})
+        assert time.monotonic() - began < 3
+        stop.set()
+        thread.join()
+
+
 def test_half_an_answer_to_a_webhook_is_delayed() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         channel = Webhook(
             Endpoint(f"http://127.0.0.1:{server.getsockname()[1]}/", reach=LOOPBACK, total_s=1.0),
             clock,
         )
-        import threading
 
         def half() -> None:
             connection, _ = server.accept()

@@ -2,9 +2,7 @@
 
 import html
 import smtplib
-import socket
 import ssl
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC
@@ -17,6 +15,7 @@ from monitor.core.plain_text import body, subject
 from monitor.core.records import Message
 from monitor.errors import DeliveryDelayed, DeliveryRefused
 from monitor.ports import Around
+from monitor.posting import cut_off
 
 CONNECT_S = 10.0
 TOTAL_S = 45.0  # for the whole conversation with the server, however slowly it answers
@@ -96,7 +95,7 @@ class Email:
             made: smtplib.SMTP = smtplib.SMTP_SSL(timeout=CONNECT_S, context=context)
         else:
             made = smtplib.SMTP(timeout=CONNECT_S)
-        with _deadline(made, self._total_s), closing(made):
+        with cut_off(lambda: made.sock, self._total_s), closing(made):
             made._host = settings.host  # type: ignore[attr-defined]  # whose certificate
             made.connect(settings.host, port)
             if settings.security == "starttls":
@@ -107,30 +106,6 @@ class Email:
             # The mail is taken: however the goodbye ends, it is not sent again.
             with suppress(OSError, smtplib.SMTPException):
                 made.quit()
-
-
-@contextmanager
-def _deadline(session: smtplib.SMTP, total_s: float) -> Iterator[None]:
-    """Cut the connection when the time is over: a read that waits for more then ends."""
-    over = threading.Event()
-
-    def cut() -> None:
-        over.set()
-        if session.sock is not None:
-            with suppress(OSError):
-                session.sock.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(total_s, cut)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except (OSError, smtplib.SMTPException):
-        if over.is_set():
-            raise TimeoutError from None
-        raise
-    finally:
-        timer.cancel()
 
 
 def _verdict(code: int) -> DeliveryDelayed | DeliveryRefused:

@@ -10,8 +10,11 @@ import http.client
 import logging
 import re
 import socket
+import ssl
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import (
@@ -30,12 +33,19 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from monitor.core.reach import WORLD, Reach
 from monitor.errors import DeliveryDelayed, DeliveryRefused
 from monitor.ports import Clock
-from monitor.posting import final_status, permitted, permitted_by_name, proxy_to, retry_after_s
+from monitor.posting import (
+    cut_off,
+    final_status,
+    permitted,
+    permitted_by_name,
+    proxy_to,
+    retry_after_s,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-TOTAL_S = 15.0  # for the body of an answer, however slowly it drips
+TOTAL_S = 15.0  # from the first packet to the last byte, however slowly they drip
 MOST_BYTES = 1 << 20  # Slack's answers to a message are a few KB
 _PIECE = 1 << 14
 API_URL = "https://slack.com/api/"
@@ -148,23 +158,29 @@ class BoundedClient(WebClient):
     def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:
         if not url.lower().startswith(("http://", "https://")):
             raise OSError(f"not an address of the web: {url.partition(':')[0]}")
-        opener = build_opener(_NoRedirect(), *self._doors(req))
-        with opener.open(req, timeout=self.timeout) as answer:
-            body = _read(answer)
+        deadline = time.monotonic() + TOTAL_S
+        door = _Door()
+        opener = build_opener(_NoRedirect(), *self._handlers(req, door))
+        with (
+            cut_off(lambda: door.socket, TOTAL_S),
+            opener.open(req, timeout=self.timeout) as answer,
+        ):
+            body = _read(answer, deadline)
             return {
                 "status": answer.status,
                 "headers": answer.headers,
                 "body": body.decode("utf-8", "replace"),
             }
 
-    def _doors(self, request: Request) -> tuple[BaseHandler, ...]:
+    def _handlers(self, request: Request, door: "_Door") -> tuple[BaseHandler, ...]:
         """How connections are made: to permitted addresses, or by the proxy of the environment."""
         host = (urlsplit(request.full_url).hostname or "").lower()
         proxy = proxy_to(request.type, host)
         if proxy is not None:
             permitted_by_name(self.reach, host)
-            return (ProxyHandler({request.type: proxy}), HTTPSHandler(context=self.ssl))
-        return (ProxyHandler({}), _plain(self.reach), _secure(self.reach, self.ssl))
+            return (ProxyHandler({request.type: proxy}), _Plain(door), _Secure(door, self.ssl))
+        door.reach = self.reach
+        return (ProxyHandler({}), _Plain(door), _Secure(door, self.ssl))
 
 
 class _NoRedirect(HTTPRedirectHandler):
@@ -174,39 +190,70 @@ class _NoRedirect(HTTPRedirectHandler):
         return None
 
 
+@dataclass(slots=True)
+class _Door:
+    """What one call may connect to (None: whatever the proxy is), and its connection."""
+
+    reach: Reach | None = None
+    connection: http.client.HTTPConnection | None = None
+
+    @property
+    def socket(self) -> socket.socket | None:
+        return self.connection.sock if self.connection else None
+
+
 class _Connection(http.client.HTTPConnection):
     """Connects to the address that was judged."""
 
-    permits = WORLD
+    def __init__(self, door: _Door, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._door = door
 
     def connect(self) -> None:
-        self.sock = connect(self.permits, self.host, self.port, self.timeout)
+        self._door.connection = self
+        if self._door.reach is None:
+            super().connect()
+        else:
+            self.sock = connect(self._door.reach, self.host, self.port, self.timeout)
 
 
-class _SecureConnection(http.client.HTTPSConnection, _Connection):
-    """The same below TLS: HTTPSConnection calls what connects below it."""
+class _SecureConnection(http.client.HTTPSConnection):
+    """The same, with TLS to the name around it."""
+
+    def __init__(self, door: _Door, *args: Any, context: Any, **more: Any) -> None:
+        self._tls = context or ssl.create_default_context()
+        super().__init__(*args, context=self._tls, **more)
+        self._door = door
+
+    def connect(self) -> None:
+        self._door.connection = self
+        if self._door.reach is None:
+            super().connect()
+        else:
+            plain = connect(self._door.reach, self.host, self.port, self.timeout)
+            # Known before its handshake, so that one which drips can be cut off.
+            self.sock = self._tls.wrap_socket(
+                plain, server_hostname=self.host, do_handshake_on_connect=False
+            )
+            self.sock.do_handshake()
 
 
-def _plain(reach: Reach) -> HTTPHandler:
-    class Connection(_Connection):
-        permits = reach
+class _Plain(HTTPHandler):
+    def __init__(self, door: _Door) -> None:
+        super().__init__()
+        self._door = door
 
-    class Handler(HTTPHandler):
-        def http_open(self, req: Request) -> Any:
-            return self.do_open(Connection, req)
-
-    return Handler()
+    def http_open(self, req: Request) -> http.client.HTTPResponse:
+        return self.do_open(partial(_Connection, self._door), req)
 
 
-def _secure(reach: Reach, context: Any) -> HTTPSHandler:
-    class Connection(_SecureConnection):
-        permits = reach
+class _Secure(HTTPSHandler):
+    def __init__(self, door: _Door, context: Any) -> None:
+        super().__init__()
+        self._door, self._tls = door, context
 
-    class Handler(HTTPSHandler):
-        def https_open(self, req: Request) -> Any:
-            return self.do_open(Connection, req, context=context)
-
-    return Handler()
+    def https_open(self, req: Request) -> http.client.HTTPResponse:
+        return self.do_open(partial(_SecureConnection, self._door), req, context=self._tls)
 
 
 def connect(reach: Reach, host: str, port: int, timeout_s: float | None) -> socket.socket:
@@ -220,14 +267,16 @@ def connect(reach: Reach, host: str, port: int, timeout_s: float | None) -> sock
     return socket.create_connection(places[-1], timeout_s)
 
 
-def _read(answer: Any) -> bytes:
-    """The body; TimeoutError after TOTAL_S, OSError when it does not end."""
-    deadline, pieces, size = time.monotonic() + TOTAL_S, [], 0
+def _read(answer: Any, deadline: float) -> bytes:
+    """The body; TimeoutError after the deadline, OSError when it does not end."""
+    pieces, size = [], 0
     while piece := answer.read1(_PIECE):
         pieces.append(piece)
         size += len(piece)
-        if time.monotonic() > deadline:
-            raise TimeoutError
         if size > MOST_BYTES:
             raise OSError("the answer does not end")
+        if time.monotonic() > deadline:
+            break
+    if time.monotonic() > deadline:  # what was cut off looks like an end
+        raise TimeoutError
     return b"".join(pieces)
