@@ -1,6 +1,5 @@
 """POST a signed JSON body once and read the answer as taken, delayed or refused."""
 
-import asyncio
 import json
 import logging
 import math
@@ -15,7 +14,6 @@ from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from monitor.core.reach import WORLD, Reach
 from monitor.core.signing import sign, timestamp
@@ -140,6 +138,8 @@ def permitted_by_name(reach: Reach, host: str) -> None:
 def proxy_to(scheme: str, host: str) -> str | None:
     """The proxy of the environment for a host; it is for the outside world, and it is the one who
     connects there: then it is its word where a name leads."""
+    from urllib.request import getproxies, proxy_bypass
+
     proxies = getproxies()
     proxy = proxies.get(scheme) or proxies.get("all")
     if not proxy or host in _LOOPBACK or proxy_bypass(host):
@@ -183,6 +183,8 @@ class _Answer:
 
 def _exchange(endpoint: Endpoint, body: bytes, headers: Mapping[str, str]) -> _Answer:
     """Errors are named by their kind alone: their own words may quote the address."""
+    import asyncio
+
     import httpx
 
     # httpx tells every address at INFO, and an address may carry a token.
@@ -208,6 +210,8 @@ def _root(error: BaseException) -> BaseException:
 
 async def _post(endpoint: Endpoint, body: bytes, headers: Mapping[str, str]) -> _Answer:
     """Post to the first permitted address that takes a connection, or through the proxy."""
+    import asyncio
+
     import httpx
 
     url = httpx.URL(endpoint.url)

@@ -12,10 +12,8 @@ from monitor.briefing import weights_file
 from monitor.configuration.channels import InteractionSettings, SlackSettings
 from monitor.configuration.weights import read_weights
 from monitor.core.comparison import Plan
-from monitor.core.frozen import freeze as freeze_columns
 from monitor.core.reach import Reach
 from monitor.core.records import Floats
-from monitor.core.side_by_side import side_by_side
 from monitor.desk import Desk
 from monitor.interactions import Interactions
 from monitor.ports import (
@@ -38,6 +36,7 @@ from monitor.slack.proof import Proof
 
 if TYPE_CHECKING:
     from monitor.slack.socket_mode import SocketMode
+    from monitor.tables.frozen import Frozen
     from monitor.tables.places import Place
 
 
@@ -92,16 +91,24 @@ def times_of(sample: Sample, time: str | None, zone: ZoneInfo) -> Floats | None:
 def freeze(stored: StoredReference, sample: Sample, plan: Plan, file: str) -> StoredReference:
     """Write a reference into one file; what is told of it has the kinds it was frozen with."""
     from monitor.tables.addresses import place_of
-    from monitor.tables.frozen import Frozen, drawn_rows, write_frozen
+    from monitor.tables.frozen import frozen_of, write_frozen
 
-    columns = {name: column for name, column in sample.columns.items() if plan.wants(name)}
-    with side_by_side(columns) as run:
-        pictures = freeze_columns(columns, plan, run)
-    drawn = drawn_rows(sample, pictures)
-    place = place_of(file, Path())
-    write_frozen(place, Frozen(stored.version, stored.origin, pictures, drawn))
-    kinds = {name: str(picture.kind) for name, picture in pictures.items()}
+    frozen, place = frozen_of(sample, plan, stored.version, stored.origin), place_of(file, Path())
+    write_frozen(place, frozen)
+    kinds = {name: str(picture.kind) for name, picture in frozen.pictures.items()}
     return replace(stored, path=str(place), kinds=kinds)
+
+
+def read_frozen(file: str) -> "Frozen":
+    """What a frozen reference holds. Raises PathNotFound, SourceUnreadable."""
+    from monitor.tables.addresses import place_of
+    from monitor.tables.frozen import read_frozen as read
+
+    place = place_of(file, Path())
+    try:
+        return read(place)
+    except FileNotFoundError:
+        raise place.missing() from None
 
 
 def weights_of(settings: MonitorSettings, whole: Settings) -> dict[str, float]:
