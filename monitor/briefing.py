@@ -17,6 +17,7 @@ from monitor.core.drift_socket import DriftTest, Rule
 from monitor.core.over_time.earlier import overlaps_itself, versus
 from monitor.core.over_time.phases import Cadence
 from monitor.core.records import Kind, Verdict
+from monitor.core.routing import NOBODY, Routing
 from monitor.errors import AskedWrongly
 from monitor.references import Reference, require_columns
 from monitor.settings import MonitorSettings
@@ -55,7 +56,7 @@ def brief(
     reference: Reference | None,
     *,
     suite: Path | None,
-    channels: tuple[str, ...],
+    routing: Routing = NOBODY,
     weights: Mapping[str, float] | None = None,
 ) -> Watch:
     """A monitor's configuration as the story needs it; AskedWrongly where it makes no sense.
@@ -79,7 +80,7 @@ def brief(
         show_values=settings.show_values,
         # The page for digging shows level names, whatever it is told.
         explorer="never" if settings.show_values == "never" else settings.explorer,
-        channels=channels,
+        routing=routing,
         retrain=_retrain_policy(settings),
         compare_with=settings.drift.compare_with,
         calibrate=settings.drift.calibrate,

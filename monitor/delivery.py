@@ -4,12 +4,13 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import Any
 
+from monitor.core.digests import DIGEST, gathered
 from monitor.core.records import Message
 from monitor.errors import DeliveryDelayed, DeliveryRefused
 from monitor.ports import Clock, Notifier, Store
@@ -70,8 +71,11 @@ class Delivery:
         patience: Patience | None = None,
         lease_s: float = LEASE_S,
         rng: random.Random | None = None,
+        gathering: Collection[str] = (),
     ) -> None:
+        """`gathering`: channels that are told what is due as one message."""
         self._store = store
+        self._gathering = gathering
         self._notifiers = notifiers
         self._clock = clock
         self._patience = patience or Patience()
@@ -113,13 +117,17 @@ class Delivery:
     def _deliver_one(self) -> bool:
         """One message from claim to verdict; False when none is due.
 
-        1. Claim it: the lease keeps other deliverers away, and runs out should this one die.
+        1. Claim it: the lease keeps other deliverers away, and runs out should this one die. On a
+           channel that gathers, one message takes the place of all that are due; it is next.
         2. Send it.
         3. Write down what became of it: sent, delayed or failed.
         """
         message = self._store.claim_message(self._clock(), self._lease_s)
         if message is None:
             return False
+        if message.channel in self._gathering and message.kind != DIGEST:
+            self._gather(message.channel)
+            return True
         started = time.monotonic()
         try:
             receipt = self._send(message)
@@ -133,6 +141,13 @@ class Delivery:
             self._record(lambda: self._store.mark_sent(message.id, self._clock(), receipt))
             log.info("sent %s took_s=%.2f", _named(message), time.monotonic() - started)
         return True
+
+    def _gather(self, channel: str) -> None:
+        now = self._clock()
+        digest = self._store.gather(channel, now, lambda due: gathered(channel, due, now))
+        if digest is not None:
+            told = len(digest.payload["entries"])
+            log.info("gathered id=%s channel=%s episodes=%d", digest.id, channel, told)
 
     def _send(self, message: Message) -> Mapping[str, Any]:
         notifier = self._notifiers.get(message.channel)
@@ -149,7 +164,7 @@ class Delivery:
             return {}
         told = self._store.list_messages(state="sent", episode=message.episode)
         receipts = (m.receipt for m in told if m.channel == message.channel)
-        return next(receipts, {})
+        return next((receipt for receipt in receipts if DIGEST not in receipt), {})
 
     def _delay(self, message: Message, error: str, retry_after_s: float | None) -> None:
         now = self._clock()

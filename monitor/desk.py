@@ -25,6 +25,7 @@ from monitor.core.people import (
     Token,
 )
 from monitor.core.records import Episode, Window
+from monitor.core.routing import NOBODY, Routing
 from monitor.core.windows import window_at
 from monitor.errors import AskedWrongly, StoreConflict, UnknownName
 from monitor.ledger import Act, Once
@@ -63,14 +64,14 @@ class Desk:
         store: Store,
         clock: Clock,
         monitors: Mapping[str, MonitorSettings],
-        channels: Callable[[str], tuple[str, ...]] = lambda _: (),
+        routing: Routing = NOBODY,
         links: Links | None = None,
     ) -> None:
-        """`channels` are those that episodes of a monitor are told on."""
+        """`routing` says whom a deed about an episode is told to."""
         self._store = store
         self._clock = clock
         self._monitors = monitors
-        self._channels = channels
+        self._routing = routing
         self._links = links or Links()
 
     @property
@@ -113,7 +114,8 @@ class Desk:
             entry,
             episode,
             kind=kind,
-            channels=self._channels(episode.monitor),
+            routing=self._routing,
+            heard=self._store.channels_told,
             check_url=self._links.check(episode.last_check),
         )
 

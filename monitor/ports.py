@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from monitor.core.aggregates import Aggregate, Condition, Family
 from monitor.core.comparison import Plan
+from monitor.core.reach import WORLD, Reach
 from monitor.core.records import (
     Check,
     Episode,
@@ -348,6 +349,18 @@ class Store(Ledger, Protocol):
     def add_message(self, message: Message, retrain: RetrainRequest | None = None) -> bool:
         """Queue a message outside a check (a retraining asked for by hand); False if known."""
 
+    def channels_told(self, episode: str) -> set[str]:
+        """The channels that have a message about an episode, whatever became of it."""
+
+    def gather(
+        self, channel: str, now: datetime, make: Callable[[list[Message]], Message]
+    ) -> Message | None:
+        """Queue one message in place of all that are pending and due on a channel, which count as
+        sent with it (`receipt: {"digest": id}`); None, and nothing changed, when there are none.
+
+        What gathered before is not gathered again.
+        """
+
     def claim_message(self, now: datetime, lease_s: float) -> Message | None:
         """The oldest pending message that is due, leased to the caller by a conditional update.
 
@@ -379,6 +392,16 @@ class Store(Ledger, Protocol):
         """When the next pending message becomes due; None when nothing is pending."""
 
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What every channel is made with: its name, and what holds for all of them."""
+
+    name: str
+    clock: "Clock"
+    reach: Reach = WORLD
+    trainers: frozenset[str] = frozenset()  # monitors that have a training system to ask
 
 
 class Notifier(Protocol):

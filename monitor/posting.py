@@ -4,13 +4,18 @@ import json
 import logging
 import math
 import re
-from collections.abc import Mapping
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from monitor.core.reach import WORLD, Reach
 from monitor.core.signing import sign, timestamp
 from monitor.errors import DeliveryDelayed, DeliveryRefused
 
@@ -23,6 +28,7 @@ _ANSWER_BYTES = 1000  # of a refusal's body, read for its error text
 _ANSWER_CHARS = 200
 _PASSING = {408, 409, 425, 429}  # the client errors that another try may heal
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,9 @@ class Endpoint:
 
     url: str = field(repr=False)
     secret: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    hidden: tuple[str, ...] = field(default=(), repr=False)  # secrets that a body carries
+    reach: Reach = WORLD
     connect_s: float = CONNECT_S
     total_s: float = TOTAL_S
 
@@ -53,6 +62,8 @@ def post_json(
     Everything else - 5xx, no connection, no answer in time - is DeliveryDelayed, with the
     `Retry-After` of the answer. A redirect is not followed, since that would hand a signed request
     to another address; it counts as delayed, because load balancers redirect during maintenance.
+    An address that is not permitted is DeliveryRefused, judged by where the name leads at the
+    moment of the connection, which goes there and nowhere else.
     """
     body = json.dumps(payload, ensure_ascii=False, allow_nan=False).encode()
     headers = {
@@ -60,6 +71,7 @@ def post_json(
         "Accept-Encoding": "identity",
         "User-Agent": "drift-monitor",
         "Idempotency-Key": key,
+        **endpoint.headers,
     }
     if endpoint.secret is not None:
         stamp = timestamp(now)
@@ -98,6 +110,70 @@ def retry_after_s(header: str | None, now: datetime) -> float | None:
     return max(0.0, (aware - now).total_seconds())
 
 
+# --- Where a name leads ---
+
+
+def permitted(reach: Reach, host: str, port: int) -> list[tuple[str, int]]:
+    """Every address (and port) a host leads to now; DeliveryRefused when one is not allowed.
+
+    Connect to these and do not ask again: the next answer may be another.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    places = list(dict.fromkeys((str(where[0]), port) for *_, where in found))
+    for address, _ in places:
+        if not reach.allows(host, address):
+            where = address if host == address else f"{host} leads to {address}, which"
+            raise DeliveryRefused(
+                f"{where} is not an address of the world; `allow_private_addresses` can permit it"
+            )
+    return places
+
+
+def permitted_by_name(reach: Reach, host: str) -> None:
+    """What can be judged without asking where a name leads: an address. DeliveryRefused."""
+    with suppress(ValueError):
+        permitted(reach, str(ip_address(host.strip("[]"))), 0)
+
+
+def proxy_to(scheme: str, host: str) -> str | None:
+    """The proxy of the environment for a host; it is for the outside world, and it is the one who
+    connects there: then it is its word where a name leads."""
+    from urllib.request import getproxies, proxy_bypass
+
+    proxies = getproxies()
+    proxy = proxies.get(scheme) or proxies.get("all")
+    if not proxy or host in _LOOPBACK or proxy_bypass(host):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+@contextmanager
+def cut_off(connection: Callable[[], socket.socket | None], total_s: float) -> Iterator[None]:
+    """Cut a connection when the time is over, and raise TimeoutError.
+
+    The time limit of a socket starts anew with every byte; whoever drips is waited for for ever.
+    """
+    over = threading.Event()
+
+    def cut() -> None:
+        over.set()
+        if (open_one := connection()) is not None:
+            with suppress(OSError):
+                open_one.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(total_s, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except Exception:
+        if over.is_set():
+            raise TimeoutError from None
+        raise
+    finally:
+        timer.cancel()
+
+
 @dataclass(frozen=True, slots=True)
 class _Answer:
     status: int
@@ -133,17 +209,56 @@ def _root(error: BaseException) -> BaseException:
 
 
 async def _post(endpoint: Endpoint, body: bytes, headers: Mapping[str, str]) -> _Answer:
+    """Post to the first permitted address that takes a connection, or through the proxy."""
     import asyncio
 
     import httpx
 
-    # A proxy from the environment is for the outside world, never for this machine itself.
-    outside = urlsplit(endpoint.url).hostname not in _LOOPBACK
-    timeout = httpx.Timeout(endpoint.total_s, connect=endpoint.connect_s)
+    url = httpx.URL(endpoint.url)
+    async with asyncio.timeout(endpoint.total_s):
+        host, port = url.raw_host.decode("ascii"), url.port or _PORTS[url.scheme]
+        if not host:
+            raise ValueError("an address without a host")
+        proxy = proxy_to(url.scheme, host)
+        if proxy is not None:
+            permitted_by_name(endpoint.reach, host)
+            return await _post_to(url, endpoint, body, headers, proxy)
+        places = await asyncio.to_thread(permitted, endpoint.reach, host, port)
+        for last, (address, _) in enumerate(places, start=1 - len(places)):
+            try:
+                return await _post_to(url.copy_with(host=address), endpoint, body, headers)
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                if last == 0:
+                    raise
+    raise AssertionError("a name that leads nowhere is an error of its own")
+
+
+async def _post_to(
+    url: "httpx.URL",
+    endpoint: Endpoint,
+    body: bytes,
+    headers: Mapping[str, str],
+    proxy: str | None = None,
+) -> _Answer:
+    """Nothing of the environment is asked here: what it says of proxies is decided before."""
+    import httpx
+
+    named = httpx.URL(endpoint.url)
+    client = httpx.AsyncClient(
+        timeout=httpx.Timeout(endpoint.total_s, connect=endpoint.connect_s),
+        verify=httpx.create_ssl_context(),
+        proxy=proxy,
+        trust_env=False,
+    )
     async with (
-        asyncio.timeout(endpoint.total_s),
-        httpx.AsyncClient(timeout=timeout, trust_env=outside) as client,
-        client.stream("POST", endpoint.url, content=body, headers=dict(headers)) as response,
+        client,
+        client.stream(
+            "POST",
+            url,
+            content=body,
+            headers={**headers, "Host": named.netloc.decode("ascii")},
+            extensions={"sni_hostname": named.raw_host.decode("ascii")},  # whose certificate
+        ) as response,
     ):
         excerpt = b"" if response.is_success else await _beginning(response)
         return _Answer(response.status_code, response.headers.get("Retry-After"), excerpt)
@@ -172,7 +287,8 @@ def _refusal(endpoint: Endpoint, answer: _Answer, now: datetime) -> Exception:
 def _scrubbed(endpoint: Endpoint, text: str) -> str:
     """A stranger's words: without the secret and the parts of our address, printable, and cut."""
     pieces = re.split(r"[/?&=:@#+;,]+", endpoint.url)
-    secrets = {endpoint.secret or "", *pieces, *map(unquote, pieces)}
+    ours = (endpoint.secret or "", *endpoint.hidden, *endpoint.headers.values())
+    secrets = {*ours, *pieces, *map(unquote, pieces)}
     host = urlsplit(endpoint.url).hostname or ""
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= 6 and secret != host:

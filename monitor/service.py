@@ -12,7 +12,9 @@ from pathlib import Path
 from monitor import wiring
 from monitor.briefing import brief, known_kinds
 from monitor.check import Seen, conclude, run_check
+from monitor.configuration.telling import routing_of
 from monitor.core.records import Check, Finding, SampleInfo, Verdict, Window
+from monitor.core.routing import NOBODY
 from monitor.core.windows import window_at, windows_from
 from monitor.delivery import Delivery, Patience
 from monitor.desk import Desk, Links
@@ -85,7 +87,7 @@ class Service:
         settings = self.settings.monitor(name)
         watch, reference = self.briefed(settings, dry_run=dry_run)
         if not tell:
-            watch = replace(watch, channels=(), retrain=None)
+            watch = replace(watch, routing=NOBODY, retrain=None)
         tools = self._tools(settings, dry_run=dry_run)
         return run_check(watch, reference, window, tools, revision=revision, keep=not dry_run)
 
@@ -102,7 +104,7 @@ class Service:
             settings,
             reference,
             suite=self.settings.path(suite) if suite else None,
-            channels=wiring.alert_channels(self.settings.alerts),
+            routing=routing_of(self.settings.alerts),
             weights=wiring.weights_of(settings, self.settings),
         )
         return watch, reference
@@ -114,7 +116,7 @@ class Service:
         """
         settings = self.settings.monitor(name)
         weights = wiring.weights_of(settings, self.settings)
-        watch = brief(settings, None, suite=None, channels=(), weights=weights)
+        watch = brief(settings, None, suite=None, weights=weights)
         return diff(watch, self.store, (before, now), self.clock)
 
     def give_up(self, name: str, window: Window, reason: str) -> None:
@@ -125,8 +127,8 @@ class Service:
         if self.store.find_check(name, window) is not None:
             return
         settings = self.settings.monitor(name)
-        channels = wiring.alert_channels(self.settings.alerts)
-        watch = replace(brief(settings, None, suite=None, channels=channels), retrain=None)
+        routing = routing_of(self.settings.alerts)
+        watch = replace(brief(settings, None, suite=None, routing=routing), retrain=None)
         failed = Finding(
             test="check",
             verdict=Verdict.UNDECIDED,
@@ -248,8 +250,18 @@ class Service:
 
     def delivery(self) -> Delivery:
         """The outbox loop with every configured channel."""
-        notifiers = wiring.open_notifiers(self.settings, self.clock)
-        return Delivery(self.store, notifiers, self.clock, patience=self._patience)
+        return Delivery(
+            self.store,
+            wiring.open_notifiers(self.settings, self.clock),
+            self.clock,
+            patience=self._patience,
+            gathering=routing_of(self.settings.alerts).digests,
+        )
+
+    @cached_property
+    def slack_apps(self) -> list[wiring.SlackApp]:
+        """Apps of Slack whose buttons are listened to."""
+        return wiring.open_slack_apps(self.settings, self.desk, self.store, self.clock)
 
     @cached_property
     def desk(self) -> Desk:
@@ -258,7 +270,7 @@ class Service:
             self.store,
             self.clock,
             self.settings.monitors,
-            lambda _: wiring.alert_channels(self.settings.alerts),
+            routing_of(self.settings.alerts),
             Links(self.check_url, self.reports.location),
         )
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 GRACE_S = 30.0  # how long a running check may take to finish when the service is told to stop
 WEB_GRACE_S = 5
+SLACK_GRACE_S = 5
 log = logging.getLogger(__name__)
 
 
@@ -42,7 +43,7 @@ def serve(config: Path, shape: Shape, say: Callable[[str], None]) -> None:
 
     1. Listen for signals: from now on an end is a clean one.
     2. Open the store and take the port; what is wrong with either is told before anything runs.
-    3. Start the scheduler with its worker, the outbox loop, and the pages.
+    3. Start the scheduler with its worker, the outbox loop, what listens to Slack, and the pages.
     4. Wait. When told to stop: no new window, the running check finishes, then everything closes.
     """
     stop = threading.Event()
@@ -54,6 +55,7 @@ def serve(config: Path, shape: Shape, say: Callable[[str], None]) -> None:
             must_be_guarded(service, shape.host)
         listening = parts.enter_context(_listen(shape)) if shape.web else None
         delivering = parts.enter_context(_delivery(service))
+        parts.enter_context(_slack(service))
         scheduler = parts.enter_context(_scheduler(service, config, shape))
         if listening is not None:
             alive = {"delivery": delivering.is_alive, "scheduler": lambda: scheduler.alive}
@@ -100,6 +102,25 @@ def _delivery(service: Service) -> Iterator[threading.Thread]:
         thread.join(GRACE_S)
 
 
+@contextmanager
+def _slack(service: Service) -> Iterator[None]:
+    """Listening for what is pressed in Slack, where that comes by Socket Mode."""
+    stop = threading.Event()
+    threads = [
+        threading.Thread(target=app.socket_mode.run, args=(stop,), name="slack", daemon=True)
+        for app in service.slack_apps
+        if app.socket_mode is not None
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(SLACK_GRACE_S)
+
+
 def _pages(
     service: Service,
     scheduler: Scheduler,
@@ -108,6 +129,7 @@ def _pages(
 ) -> "FastAPI":
     from monitor.web.access import Gate, is_this_machine
     from monitor.web.app import make_app
+    from monitor.web.slack import slack_routes
 
     gate = Gate(
         service.store,
@@ -116,6 +138,7 @@ def _pages(
         lone=is_this_machine(shape.host),
         base_url=service.settings.base_url,
     )
+    doors = [(app.proof, app.interactions.hear) for app in service.slack_apps if app.proof]
     return make_app(
         service.store,
         service.reports,
@@ -125,6 +148,7 @@ def _pages(
         gate=gate,
         alive=lambda: {name: runs() for name, runs in alive.items()},
         difference=service.diff,
+        more=[slack_routes(doors, service.clock)] if doors else [],
     )
 
 

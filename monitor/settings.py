@@ -36,9 +36,10 @@ from monitor.configuration.fields import (
 )
 from monitor.configuration.mistakes import mistakes_of
 from monitor.configuration.section import Section
-from monitor.configuration.telling import AlertSettings, RetrainSettings
+from monitor.configuration.telling import AlertSettings, RetrainSettings, wrong_routes
 from monitor.configuration.urls import TAKEN_WHOLE, scheme_of, without_secrets
 from monitor.core.crontab import Crontab
+from monitor.core.reach import Reach
 from monitor.core.records import Kind, Window
 from monitor.core.windows import Span
 from monitor.errors import AskedWrongly, UnknownName
@@ -366,6 +367,7 @@ class Settings(Section):
     storage: Annotated[Mapping[str, StorageOptions], Field(repr=False)] = {}  # by s3, gs, ...
     base_url: str = ""  # where people reach `monitor serve`, for links in alerts
     alerts: AlertSettings = AlertSettings()
+    allow_private_addresses: tuple[str, ...] = ()  # that alerts and retrain requests may go to
     monitors: Annotated[Mapping[MonitorName, MonitorSettings], Field(min_length=1)]
     root: Annotated[Path, Field(exclude=True)] = Path()
 
@@ -388,6 +390,12 @@ class Settings(Section):
         if scheme_of(value) not in ("", "file", *TAKEN_WHOLE):
             known = ", ".join(f"{scheme}://" for scheme in TAKEN_WHOLE)
             raise ValueError(f"is no folder and no object store that can be written to: {known}")
+        return value
+
+    @field_validator("allow_private_addresses")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        Reach.of(value)
         return value
 
     @field_validator("monitors")
@@ -431,7 +439,7 @@ def load_settings(path: Path, **more: str) -> Settings:
     except ValidationError as error:
         document.refuse(mistakes_of(error, Settings))
         raise
-    document.refuse([])
+    document.refuse(list(wrong_routes(settings.alerts, settings.monitors)))
     settings._document = document
     return settings
 

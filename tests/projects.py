@@ -72,6 +72,7 @@ def _configuration(trainer: str, webhook: str, store: str, suite: bool) -> str:
         else ""
     )
     return f"""store: {store}
+allow_private_addresses: [127.0.0.1]
 {alerts}monitors:
   orders:
     reference: reference.parquet

@@ -17,6 +17,7 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     body: str | None = None  # verbatim, instead of JSON
     after_s: float = 0.0
+    length: int = 0  # what Content-Length claims; 0: the truth
 
 
 class SlackServer:
@@ -28,6 +29,7 @@ class SlackServer:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.posts: dict[str, dict[str, Any]] = {}
         self.gone = threading.Event()
+        self.socket_url = ""  # where Socket Mode connects to
         self._server = ThreadingHTTPServer(
             ("127.0.0.1", 0), type("H", (_Handler,), {"slack": self})
         )
@@ -57,7 +59,8 @@ class SlackServer:
         scripted = self.script.popleft() if self.script else None
         if scripted is not None:
             return scripted
-        return self._update(call) if method == "chat.update" else self._post(call)
+        known = {"chat.update": self._update, "chat.postMessage": self._post}
+        return known[method](call) if method in known else self._other(method)
 
     def _post(self, call: dict[str, Any]) -> Answer:
         if call.get("thread_ts", "") and call["thread_ts"] not in self.posts:
@@ -65,6 +68,10 @@ class SlackServer:
         ts = f"1700000000.{len(self.posts) + 1:06d}"
         self.posts[ts] = call
         return Answer(body=json.dumps({"ok": True, "channel": "C0ML", "ts": ts}))
+
+    def _other(self, method: str) -> Answer:
+        more = {"url": self.socket_url} if method == "apps.connections.open" else {}
+        return Answer(body=json.dumps({"ok": True} | more))
 
     def _update(self, call: dict[str, Any]) -> Answer:
         if call["ts"] not in self.posts:
@@ -77,20 +84,22 @@ class _Handler(BaseHTTPRequestHandler):
     slack: SlackServer
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        told = self.rfile.read(int(self.headers["Content-Length"] or 0))
+        is_json = "json" in (self.headers["Content-Type"] or "")
+        body = json.loads(told or b"{}") if is_json else {}
         method = self.path.rsplit("/", 1)[-1]
         answer = self.slack.answer(method, body, self.headers["Authorization"])
         if answer.after_s and self.slack.gone.wait(answer.after_s):
             return
-        told = answer.body
-        if told is None:
-            told = json.dumps({"ok": False, "error": answer.error})
+        said = answer.body
+        if said is None:
+            said = json.dumps({"ok": False, "error": answer.error})
         self.send_response(answer.status)
         for name, value in {"Content-Type": "application/json", **answer.headers}.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(told.encode())))
+        self.send_header("Content-Length", str(answer.length or len(said.encode())))
         self.end_headers()
-        self.wfile.write(told.encode())
+        self.wfile.write(said.encode())
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from monitor.configuration.channels import KINDS
 from monitor.core.windows import Span
 from monitor.settings import MonitorSettings, Settings, load_settings
 
@@ -19,8 +20,9 @@ ROLES = ("reference", "production")
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    for name in ("SLACK_BOT_TOKEN", "WEBHOOK_SECRET", "RETRAIN_SECRET", "PASSWORD"):
+    for name in re.findall(r"\$\{(\w+)\}", block()):
         monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("TEAMS_URL", "https://example.org/workflow")
     monkeypatch.setenv("DB_URL", "postgresql://user:x@host/name")
     path = tmp_path / "monitor.yaml"
     path.write_text(block())
@@ -41,6 +43,9 @@ def missing_in(text: str) -> set[str]:
     sql = {key: value for source in databases for key, value in source["sql"].items()}
     for source in databases:  # one shows the table, another the query
         source["sql"] = sql
+    assert "each takes every key its kind takes" in text
+    alerts = page["alerts"]
+    alerts["channels"] = {kind: {kind: alerts[kind]} for kind in KINDS}
     for monitor in page["monitors"].values():
         own = monitor["reference"]
         monitor["reference"] = monitor["production"] | (own if isinstance(own, dict) else {})

@@ -422,7 +422,7 @@ def test_a_number_for_a_test_that_does_not_run_is_refused() -> None:
 
 def test_what_is_written_beside_a_column_wins_over_the_file() -> None:
     settings = monitored(columns={"a": {"importance": 7}, "b": {"critical": True}})
-    plan = brief(settings, None, suite=None, channels=(), weights={"a": 2.0, "b": 3.0}).plan
+    plan = brief(settings, None, suite=None, weights={"a": 2.0, "b": 3.0}).plan
     assert (plan.importance_of("a"), plan.importance_of("b")) == (7.0, 3.0)
     assert (plan.importance_of("c"), "b" in plan.critical) == (1.0, True)
 
@@ -442,7 +442,7 @@ def test_the_classifier_ranks_and_weighs_nothing() -> None:
     other["a"] = other["a"] + 2.0
     other["c0"] = other["c0"] + 0.8
     settings = monitored(drift={"importance": "domain_classifier"})
-    ranking = brief(settings, None, suite=None, channels=()).plan
+    ranking = brief(settings, None, suite=None).plan
     plain = replace(ranking, ranked_by="")
     ranked, findings = compare_table(table(one), Current(table(other)), ranking)
     weighed, also = compare_table(table(one), Current(table(other)), plain)

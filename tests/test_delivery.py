@@ -17,6 +17,7 @@ import pytest
 from slack_server import Answer, SlackServer
 
 from monitor.core.messages import retrain_message
+from monitor.core.reach import Reach
 from monitor.core.records import Message, RetrainRequest
 from monitor.delivery import LEASE_S, Delivery, Patience
 from monitor.demo.receiver import Receiver
@@ -25,11 +26,13 @@ from monitor.notifiers.retrain import Retrain
 from monitor.notifiers.slack import Slack
 from monitor.ports import Notifier, Store
 from monitor.posting import Endpoint
+from monitor.slack.client import Api
 from monitor.stores import sql
 
 ROOT = Path(__file__).resolve().parent.parent
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SECRET = "signing-key"
+LOOPBACK = Reach.of(["127.0.0.1"])
 
 
 class Time:
@@ -280,7 +283,7 @@ def test_draining_waits_out_a_trainer_that_fails_at_first(tmp_path: Path, store:
         request,
     )
     with Receiver(SECRET, fail_first=2, retry_after_s=0) as receiver:
-        trainer = Retrain({"car_loan": Endpoint(receiver.url, SECRET)}, wall)
+        trainer = Retrain({"car_loan": Endpoint(receiver.url, SECRET, reach=LOOPBACK)}, wall)
         delivery = deliverer(store, wall, Patience(base_s=0.1), retrain=trainer)
         assert delivery.drain(timeout_s=10)
     assert (len(receiver.received), len(receiver.acted_on)) == (3, 1)
@@ -332,6 +335,7 @@ DIES = """
 import os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
+from monitor.core.reach import Reach
 from monitor.delivery import Delivery
 from monitor.notifiers.retrain import Retrain
 from monitor.posting import Endpoint
@@ -341,7 +345,7 @@ folder, url, secret = sys.argv[1:]
 store = sql.make("sqlite:///outbox.db", Path(folder))
 store.mark_sent = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 clock = lambda: datetime.now(UTC)
-trainer = Retrain({"car_loan": Endpoint(url, secret)}, clock)
+trainer = Retrain({"car_loan": Endpoint(url, secret, reach=Reach.of(["127.0.0.1"]))}, clock)
 Delivery(store, {"retrain": trainer}, clock, lease_s=1.0).deliver_due()
 """
 
@@ -360,7 +364,7 @@ def test_a_death_between_send_and_mark_makes_the_receiver_act_once(tmp_path: Pat
         assert dead.returncode == -signal.SIGKILL
         assert len(receiver.acted_on) == 1
         again = sql.make("sqlite:///outbox.db", tmp_path)
-        trainer = Retrain({"car_loan": Endpoint(receiver.url, SECRET)}, wall)
+        trainer = Retrain({"car_loan": Endpoint(receiver.url, SECRET, reach=LOOPBACK)}, wall)
         assert deliverer(again, wall, retrain=trainer).drain(timeout_s=10)
         assert [m.state for m in again.list_messages()] == ["sent"]
         assert [r.state for r in again.list_retrains()] == ["delivered"]
@@ -442,10 +446,8 @@ def test_the_loop_outlives_its_store_and_stops_when_told(
 
 
 def test_a_slack_episode_through_the_outbox_survives_a_bad_moment(
-    store: Store, clock: Time, monkeypatch: pytest.MonkeyPatch
+    store: Store, clock: Time
 ) -> None:
-    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
-        monkeypatch.delenv(name, raising=False)
     payload = {
         "cause": "drift", "headline": "Drifted", "causes": [], "more_causes": 0,
         "failed_expectations": [], "more_failed_expectations": 0,
@@ -457,7 +459,7 @@ def test_a_slack_episode_through_the_outbox_survives_a_bad_moment(
         queue(store, replace(told, kind=f"episode.{change}"))
     with SlackServer("xoxb-1") as server:
         server.script.append(Answer(error="ratelimited", status=429, headers={"Retry-After": "30"}))
-        channel = Slack("xoxb-1", "#alerts", clock, api_url=server.api_url)
+        channel = Slack(Api("xoxb-1", clock, api_url=server.api_url, reach=LOOPBACK), "#alerts")
         delivery = deliverer(store, clock, slack=channel)
         clock.skip(5)
         assert delivery.deliver_due() == 1

@@ -35,6 +35,7 @@ from monitor.core.records import (
     Verdict,
     Window,
 )
+from monitor.core.routing import everybody
 
 DAY = datetime(2019, 3, 31, tzinfo=UTC)
 WINDOW = Window(DAY, DAY + timedelta(days=1))
@@ -78,7 +79,8 @@ def change(what: Change = Change.OPENED, cause: Cause = Cause.DRIFT, **more: Any
 
 def told(made: Check, *changes: EpisodeChange, **options: Any) -> tuple[Message, ...]:
     given: dict[str, Any] = {
-        "channels": ("slack",),
+        "routing": everybody("slack"),
+        "heard": lambda _: ("console", "slack", "webhook"),
         "report_url": "https://m.example/r/1",
         "check_url": "https://m.example/c/1",
         "created_at": NOW,
@@ -96,7 +98,7 @@ def payload(made: Check, moved: EpisodeChange, **options: Any) -> Any:
 
 def test_every_alerting_change_is_told_on_every_channel() -> None:
     moves = [change(what) for what in Change]
-    messages = told(check(), *moves, channels=("console", "slack"))
+    messages = told(check(), *moves, routing=everybody("console", "slack"))
     assert [(m.kind, m.channel) for m in messages] == [
         (f"episode.{what}", channel)
         for what in ("opened", "worsened", "resolved")
@@ -108,9 +110,11 @@ def test_every_alerting_change_is_told_on_every_channel() -> None:
 
 def test_ids_are_stable_and_differ_by_what_they_are_about() -> None:
     moves = (change(Change.OPENED), change(Change.WORSENED), change(Change.OPENED, id="e2"))
-    first = told(check(), *moves, channels=("slack", "webhook"))
-    again = told(check(), *moves, channels=("slack", "webhook"), created_at=NOW + timedelta(1))
-    other = told(check(id="check-2"), *moves, channels=("slack", "webhook"))
+    first = told(check(), *moves, routing=everybody("slack", "webhook"))
+    again = told(
+        check(), *moves, routing=everybody("slack", "webhook"), created_at=NOW + timedelta(1)
+    )
+    other = told(check(id="check-2"), *moves, routing=everybody("slack", "webhook"))
     assert [m.id for m in first] == [m.id for m in again]
     assert len({m.id for m in (*first, *other)}) == 12
 
@@ -125,6 +129,7 @@ def test_the_payload_is_plain_versioned_json() -> None:
         "cause": "drift",
         "headline": HEADLINE,
         "verdict": "drifted",
+        "level": "warning",
         "causes": [{"name": "car_value", "text": "PSI 1.81 (tolerance 0.1), mean 30.1 k → 48.6 k"}],
         "more_causes": 0,
         "failed_expectations": [],

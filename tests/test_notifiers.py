@@ -17,18 +17,22 @@ import pytest
 from slack_server import Answer, SlackServer
 
 from monitor.core.messages import retrain_message
+from monitor.core.reach import Reach
 from monitor.core.records import Message, RetrainRequest
 from monitor.core.signing import sign, timestamp, verify
 from monitor.demo.receiver import Receiver
 from monitor.errors import DeliveryDelayed, DeliveryRefused
 from monitor.notifiers.console import Console
 from monitor.notifiers.retrain import Retrain
-from monitor.notifiers.slack import Slack, message_blocks
+from monitor.notifiers.slack import Slack
 from monitor.notifiers.webhook import Webhook
 from monitor.posting import Endpoint, retry_after_s
+from monitor.slack.blocks import Buttons, message_blocks
+from monitor.slack.client import Api
 
 TOKEN = "xoxb-not-for-logs"
 SECRET = "signing-key-not-for-logs"
+LOOPBACK = Reach.of(["127.0.0.1"])  # where the servers of tests are
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PAYLOAD: dict[str, Any] = {
     "schema": 1,
@@ -37,6 +41,7 @@ PAYLOAD: dict[str, Any] = {
     "cause": "drift",
     "headline": "Drifted: `car_value` is 62 % higher than in training",
     "verdict": "drifted",
+    "level": "warning",
     "causes": [
         {"name": "car_value", "text": "PSI 1.81 (tolerance 0.1), mean 30.1 k → 48.6 k"},
         {"name": "age", "text": "PSI 0.4 (tolerance 0.1)"},
@@ -65,13 +70,6 @@ def alert(change: str = "opened", **changes: Any) -> Message:
     return Message(f"m_{change}", "slack", "car_loan", f"episode.{change}", payload, NOW, "e1")
 
 
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The Slack client sends loopback through a proxy of the environment too."""
-    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
-        monkeypatch.delenv(name, raising=False)
-
-
 # --- Console ---
 
 
@@ -98,6 +96,7 @@ def test_the_console_says_only_what_there_is() -> None:
         "▽ car_loan: drift resolved",
         "  Drifted: `car_value` is 62 % higher than in training",
         "  10\u202f000 rows against 50\u202f000",
+        "  check https://m.example/c/1?a=1&b=2",
     ]
 
 
@@ -110,8 +109,11 @@ def slack_server() -> Iterator[SlackServer]:
         yield server
 
 
-def slack(server: SlackServer, **options: Any) -> Slack:
-    return Slack(TOKEN, "#ml-alerts", clock, api_url=server.api_url, **options)
+def slack(
+    server: SlackServer, token: str = TOKEN, buttons: Buttons | None = None, **options: Any
+) -> Slack:
+    api = Api(token, clock, api_url=server.api_url, reach=LOOPBACK, **options)
+    return Slack(api, "#ml-alerts", buttons)
 
 
 def test_a_first_message_is_posted_with_sentence_causes_and_links(
@@ -273,7 +275,7 @@ def test_a_wrong_token_is_refused_and_stays_secret(
     slack_server: SlackServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    wrong = Slack("xoxb-wrong", "#ml-alerts", clock, api_url=slack_server.api_url)
+    wrong = slack(slack_server, "xoxb-wrong")
     with pytest.raises(DeliveryRefused, match="invalid_auth") as caught:
         wrong.send(alert(), {})
     assert "xoxb" not in f"{caught.value!r}{caplog.text}"
@@ -327,12 +329,14 @@ class Web:
     def __init__(self) -> None:
         self.answer: tuple[int, dict[str, str], bytes] = (204, {}, b"")
         self.requests: list[tuple[Any, bytes]] = []
+        self.paths: list[str] = []
         web = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 web.requests.append((self.headers, body))
+                web.paths.append(self.path)
                 status, headers, content = web.answer
                 self.send_response(status)
                 for name, value in headers.items():
@@ -367,7 +371,7 @@ def web() -> Iterator[Web]:
 
 
 def webhook(url: str, secret: str | None = None, **limits: float) -> Webhook:
-    return Webhook(Endpoint(url, secret, **limits), clock)
+    return Webhook(Endpoint(url, secret, reach=LOOPBACK, **limits), clock)
 
 
 def test_the_webhook_posts_the_payload_under_its_key(web: Web) -> None:
@@ -397,7 +401,7 @@ def test_a_retrain_request_goes_to_the_trainer_of_its_monitor(web: Web) -> None:
     message = retrain_message(
         REQUEST, report_url="https://R", check_url="C", created_at=REQUEST.requested_at
     )
-    Retrain({"car_loan": Endpoint(web.url, SECRET)}, clock).send(message, {})
+    Retrain({"car_loan": Endpoint(web.url, SECRET, reach=LOOPBACK)}, clock).send(message, {})
     ((headers, body),) = web.requests
     assert headers["Idempotency-Key"] == "r1"
     stamp = headers["X-Monitor-Timestamp"]
@@ -534,7 +538,7 @@ def test_malformed_proof_is_no_proof(stamp: str, signature: str) -> None:
 def test_the_receiver_fails_first_loses_an_answer_and_acts_once() -> None:
     message = retrain_message(REQUEST, report_url="", check_url="", created_at=REQUEST.requested_at)
     with Receiver(SECRET, fail_first=1, lose_first=1, retry_after_s=3) as receiver:
-        trainer = Retrain({"car_loan": Endpoint(receiver.url, SECRET)}, clock)
+        trainer = Retrain({"car_loan": Endpoint(receiver.url, SECRET, reach=LOOPBACK)}, clock)
         with pytest.raises(DeliveryDelayed, match="503") as caught:
             trainer.send(message, {})
         assert caught.value.retry_after_s == 3
@@ -549,10 +553,12 @@ def test_the_receiver_fails_first_loses_an_answer_and_acts_once() -> None:
 def test_the_receiver_rejects_what_is_not_genuine() -> None:
     message = retrain_message(REQUEST, report_url="", check_url="", created_at=REQUEST.requested_at)
     with Receiver(SECRET) as receiver:
-        forged = Retrain({"car_loan": Endpoint(receiver.url, "guessed")}, clock)
+        forged = Retrain({"car_loan": Endpoint(receiver.url, "guessed", reach=LOOPBACK)}, clock)
         with pytest.raises(DeliveryRefused, match="401"):
             forged.send(message, {})
-        stale = Retrain({"car_loan": Endpoint(receiver.url, SECRET)}, lambda: NOW - timedelta(1))
+        stale = Retrain(
+            {"car_loan": Endpoint(receiver.url, SECRET, reach=LOOPBACK)}, lambda: NOW - timedelta(1)
+        )
         with pytest.raises(DeliveryRefused, match="401"):
             stale.send(message, {})
     assert (receiver.received, receiver.acted_on) == ([], [])

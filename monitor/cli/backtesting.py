@@ -147,7 +147,7 @@ def _from_store(
             f"no check of {settings.name} is stored" + (" in this range" if found else ""),
             hint=f"`monitor backfill {settings.name}` makes them; without --stored none are needed",
         )
-    return brief(settings, None, suite=None, channels=()), [look_at_check(c) for c in kept]
+    return brief(settings, None, suite=None), [look_at_check(c) for c in kept]
 
 
 # --- What is printed ---

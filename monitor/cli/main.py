@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from monitor.cli import (
+    alerting,
     backtesting,
     comparing,
     deeds,
@@ -34,7 +35,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for room in (
-    *(project, comparing, monitors, diffing, backtesting, references, serving),
+    *(project, comparing, monitors, diffing, backtesting, references, alerting, serving),
     *(overview, deeds, tokens),
 ):
     room.register(app)

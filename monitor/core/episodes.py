@@ -151,16 +151,19 @@ def _resolve(episode: Episode, check: Check) -> EpisodeChange:
     return EpisodeChange(Change.RESOLVED, ended)
 
 
-def as_heard(changes: Sequence[EpisodeChange]) -> tuple[EpisodeChange, ...]:
-    """The changes as people hear them: an episode nobody was told of opens for them now.
+def as_heard(
+    changes: Sequence[EpisodeChange], listens: Callable[[EpisodeChange], bool]
+) -> tuple[EpisodeChange, ...]:
+    """The changes as people hear them: an episode nobody was told of opens for them now, if
+    anybody listens.
 
     One that ends before anybody was told of it stays untold.
     """
-    return tuple(_heard(change) for change in changes)
+    return tuple(_heard(change, listens) for change in changes)
 
 
-def _heard(change: EpisodeChange) -> EpisodeChange:
-    if change.episode.told or change.change is Change.RESOLVED:
+def _heard(change: EpisodeChange, listens: Callable[[EpisodeChange], bool]) -> EpisodeChange:
+    if change.episode.told or change.change is Change.RESOLVED or not listens(change):
         return change
     return EpisodeChange(Change.OPENED, replace(change.episode, told=True))
 

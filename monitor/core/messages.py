@@ -1,6 +1,6 @@
 """What to say: the changes of episodes and a retrain request, as messages for the outbox."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -23,13 +23,17 @@ from monitor.core.records import (
     Verdict,
     Window,
 )
+from monitor.core.routing import Routing, level_of
 from monitor.core.verdict import beyond_whole
 
 SCHEMA = 1
 CAUSES_TOLD = 3
 LEVELS_TOLD = 3
 CONSOLE = "console"  # the only channel whose reader sits at this machine
+TEST = "test"  # the kind of a message that is about nothing
 RETRAIN = "retrain"  # the channel a retrain request goes out on
+
+Heard = Callable[[str], Collection[str]]  # by episode: the channels that were told of it
 
 _HEADLINE_CHARS, _NAME_CHARS, _TEXT_CHARS = 600, 120, 300
 _TELLING = {Cause.DRIFT: Verdict.DRIFTED, Cause.QUALITY: Verdict.VIOLATED}
@@ -41,20 +45,22 @@ def alerts(
     check: Check,
     changes: Iterable[EpisodeChange],
     *,
-    channels: Sequence[str],
+    routing: Routing,
+    heard: Heard,
     report_url: str,
     check_url: str,
     created_at: datetime,
     show_values: str = "levels",
 ) -> tuple[Message, ...]:
-    """One message per alerting change and channel; an episode that continues says nothing.
+    """One message per alerting change and channel; an episode that continues says nothing, and
+    that it is over is told where it was told of.
 
     Ids depend only on episode, change, check and channel, so a repeated transaction makes the
     same ones. `show_values` "never" keeps the names of levels out of every payload.
     """
     return tuple(
         Message(
-            id=_message_id(change.episode.id, change.change, check.id, channel),
+            id=message_id(change.episode.id, change.change, check.id, channel),
             channel=channel,
             monitor=change.episode.monitor,
             kind=f"episode.{change.change}",
@@ -62,11 +68,29 @@ def alerts(
             | {"check_url": check_url, "report_url": _link(report_url, channel)},
             created_at=created_at,
             episode=change.episode.id,
+            next_at=routing.due(channel, created_at),
         )
         for change in changes
         if change.change is not Change.CONTINUED and change.episode.told
-        for channel in channels
+        for channel in _hearers(check, change, routing, heard)
     )
+
+
+def _hearers(
+    check: Check, change: EpisodeChange, routing: Routing, heard: Heard
+) -> tuple[str, ...]:
+    episode = change.episode
+    if change.change is Change.RESOLVED:
+        return told_again(episode, change.change, routing, heard)
+    level = level_of(check, episode.cause)
+    return routing.channels(episode.monitor, episode.cause, change.change, level)
+
+
+def told_again(episode: Episode, change: str, routing: Routing, heard: Heard) -> tuple[str, ...]:
+    """The channels of those who heard of an episode, for what becomes of it."""
+    fitting = routing.channels(episode.monitor, episode.cause, change, None)
+    known = heard(episode.id) if fitting else ()
+    return tuple(channel for channel in fitting if channel in known)
 
 
 def of_deed(
@@ -74,7 +98,8 @@ def of_deed(
     episode: Episode,
     *,
     kind: str,
-    channels: Sequence[str],
+    routing: Routing,
+    heard: Heard,
     check_url: str,
 ) -> tuple[Message, ...]:
     """What a person did about an episode, told on every channel that heard of it."""
@@ -92,15 +117,16 @@ def of_deed(
     }
     return tuple(
         Message(
-            id=_message_id(entry.id, channel),
+            id=message_id(entry.id, channel),
             channel=channel,
             monitor=episode.monitor,
             kind=kind,
             payload=payload,
             created_at=entry.at,
             episode=episode.id,
+            next_at=routing.due(channel, entry.at),
         )
-        for channel in channels
+        for channel in told_again(episode, kind.removeprefix("episode."), routing, heard)
         if episode.told
     )
 
@@ -108,6 +134,7 @@ def of_deed(
 _NO_CHECK: Mapping[str, Any] = {
     "schema": SCHEMA,
     "verdict": None,
+    "level": None,
     "causes": [],
     "more_causes": 0,
     "failed_expectations": [],
@@ -154,12 +181,30 @@ def retrain_message(
     )
 
 
+def sample_message(channel: str, created_at: datetime) -> Message:
+    """What somebody sends to see that a channel works; it is about nothing."""
+    payload = {
+        **_NO_CHECK,
+        "event": TEST,
+        "monitor": "",
+        "cause": TEST,
+        "headline": f"Test of the channel {channel}: if you can read this, alerts arrive here",
+        "check_id": "",
+        "episode_id": "",
+        "opened_at": _iso(created_at),
+        "resolved_at": None,
+        "check_url": "",
+    }
+    made = message_id(TEST, channel, _iso(created_at))
+    return Message(made, channel, "test", TEST, payload, created_at)
+
+
 def _link(report_url: str, channel: str) -> str:
     """The link as a channel may have it: a path of this machine is for this machine's console."""
     return report_url if channel == CONSOLE or "://" in report_url else ""
 
 
-def _message_id(*parts: str) -> str:
+def message_id(*parts: str) -> str:
     return "m_" + sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
@@ -175,6 +220,7 @@ def _payload(check: Check, change: EpisodeChange, show_values: str) -> dict[str,
         "cause": str(episode.cause),
         "headline": _line(_resolved(episode) if over else episode.headline, _HEADLINE_CHARS),
         "verdict": str(check.verdict),
+        "level": None if over else str(level_of(check, episode.cause)),
         "causes": causes[:CAUSES_TOLD],
         "more_causes": max(0, len(causes) - CAUSES_TOLD),
         "failed_expectations": failed[:CAUSES_TOLD],

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, TextIO
 
-from monitor.core.messages import cause_lines, rows_text, window_text
+from monitor.core.plain_text import body, subject
 from monitor.core.records import Message
 
 _MARKS = {"episode.opened": "▲", "episode.worsened": "▲▲", "episode.resolved": "▽"}
@@ -26,17 +26,5 @@ class Console:
 
 def block(message: Message) -> str:
     """The lines of one alert."""
-    payload = message.payload
-    change = message.kind.removeprefix("episode.")
-    cause = payload["cause"].replace("_", " ")
-    first = f"{_MARKS.get(message.kind, '·')} {message.monitor}: {cause} {change}"
-    causes = cause_lines(payload)
-    width = max((len(name) for name, _ in causes), default=0)
-    facts = [rows_text(payload), f"window {window_text(payload)}" if payload["window"] else ""]
-    body = [
-        payload["headline"],
-        *(f"{name:<{width}}  {text}".rstrip() for name, text in causes),
-        " · ".join(fact for fact in facts if fact),
-        f"report {payload['report_url']}" if payload["report_url"] else "",
-    ]
-    return "\n".join([first, *(f"  {line}" for line in body if line)])
+    first = f"{_MARKS.get(message.kind, '·')} {subject(message)}"
+    return "\n".join([first, *(f"  {line}" for line in body(message))])

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from monitor.configuration.channels import WebhookSettings
 from monitor.core.records import Message
-from monitor.ports import Clock
+from monitor.ports import Around, Clock
 from monitor.posting import Endpoint, post_json
 
 
@@ -17,3 +18,8 @@ class Webhook:
 
     def send(self, message: Message, thread: Mapping[str, Any]) -> Mapping[str, Any]:
         return post_json(self._endpoint, message.payload, key=message.id, now=self._clock())
+
+
+def make(settings: WebhookSettings, around: Around) -> Webhook:
+    secret = settings.secret.get_secret_value() if settings.secret else None
+    return Webhook(Endpoint(settings.url, secret, reach=around.reach), around.clock)

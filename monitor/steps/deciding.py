@@ -7,6 +7,7 @@ from monitor.core import episodes, words
 from monitor.core.headline import also_in_segments, headline, in_segments, only_where
 from monitor.core.onset import shared_onset
 from monitor.core.records import (
+    Change,
     Check,
     ColumnResult,
     DatasetResult,
@@ -15,6 +16,7 @@ from monitor.core.records import (
     Verdict,
     Window,
 )
+from monitor.core.routing import level_of
 from monitor.core.verdict import dataset_p, judge_check
 from monitor.ports import Store
 from monitor.references import Reference
@@ -132,8 +134,16 @@ def consequences(
     changes = episodes.advance(tools.store.open_episodes(watch.name), check)
     request = _request(watch, check, changes, tools.store)
     changes = episodes.with_request(changes, request)
-    heard = watch.channels and not watch.muted
-    return (episodes.as_heard(changes) if heard else changes), request
+    if not watch.muted:
+        changes = episodes.as_heard(changes, lambda change: _is_heard(watch, check, change))
+    return changes, request
+
+
+def _is_heard(watch: Watch, check: Check, change: EpisodeChange) -> bool:
+    """Whether anybody would be told that an episode opens."""
+    cause = change.episode.cause
+    level = level_of(check, cause)
+    return bool(watch.routing.channels(watch.name, cause, Change.OPENED, level))
 
 
 def is_newest(check: Check, store: Store) -> bool:

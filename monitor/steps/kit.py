@@ -19,6 +19,7 @@ from monitor.core.records import (
     SampleInfo,
     Slice,
 )
+from monitor.core.routing import NOBODY, Routing
 from monitor.core.summaries.binary import Kept
 from monitor.ports import Clock, Draw, Explorer, Reports, Source, Store, Validator
 
@@ -41,7 +42,7 @@ class Watch:
     timezone: tzinfo = UTC
     show_values: str = "levels"
     explorer: str = "on_open"
-    channels: tuple[str, ...] = ()
+    routing: Routing = NOBODY  # whom its changes are told to
     muted: bool = False  # nobody is alerted now, except that something is over
     in_maintenance: bool = False  # the window is not normal: nothing follows from it
     retrain: episodes.RetrainPolicy | None = None

@@ -66,7 +66,8 @@ def announce(
     told = messages.alerts(
         check,
         muted if watch.muted else changes,
-        channels=watch.channels,
+        routing=watch.routing,
+        heard=tools.store.channels_told,
         report_url=report_url,
         check_url=check_url,
         created_at=tools.clock(),

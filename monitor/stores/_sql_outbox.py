@@ -1,11 +1,12 @@
 """The outbox in a SQL database: messages are claimed by a conditional update and settled once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
+from monitor.core.digests import DIGEST
 from monitor.core.records import Message, RetrainRequest
 from monitor.stores._sql_rows import Part, add, record_of, row_of
 from monitor.stores._sql_tables import Moment, outbox, retrain_requests
@@ -23,6 +24,27 @@ class Outbox(Part):
             if retrain:
                 add(db, retrain_requests, row_of(retrain, retrain_requests))
         return True
+
+    def channels_told(self, episode: str) -> set[str]:
+        query = sa.select(outbox.c.channel).where(outbox.c.episode == episode).distinct()
+        return {row["channel"] for row in self._database.rows(query)}
+
+    def gather(
+        self, channel: str, now: datetime, make: Callable[[list[Message]], Message]
+    ) -> Message | None:
+        due = sa.func.coalesce(outbox.c.next_at, now, type_=Moment) <= now
+        waiting = (outbox.c.channel == channel, outbox.c.kind != DIGEST, _PENDING, due)
+        query = sa.select(outbox).where(*waiting).order_by(outbox.c.created_at, outbox.c.place)
+        with self._database.writing() as db:
+            rows = db.execute(query.with_for_update()).mappings().all()
+            if not rows:
+                return None
+            digest = make([record_of(Message, row) for row in rows])
+            add(db, outbox, row_of(digest, outbox))
+            told = sa.update(outbox).where(outbox.c.place.in_([row["place"] for row in rows]))
+            receipt = {"digest": digest.id}
+            db.execute(told.values(state="sent", sent_at=now, claimed_until=None, receipt=receipt))
+        return digest
 
     def claim_message(self, now: datetime, lease_s: float) -> Message | None:
         until = now + timedelta(seconds=lease_s)

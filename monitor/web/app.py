@@ -1,6 +1,6 @@
 """The application: its parts joined, each behind its rule; what every answer carries."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI, Request
@@ -37,8 +37,12 @@ def make_app(
     gate: Gate,
     alive: Callable[[], Mapping[str, bool]] = dict,
     difference: Difference | None = None,
+    more: Sequence[APIRouter] = (),
 ) -> FastAPI:
-    """Pages and JSON over a store. `alive` names the loops beside it and whether each runs."""
+    """Pages and JSON over a store. `alive` names the loops beside it and whether each runs.
+
+    `more` are routes that bring their own rule, like those that hear what is pressed in Slack.
+    """
     app = FastAPI(
         title="Drift Monitor",
         version=version("drift-monitor"),
@@ -55,6 +59,7 @@ def make_app(
         asset_routes(),
         report_routes(front),
         page_routes(front),
+        *more,
     )
     for part in parts:
         app.include_router(part)

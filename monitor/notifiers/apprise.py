@@ -1,0 +1,60 @@
+"""Alerts on any service that the library apprise speaks to: Discord, Telegram, ntfy and others."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from monitor.configuration.channels import AppriseSettings
+from monitor.core.plain_text import body, subject
+from monitor.core.records import Message
+from monitor.errors import AskedWrongly, DeliveryDelayed
+from monitor.ports import Around
+
+_KINDS = {
+    "episode.opened": "failure",
+    "episode.worsened": "failure",
+    "episode.resolved": "success",
+    "episode.acknowledged": "info",
+    "digest": "info",
+    "test": "info",
+}
+
+
+class Apprise:
+    """One service; apprise says whether it took a message, and no more."""
+
+    def __init__(self, url: str, name: str) -> None:
+        """AskedWrongly when apprise is not installed, or does not know the address."""
+        try:
+            import apprise
+        except ImportError:
+            raise AskedWrongly(
+                f"the channel {name} needs apprise",
+                hint="pip install 'drift-monitor[apprise]'",
+            ) from None
+        # It logs addresses, which hold tokens, and what services answer.
+        logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
+        # By itself it follows redirects, wherever they lead.
+        self._service = apprise.Apprise(asset=apprise.AppriseAsset(http_redirects=False))
+        self._name = name
+        if not self._service.add(url):
+            raise AskedWrongly(
+                f"apprise does not know the address of the channel {name}",
+                hint="write it as apprise names its services, like discord://ID/TOKEN",
+            )
+
+    def send(self, message: Message, thread: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A refusal may be for good or may pass, and apprise tells neither: it is tried again."""
+        taken = self._service.notify(
+            title=subject(message),
+            body="\n".join(body(message)),
+            notify_type=_KINDS.get(message.kind, "warning"),
+            body_format="text",
+        )
+        if not taken:
+            raise DeliveryDelayed(f"apprise: {self._name} did not take it")
+        return {}
+
+
+def make(settings: AppriseSettings, around: Around) -> Apprise:
+    return Apprise(settings.url.get_secret_value(), around.name)

@@ -1,0 +1,242 @@
+"""Where messages may go: never to an address inside that nobody named, whatever a name says."""
+
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from slack_server import SlackServer
+from test_notifiers import LOOPBACK, TOKEN, Web, alert, clock
+
+from monitor.core.reach import WORLD, Reach
+from monitor.errors import DeliveryDelayed, DeliveryRefused
+from monitor.notifiers.slack import Slack
+from monitor.notifiers.webhook import Webhook
+from monitor.posting import Endpoint
+from monitor.slack.client import Api
+
+INSIDE = [
+    "127.0.0.1", "127.8.8.8", "0.0.0.0", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1",
+    "169.254.169.254", "100.64.0.1", "100.100.100.200", "224.0.0.1", "239.255.255.255",
+    "255.255.255.255", "240.0.0.1", "192.0.2.1", "198.18.0.1",
+    "::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00:ec2::254", "ff02::1", "2001:db8::1",
+    "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254",
+    "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "2002:a00:1::",
+]  # fmt: skip
+OUTSIDE = ["1.1.1.1", "93.184.215.14", "2606:4700::1111", "::ffff:1.1.1.1", "64:ff9b::101:101"]
+
+
+@pytest.mark.parametrize("address", INSIDE)
+def test_addresses_inside_are_not_reached(address: str) -> None:
+    assert not WORLD.allows("example.org", address)
+    assert not WORLD.allows(address, address)
+
+
+@pytest.mark.parametrize("address", OUTSIDE)
+def test_addresses_of_the_world_are(address: str) -> None:
+    assert WORLD.allows("example.org", address)
+
+
+def test_what_is_named_is_allowed_and_nothing_beside_it() -> None:
+    reach = Reach.of(["10.0.0.0/8", "192.168.1.7", "Trainer.Internal.", "fd00::/8"])
+    assert reach.allows("x.example", "10.255.0.1")
+    assert reach.allows("x.example", "::ffff:10.1.1.1")
+    assert reach.allows("x.example", "192.168.1.7")
+    assert reach.allows("x.example", "fd12::1")
+    assert not reach.allows("x.example", "192.168.1.8")
+    assert not reach.allows("x.example", "127.0.0.1")
+    assert reach.allows("trainer.internal", "172.16.0.9")
+    assert reach.allows("TRAINER.internal.", "127.0.0.1")
+    assert not reach.allows("trainer.internal", "169.254.169.254")  # a name opens no credentials
+    assert not reach.allows("trainer.internal", "0.0.0.0")
+    assert Reach.of(["169.254.169.254"]).allows("x.example", "169.254.169.254")
+
+
+@pytest.mark.parametrize(
+    "text", ["10.0.0.1/8", "10.0.0", "999.1.1.1", "", "a b", "http://x", "é.x"]
+)
+def test_what_is_no_address_is_told(text: str) -> None:
+    with pytest.raises(ValueError, match="is no address"):
+        Reach.of([text])
+
+
+# --- What is connected to ---
+
+
+class Names:
+    """Stands in for the name servers: answers in turn, the last one for ever."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> None:
+        self.asked: list[str] = []
+        self._answers = list(answers)
+        self._real = socket.getaddrinfo
+        monkeypatch.setattr(socket, "getaddrinfo", self)
+
+    def __call__(self, host: Any, port: Any, *args: Any, **more: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host
+        if not name.endswith(".example"):
+            return self._real(host, port, *args, **more)
+        self.asked.append(name)
+        found = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        return [a for address in found for a in self._real(address, port, *args, **more)]
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    server = Web()
+    yield server
+    server.close()
+
+
+def port_of(web: Web) -> int:
+    return int(web.server.server_port)
+
+
+def hook(url: str, reach: Reach = WORLD, **more: Any) -> Webhook:
+    return Webhook(Endpoint(url, reach=reach, **more), clock)
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "0x7f.1", "2130706433", "0177.0.0.1", "[::ffff:127.0.0.1]"]
+)
+def test_this_machine_is_not_posted_to_however_it_is_spelt(web: Web, host: str) -> None:
+    with pytest.raises((DeliveryRefused, DeliveryDelayed)):
+        hook(f"http://{host}:{port_of(web)}/x?token=hush").send(alert(), {})
+    assert web.requests == []
+
+
+def test_a_name_that_leads_inside_is_refused_and_says_where_it_leads(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Names(monkeypatch, ["127.0.0.1"])
+    with pytest.raises(DeliveryRefused) as caught:
+        hook(f"http://hook.example:{port_of(web)}/hush").send(alert(), {})
+    assert str(caught.value) == (
+        "hook.example leads to 127.0.0.1, which is not an address of the world; "
+        "`allow_private_addresses` can permit it"
+    )
+    assert web.requests == []
+
+
+def test_one_address_inside_among_several_is_enough(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Names(monkeypatch, ["93.184.215.14", "127.0.0.1"])
+    with pytest.raises(DeliveryRefused):
+        hook(f"http://hook.example:{port_of(web)}/").send(alert(), {})
+
+
+def test_what_was_judged_is_what_is_connected_to(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name server that answers differently the second time is not asked a second time."""
+    names = Names(monkeypatch, ["127.0.0.1"], ["127.0.0.2"])
+    hook(f"http://hook.example:{port_of(web)}/x", LOOPBACK).send(alert(), {})
+    ((headers, _),) = web.requests
+    assert headers["Host"] == f"hook.example:{port_of(web)}"
+    assert names.asked == ["hook.example"]
+
+
+def test_the_next_address_is_tried_when_one_takes_no_connection(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Names(monkeypatch, ["127.0.0.9", "127.0.0.1"])
+    reach = Reach.of(["127.0.0.0/8"])
+    assert hook(f"http://hook.example:{port_of(web)}/", reach).send(alert(), {}) == {"status": 204}
+    assert len(web.requests) == 1
+
+
+def test_slack_is_held_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    with SlackServer(TOKEN) as server:
+        inside = Slack(Api(TOKEN, clock, api_url=server.api_url), "#ml-alerts")
+        with pytest.raises(DeliveryRefused, match=r"127\.0\.0\.1 is not an address of the world"):
+            inside.send(alert(), {})
+        names = Names(monkeypatch, ["127.0.0.1"], ["127.0.0.2"])
+        url = server.api_url.replace("127.0.0.1", "slack.example")
+        with pytest.raises(DeliveryRefused, match=r"slack\.example leads to 127"):
+            Slack(Api(TOKEN, clock, api_url=url), "#ml-alerts").send(alert(), {})
+        names.asked.clear()
+        names._answers = [["127.0.0.1"], ["127.0.0.2"]]
+        Slack(Api(TOKEN, clock, api_url=url, reach=LOOPBACK), "#ml-alerts").send(alert(), {})
+        assert names.asked == ["slack.example"]
+        assert len(server.calls) == 1
+
+
+def test_a_proxy_is_not_asked_for_an_address_inside(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{port_of(web)}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with pytest.raises(DeliveryRefused, match=r"10\.0\.0\.7 is not an address"):
+        hook("http://10.0.0.7/x").send(alert(), {})
+    assert hook("http://hook.example/x").send(alert(), {}) == {"status": 204}
+    assert web.requests[0][0]["Host"] == "hook.example"
+
+
+# --- TLS to the address, with the name's certificate ---
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl makes the certificate of this test, and is not installed")
+    folder = tmp_path_factory.mktemp("tls")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+         "-nodes", "-keyout", "key.pem", "-out", "cert.pem", "-days", "2",
+         "-subj", "/CN=hook.example", "-addext", "subjectAltName=DNS:hook.example"],
+        cwd=folder, check=True, capture_output=True,
+    )  # fmt: skip
+    return folder
+
+
+@pytest.fixture
+def secure(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HTTPServer]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # who hangs up on us
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate / "cert.pem"))
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_the_certificate_is_that_of_the_name(
+    secure: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Names(monkeypatch, ["127.0.0.1"])
+    url = f"https://hook.example:{secure.server_port}/x"
+    assert hook(url, LOOPBACK).send(alert(), {}) == {"status": 204}
+    other = f"https://other.example:{secure.server_port}/x"
+    with pytest.raises(DeliveryDelayed, match="SSLCertVerificationError"):
+        hook(other, LOOPBACK).send(alert(), {})
+
+
+def test_slack_is_spoken_to_with_the_certificate_of_its_name(
+    secure: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Names(monkeypatch, ["127.0.0.1"])
+    port = secure.server_port
+    for host, expected in (("hook", "Slack answered 204"), ("other", "SSLCertVerification")):
+        url = f"https://{host}.example:{port}/api/"
+        with pytest.raises((DeliveryDelayed, DeliveryRefused), match=expected):
+            Api(TOKEN, clock, api_url=url, reach=LOOPBACK).call("api.test", {})
