@@ -70,7 +70,7 @@ class Waker:
             self._news.notify()
 
     def next(self, name: str) -> datetime | None:
-        """When a name is woken next; None when it never is, or nobody watches the clock."""
+        """When a name is woken next; None while nobody watches the clock."""
         with self._news:
             return self._put_off.get(name) or self._fires.get(name)
 
@@ -89,11 +89,7 @@ class Waker:
     def _begin_anew(self, now: datetime, names: Iterable[str] | None = None) -> None:
         self._looked_at = now
         for name in self._triggers if names is None else names:
-            moment = self._triggers[name].get_next_fire_time(None, now + _INSTANT)
-            if moment is None:  # 30 February
-                self._fires.pop(name, None)
-            else:
-                self._fires[name] = moment
+            self._fires[name] = self._triggers[name].get_next_fire_time(None, now + _INSTANT)
 
     def _run(self) -> None:
         while not self._stopping:

@@ -6,7 +6,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from monitor.core.records import Check, ReferenceInfo, Verdict, Window
+from monitor.core.records import (
+    Check,
+    DatasetResult,
+    Notice,
+    ReferenceInfo,
+    SampleInfo,
+    Verdict,
+    Window,
+)
 from monitor.core.wire import check_from_json, check_to_json
 from monitor.errors import StoreConflict, StoreUnavailable
 from monitor.ports import CheckLine, Outcome, Place, StoredCheck, state_token
@@ -190,6 +198,8 @@ def _check_row(outcome: Outcome) -> dict[str, Any]:
 
 
 def _stored_check(row: Row, place: str) -> StoredCheck:
+    if row["document"] is None:
+        return record_of(StoredCheck, row, check=_without_document(row))
     try:
         check: Check = check_from_json(row["document"])
     except ValueError as error:
@@ -197,15 +207,38 @@ def _stored_check(row: Row, place: str) -> StoredCheck:
     return record_of(StoredCheck, row, check=check)
 
 
-def _line(row: Row) -> CheckLine:
+def _without_document(row: Row) -> Check:
+    """What a list shows is all that is left of it."""
+    gone = Notice("document_gone", "the columns of this check are not kept any more")
+    rows = row["rows_in_window"]
+    return Check(
+        id=row["id"],
+        verdict=Verdict(row["verdict"]),
+        headline=row["headline"],
+        columns=(),
+        dataset=DatasetResult(None, 0, 0),
+        sample=SampleInfo(rows, rows, "all"),
+        reference=_reference(row),
+        monitor=row["monitor"],
+        window=window_of(row),
+        notices=(gone,),
+        made_at=row["made_at"],
+    )
+
+
+def _reference(row: Row) -> ReferenceInfo | None:
     version, rows = row["reference_version"], row["reference_rows"]
+    return None if version is None else ReferenceInfo(version, rows)
+
+
+def _line(row: Row) -> CheckLine:
     return record_of(
         CheckLine,
         row,
         verdict=Verdict(row["verdict"]),
         window=window_of(row),
         rows=row["rows_in_window"],
-        reference=None if version is None else ReferenceInfo(version, rows),
+        reference=_reference(row),
     )
 
 

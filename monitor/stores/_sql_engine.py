@@ -18,6 +18,7 @@ VERSION_TABLE = "monitor_schema_version"
 MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 7_364_917_205  # any number, as long as every process takes the same
 MEMORY = sa.make_url("sqlite://")
+_INCREMENTAL = 2  # SQLite's number for giving free pages back when asked
 _WAIT_S = 10  # for a lock or a server, unless the URL says otherwise
 
 
@@ -57,12 +58,30 @@ class Database:
         with self._turn, self._told(), self._reader.connect() as db:
             yield db
 
+    @contextmanager
+    def snapshot(self) -> Iterator[sa.Connection]:
+        """All that is read in the block is as it was at its first statement."""
+        engine = self._reader
+        if engine.dialect.name == "postgresql":  # where each statement has its own moment
+            engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        with self._turn, self._told(), engine.connect() as db:
+            yield db
+
     def rows(self, query: sa.Select[Any]) -> Sequence[sa.RowMapping]:
         with self.reading() as db:
             try:
                 return db.execute(query).mappings().all()
             except ValueError as error:  # a cell that is not what its table says it is
                 raise StoreUnavailable(f"{self.place} holds a damaged row: {error}") from None
+
+    @property
+    def is_sqlite_file(self) -> bool:
+        return self._reader.dialect.name == "sqlite" and not self._in_memory
+
+    def leave_one_file(self) -> None:
+        """Take what lies beside a SQLite file into it: it can be carried away by itself."""
+        with self._told(), self._reader.execution_options(begin=None).connect() as db:
+            db.exec_driver_sql("PRAGMA journal_mode=DELETE")
 
     @property
     def place(self) -> str:
@@ -72,6 +91,18 @@ class Database:
         if self._url.get_backend_name() == "sqlite":
             return str(self._url.database)
         return self._url.set(username=None, password=None, query={}).render_as_string()
+
+    def compact(self, pages: int) -> None:
+        """Give back free pages of a SQLite file, so many at once; a server does so by itself."""
+        if self._reader.dialect.name != "sqlite":
+            return
+        bare = self._reader.execution_options(begin=None)  # each statement for itself
+        with self._turn, self._told(), bare.connect() as db:
+            if db.exec_driver_sql("PRAGMA auto_vacuum").scalar() == _INCREMENTAL:
+                while db.exec_driver_sql("PRAGMA freelist_count").scalar():
+                    db.exec_driver_sql(f"PRAGMA incremental_vacuum({pages})").all()
+            db.exec_driver_sql("PRAGMA optimize")
+            db.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").all()
 
     def _prepare(self) -> None:
         """Bring the schema up to date; processes that open the database together take turns."""
@@ -201,6 +232,9 @@ def _use_write_ahead_log(engine: sa.Engine) -> None:
     """The file remembers the mode. SQLite does not queue for this lock, so we ask again."""
     give_up = time.monotonic() + _WAIT_S
     with engine.execution_options(begin=None).connect() as db:  # not within a transaction
+        # Of a file that is new; in one that has tables it changes nothing, and freed pages are
+        # used again instead of given back.
+        db.exec_driver_sql(f"PRAGMA auto_vacuum={_INCREMENTAL}")
         while db.exec_driver_sql("PRAGMA journal_mode").scalar() != "wal":
             try:
                 db.exec_driver_sql("PRAGMA journal_mode=WAL")
