@@ -18,7 +18,10 @@ Kinds = Mapping[str, str]
 
 
 def export(store: Store, folder: Path, *, parquet: bool, made_at: datetime) -> dict[str, int]:
-    """Write all tables into a new or empty folder, and `export.json` that lists them; rows by table."""
+    """Write all tables into a new or empty folder, with a list of them in `export.json`.
+
+    Returns the rows by table.
+    """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise AskedWrongly(f"{folder} is there already", hint="name a new or an empty folder")
     write = _write_parquet if parquet else _write_ndjson
@@ -44,8 +47,9 @@ def export(store: Store, folder: Path, *, parquet: bool, made_at: datetime) -> d
 def _write_ndjson(file: Path, kinds: Kinds, rows: Rows) -> int:
     count = 0
     with file.open("w", encoding="utf-8") as out:
-        for count, row in enumerate(rows, 1):
+        for row in rows:
             out.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+            count += 1
     return count
 
 

@@ -98,11 +98,11 @@ class Database:
             return
         bare = self._reader.execution_options(begin=None)  # each statement for itself
         with self._turn, self._told(), bare.connect() as db:
-            if db.exec_driver_sql("PRAGMA auto_vacuum").scalar() == _INCREMENTAL:
-                while db.exec_driver_sql("PRAGMA freelist_count").scalar():
-                    db.exec_driver_sql(f"PRAGMA incremental_vacuum({pages})").all()
-            db.exec_driver_sql("PRAGMA optimize")
-            db.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").all()
+            raw: Any = db.connection.driver_connection
+            if raw.execute("PRAGMA auto_vacuum").fetchone() == (_INCREMENTAL,):
+                while raw.execute("PRAGMA freelist_count").fetchone() > (0,):
+                    raw.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+            raw.execute("PRAGMA optimize").fetchall()
 
     def _prepare(self) -> None:
         """Bring the schema up to date; processes that open the database together take turns."""
