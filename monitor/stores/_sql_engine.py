@@ -12,8 +12,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.errors import ConfigError, StoreConflict, StoreUnavailable
+from monitor.stores._sql_filling import fill_checks
 
-HEAD = "0003"  # the newest step in migrations/versions
+HEAD = "0004"  # the newest step in migrations/versions
+_STOPS = ("0003", HEAD)  # after each, what it leaves is filled in
+_FILLS = {"0003": fill_checks}
 VERSION_TABLE = "monitor_schema_version"
 MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 7_364_917_205  # any number, as long as every process takes the same
@@ -111,13 +114,16 @@ class Database:
             return
         if self._reader.dialect.name == "sqlite":
             _use_write_ahead_log(self._reader)
-        with self._reader.connect() as db:
-            if _version(db) == HEAD:
-                return
-        with self._writer.begin() as db:
-            if db.dialect.name == "postgresql":
-                db.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
-            _upgrade(db, self.place)
+        for stop in _STOPS:
+            with self._reader.connect() as db:
+                if _version(db) == HEAD:
+                    return
+            with self._writer.begin() as db:  # short: tables change, and nothing is filled in
+                if db.dialect.name == "postgresql":
+                    db.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+                _upgrade(db, self.place, stop)
+            if stop in _FILLS:
+                _FILLS[stop](self.writing)
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -273,8 +279,8 @@ def _version(db: sa.Connection) -> str | None:
     return db.execute(sa.select(versions.c.version_num)).scalar()
 
 
-def _upgrade(db: sa.Connection, place: str) -> None:
-    """Take the steps that are missing, inside the caller's transaction."""
+def _upgrade(db: sa.Connection, place: str, stop: str) -> None:
+    """Take the steps that are missing up to one, inside the caller's transaction."""
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -290,4 +296,5 @@ def _upgrade(db: sa.Connection, place: str) -> None:
             f"this version knows up to {HEAD}",
             hint="update drift-monitor",
         )
-    command.upgrade(config, "head")
+    if version is None or version < stop:
+        command.upgrade(config, stop)

@@ -1,9 +1,5 @@
 """What lists show of a check beside its document; deeds of people, access, claims."""
 
-import json
-from datetime import datetime
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import op
 
@@ -13,12 +9,10 @@ branch_labels = None
 depends_on = None
 
 _MOMENT = sa.DateTime(timezone=True)
-_AT_ONCE = 200  # documents
 
 
 def upgrade() -> None:
     _widen_checks()
-    _fill_checks()
     _widen_retrain_requests()
     _create_audit()
     _create_acknowledgements()
@@ -38,37 +32,6 @@ def _widen_checks() -> None:
     op.add_column("checks", sa.Column("reference_rows", sa.BigInteger))
     op.add_column("checks", sa.Column("made_at", _MOMENT))
     op.create_index("checks_by_arrival", "checks", ["stored_at"])
-
-
-def _fill_checks() -> None:
-    """From the documents, a few at a time: they may be large."""
-    db = op.get_bind()
-    checks = sa.table(
-        "checks",
-        *(sa.column(name) for name in ("id", "rows_in_window", "reference_version")),
-        *(sa.column("document", sa.JSON), sa.column("reference_rows")),
-        sa.column("made_at", _MOMENT),
-    )
-    last = ""
-    query = sa.select(checks.c.id, checks.c.document).order_by(checks.c.id).limit(_AT_ONCE)
-    while rows := db.execute(query.where(checks.c.id > last)).all():
-        for check_id, document in rows:
-            db.execute(sa.update(checks).where(checks.c.id == check_id).values(_listed(document)))
-        last = rows[-1][0]
-
-
-def _listed(document: Any) -> dict[str, Any]:
-    """A document that cannot be read keeps its row as it is."""
-    told = json.loads(document) if isinstance(document, str) else document
-    told = told if isinstance(told, dict) else {}
-    sample, reference = told.get("sample") or {}, told.get("reference") or {}
-    made_at = told.get("made_at")
-    return {
-        "rows_in_window": sample.get("rows_in_window", 0),
-        "reference_version": reference.get("version"),
-        "reference_rows": reference.get("rows"),
-        "made_at": datetime.fromisoformat(made_at) if made_at else None,
-    }
 
 
 def _widen_retrain_requests() -> None:
