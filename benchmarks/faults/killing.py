@@ -79,7 +79,7 @@ class Killer:
     def undisturbed(self) -> tuple[Day, int]:
         """The day as it should be, and how many commits it takes."""
         with self._copied() as (project, receivers):
-            commits = int(self._live(project, NOW))
+            commits = self._live(project, NOW)["commits"]
             return _seen(project, receivers), commits
 
     def killed(self, at: int, side: str) -> Killed:
@@ -89,14 +89,14 @@ class Killer:
             self._live(project, LATER)
             return Killed(at, side, _seen(project, receivers))
 
-    def _live(self, project: Path, now: datetime, at: int = 0, side: str = "") -> str:
+    def _live(self, project: Path, now: datetime, at: int = 0, side: str = "") -> Any:
         told = {"project": str(project), "now": now.isoformat(), "at": at, "side": side}
         self._forks.stdin.write(json.dumps(told) + "\n")
         self._forks.stdin.flush()
         answer = json.loads(self._forks.stdout.readline())
         if answer["ended"] != (-signal.SIGKILL if at else 0):
             raise AssertionError(f"{told} ended with {answer['ended']}: {answer['said']}")
-        return str(answer["said"])
+        return answer["said"]
 
     @contextmanager
     def _copied(self) -> Iterator[tuple[Path, Sequence[Receiver]]]:
