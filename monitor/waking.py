@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.combining import OrTrigger
@@ -89,7 +89,9 @@ class Waker:
     def _begin_anew(self, now: datetime, names: Iterable[str] | None = None) -> None:
         self._looked_at = now
         for name in self._triggers if names is None else names:
-            self._fires[name] = self._triggers[name].get_next_fire_time(None, now + _INSTANT)
+            fires = self._triggers[name].get_next_fire_time(None, now + _INSTANT)
+            # Two times of one zone are compared by what its clock shows, which comes twice a year.
+            self._fires[name] = fires.astimezone(UTC)
 
     def _run(self) -> None:
         while not self._stopping:
