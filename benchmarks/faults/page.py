@@ -19,7 +19,8 @@ ones with `make test-slow`.
 
 - **Nothing is lost.** A check is stored with all its consequences in one transaction, and an alert
   lies in the outbox until its channel has taken it, or for three days. A process may be ended at
-  any moment, a database restarted, a disk full: what was stored stays, and what was not is still due.
+  any moment, a database restarted, a disk full: what was stored stays, and what was not is still
+  due.
 - **Nothing is acted on twice.** A window has one check, whoever looks. Alerts and retrain requests
   are delivered at least once, under an idempotency key that every repetition carries; a receiver
   that honours it acts once. Only a process that dies between an answer and the next commit repeats
@@ -35,15 +36,15 @@ ones with `make test-slow`.
   sent again, under its key, from 100 seconds on.
 - **A clock that jumps** forward makes all that became due be looked at, each once; one that is put
   back stops nothing.
-- **A source that fails** is tried again after 1, 2, 4 ... at most 60 minutes, and told of once, in the
-  log and in the monitor's status. After three tries in at least two hours the window gets an
+- **A source that fails** is tried again after 1, 2, 4 ... at most 60 minutes, and told of once, in
+  the log and in the monitor's status. After three tries in at least two hours the window gets an
   `undecided` check, which people are alerted of, and the next window goes ahead. When a look
   succeeds, all waits begin anew.
 - **SIGTERM**: no new window and no new message is begun; a running check has 30 seconds to finish;
   claims are released.
-- **An update needs no pause.** A new version adds to the tables in a short transaction, and fills in
-  what it added while others read and write. Processes of the version before keep working meanwhile;
-  one that is started after the change says that it is too old.
+- **An update needs no pause.** A new version adds to the tables in a short transaction, and fills
+  in what it added while others read and write. Processes of the version before keep working
+  meanwhile; one that is started after the change says that it is too old.
 """
 
 
@@ -78,13 +79,13 @@ def _killed(kept: dict[str, Any]) -> list[str]:
     return [
         "### kill -9 at every commit",
         "",
-        "A day's work: a window is claimed, checked and stored, an episode told of, a new model asked",
-        "for, the episode acknowledged by a person, another window looked at again because somebody",
-        "asked, old reports forgotten. A process is killed just before and just after each commit of",
-        "it; when its claims are over, another goes on. The day has to end as it does undisturbed:",
-        "the same checks, messages, deeds, and acts of both receivers.",
+        "A day's work: a window is claimed, checked and stored, a new model asked for, the episode",
+        "acknowledged by a person, another window looked at again because somebody wants that, old",
+        "reports forgotten. A process is killed just before and just after each commit of it; when",
+        "its claims are over, another goes on. The day has to end as it does undisturbed: the same",
+        "checks, messages and deeds, and both receivers acted in the same way.",
         "",
-        "| store | commits | kills | days that ended otherwise | requests repeated under their key |",
+        "| store | commits | kills | days that ended otherwise | requests sent again, by key |",
         "|---|---:|---:|---:|---:|",
         *rows,
         "",
@@ -104,8 +105,8 @@ def _raced(kept: dict[str, Any]) -> list[str]:
     return [
         "### Processes that race",
         "",
-        "Real processes, each with a scheduler and a delivery, clocks a little apart, one store, one",
-        "alert a window. Those killed were replaced at once.",
+        "Real processes, each with a scheduler and a delivery, their clocks a little apart, on one",
+        "store, with one alert a window. Those killed were replaced at once.",
         "",
         "| store | processes | killed | windows | stored | looked at again | alerts | sent again |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
@@ -128,9 +129,9 @@ def _broken(kept: dict[str, Any]) -> list[str]:
         )
     if r := kept.get("full_disk"):
         said.append(
-            f"- **Disk.** A process saved {r['saved']} checks until its disk was full, and said so; "
-            f"{r['lost']} of them were lost, {r['half']} were stored in part. With room again, the "
-            f"next one was stored."
+            f"- **Disk.** A process saved {r['saved']} checks until its disk was full, and said "
+            f"so: {r['lost']} of them were lost, {r['half']} were stored in part. With room "
+            f"again, the next one was stored."
         )
     if r := kept.get("down"):
         said.append(
