@@ -75,13 +75,15 @@ class Claimant:
             self._release(monitor, window)
 
     @contextmanager
-    def waiting_for(self, monitor: str, window: Window, wait_s: float = WAIT_S) -> Iterator[None]:
+    def waiting_for(
+        self, monitor: str, window: Window, wait_s: float | None = None
+    ) -> Iterator[None]:
         """Hold the window within the block, after whoever has it now.
 
-        WindowTaken when that one is not done within `wait_s`.
+        WindowTaken when that one is not done within `wait_s`, or WAIT_S.
         """
         pause = threading.Event()
-        left_s = wait_s
+        left_s = WAIT_S if wait_s is None else wait_s
         while True:
             with self.holding(monitor, window) as ours:
                 if ours:

@@ -32,7 +32,7 @@ HEAVY = {
 COMMANDS = (
     "demo", "init", "compare", "check", "backfill", "diff", "backtest", "report", "serve",
     "explain", "retrain", "config check", "schema check", "reference build", "reference list",
-    "reference show",
+    "reference show", "prune", "backup", "restore", "export",
 )  # fmt: skip
 SCHEMA = jsonschema.Draft202012Validator(check_schema())
 
