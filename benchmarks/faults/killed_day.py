@@ -20,6 +20,7 @@ from typing import Any
 from projects import day
 
 from monitor.check_requests import CheckRequests
+from monitor.claiming import Claimant, Lease
 from monitor.delivery import Patience
 from monitor.desk import Actor
 from monitor.ledger import Act, Once
@@ -69,6 +70,8 @@ def live(project: Path, now: datetime) -> None:
     """
     settings = load_settings(project / "monitor.yaml")
     service = Service(settings, clock=lambda: now, patience=Patience(base_s=0.0))
+    # A heartbeat in the middle of a slow day would be a commit more than on others.
+    service.claimant = Claimant(service.store, service.clock, lease=Lease(renewed_s=3600.0))
     with service.claimant.living():
         service.claimed_check("orders", day(3))
         service.delivery().drain(20.0)

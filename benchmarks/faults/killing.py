@@ -95,7 +95,8 @@ class Killer:
         self._forks.stdin.flush()
         answer = json.loads(self._forks.stdout.readline())
         if answer["ended"] != (-signal.SIGKILL if at else 0):
-            raise AssertionError(f"{told} ended with {answer['ended']}: {answer['said']}")
+            trace = answer["said"].get("trace", "")
+            raise AssertionError(f"{told} ended with {answer['ended']}\n{trace}")
         return answer["said"]
 
     @contextmanager

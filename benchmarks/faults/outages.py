@@ -97,7 +97,7 @@ def _wait_until_sent(store: Store, count: int, timeout_s: float = 120.0) -> None
 # --- The disk is full ---
 
 
-def full_disk(folder: Path, *, limit_kb: int = 600) -> dict[str, int]:
+def full_disk(folder: Path, *, limit_kb: int = 1500) -> dict[str, int]:
     """A process that may not make its files any larger saves until it cannot; another goes on."""
     command = [sys.executable, "-m", "benchmarks.faults.outages", str(folder), str(limit_kb)]
     done = subprocess.run(
