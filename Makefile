@@ -11,7 +11,7 @@ export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-spark demo test test-slow test-spark check lint types imports docs format bench bench-guard bench-trust lock clean
+.PHONY: help install install-spark demo test test-slow test-spark check lint types imports docs format bench bench-faults bench-guard bench-trust lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) \
@@ -61,6 +61,9 @@ bench-guard: $(INSTALLED) ## is compare still as fast beside the floor as it was
 
 bench-trust: $(INSTALLED) ## measure false alarms and power, write docs/trust.md (an hour and a half)
 	$(PY) -m benchmarks.trust $(ARGS)
+
+bench-faults: $(INSTALLED) ## kill, race and cut off the service, write docs/reliability.md (an hour)
+	$(PY) -m benchmarks.faults $(ARGS)
 
 # uv resolves for every platform at once, which pip cannot. It lives in an
 # environment of its own and writes no address of an index into the lock.

@@ -14,7 +14,8 @@ MonitorError
 ├── CouldNotLook            the data could not be read: verdict `undecided`       exit 3
 │   ├── SourceUnreadable    a corrupt, truncated or undecodable file
 │   ├── WorkerDied          the process that was looking ended before it was done
-│   └── WorkerTimeout       the process that was looking took too long and was ended
+│   ├── WorkerTimeout       the process that was looking took too long and was ended
+│   └── WindowTaken         another process is looking at the same window
 ├── StoreUnavailable        what we remember could not be read or kept            exit 70
 │   └── StoreConflict       another process changed the same thing first; look again
 ├── ServiceUnavailable      a service that was asked from afar does not answer    exit 70
@@ -110,6 +111,16 @@ class WorkerTimeout(CouldNotLook):
     """A check took longer than it may; its worker process was ended."""
 
 
+class WindowTaken(CouldNotLook):
+    """Another process is looking at this window; wait for it, or see what it stored."""
+
+    def __init__(self, monitor: str, holder: str) -> None:
+        super().__init__(
+            f"{holder} is looking at this window of {monitor}",
+            hint="try again in a moment: when it is done, its result is the answer",
+        )
+
+
 class StoreUnavailable(MonitorError):
     """What the house remembers could not be read or kept; nothing was half written."""
 
@@ -136,6 +147,13 @@ class DeliveryDelayed(DeliveryError):
 
 class DeliveryRefused(DeliveryError):
     """The channel refused the message for good."""
+
+
+def one_line(error: Exception) -> str:
+    """An error with its remedy; a fault of ours with its kind."""
+    hint = getattr(error, "hint", "")
+    text = str(error) if isinstance(error, MonitorError) else f"{type(error).__name__}: {error}"
+    return " ".join(f"{text} ({hint})".split()) if hint else " ".join(text.split())
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -1,8 +1,9 @@
 """What a store remembers beside checks: the deeds of people, who may come in, who is at what."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from monitor.core.people import (
@@ -161,5 +162,52 @@ class Pages(Protocol):
         """What was done about them, the oldest first."""
 
 
-class Ledger(Acts, Access, Claims, Pages, Protocol):
+class Upkeep(Protocol):
+    """How what is stored grows old, and how it travels."""
+
+    def count_old(self, kind: str, before: datetime) -> int:
+        """How many rows of a kind (of `retention.KINDS`) became too old before a moment.
+
+        Never what is still needed: the newest checks of each monitor, those that an open episode
+        names, messages that wait or belong to an open episode.
+        """
+
+    def forget_old(self, kind: str, before: datetime, limit: int) -> int:
+        """Forget at most so many of them, the oldest first; how many it were."""
+
+    def old_reports(self, before: datetime, limit: int) -> list[tuple[str, str]]:
+        """Check and report of those whose report is too old."""
+
+    def forget_reports(self, check_ids: list[str]) -> None:
+        """Their reports are gone."""
+
+    def compact(self) -> None:
+        """Give free space back and let the database learn what it holds; waits for nobody."""
+
+    def is_empty(self) -> bool:
+        """Whether nothing is stored yet."""
+
+    def backup(self, file: Path) -> dict[str, int]:
+        """Write everything stored at one moment into a new file; rows by table.
+
+        Nobody else has to wait. The file is a SQLite database, whatever this one is.
+        """
+
+    def restore(self, file: Path) -> dict[str, int]:
+        """Take over what a backup holds, in one transaction; rows by table.
+
+        AskedWrongly when this store is not empty or the file is no backup.
+        """
+
+    def export(
+        self, take: Callable[[str, Mapping[str, str], Iterator[dict[str, Any]]], None]
+    ) -> None:
+        """Hand over each table: its name, the kind of each column, its rows as plain JSON, all as
+        they are at one moment. Kinds: text, integer, number, boolean, time, json, bytes (base 64).
+
+        Without what only this store can use: sessions, claims, digests of tokens.
+        """
+
+
+class Ledger(Acts, Access, Claims, Pages, Upkeep, Protocol):
     """All of it."""

@@ -430,6 +430,9 @@ class Reports(Protocol):
     def holding(self, names: Collection[str]) -> set[str]:
         """Those of the names of which there is a report. Raises StoreUnavailable."""
 
+    def remove(self, name: str) -> None:
+        """Delete a report; one that is not there is gone already. Raises StoreUnavailable."""
+
 
 class Draw(Protocol):
     """Turns a check into one self-contained HTML page; pure."""

@@ -2,7 +2,7 @@
 
 The store tells what has been looked at; a schedule only says when to ask it. So nothing is lost
 while the service is down, a window is never looked at twice for a restart, and several schedulers
-may share a store.
+may share a store: each claims a window before it looks, and leaves those that others hold.
 """
 
 import logging
@@ -12,25 +12,27 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
+from functools import partial
 from typing import Any
 
-from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.base import BaseTrigger
-from apscheduler.triggers.combining import OrTrigger
-from apscheduler.triggers.cron import CronTrigger
-
-from monitor.core.crontab import Crontab
+from monitor.check_requests import CheckRequests
+from monitor.claiming import Claimant
 from monitor.core.records import Window
-from monitor.core.windows import Span, following, latest_complete, window_at
-from monitor.errors import AskedWrongly, MonitorError
+from monitor.core.windows import following, latest_complete, window_at
+from monitor.errors import AskedWrongly, MonitorError, StoreUnavailable, one_line
 from monitor.ports import Clock, Store
 from monitor.settings import MonitorSettings
+from monitor.waking import Waker, schedule_trigger
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 3  # failed tries of one window before the windows after it are looked at
+PATIENCE = 3  # failed tries of one window before the windows after it are looked at, and
+PATIENCE_LASTS = timedelta(hours=2)  # at least so long
+FIRST_WAIT_S = 60.0  # after a failure, twice as long after each further one
+LONGEST_WAIT_S = 3600.0
 _INSTANT = timedelta(microseconds=1)
 
 
@@ -95,19 +97,38 @@ class _Round:
     waiting: deque[Window] = field(default_factory=deque)
     running: Window | None = None
     error: str = ""
-    failed_tries: dict[Window, int] = field(default_factory=dict)
+    failures: int = 0  # in a row
+    tries: dict[Window, "_Tries"] = field(default_factory=dict)
     skipped: tuple[Window, ...] = ()
+
+
+@dataclass
+class _Tries:
+    """Of one window that could not be looked at."""
+
+    since: datetime
+    count: int = 0
+
+
+def wait_s(failures: int) -> float:
+    """Seconds until the next try after that many failures in a row.
+
+    >>> [wait_s(n) for n in (1, 2, 3, 7, 100)]
+    [60.0, 120.0, 240.0, 3600.0, 3600.0]
+    """
+    return float(min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(failures - 1, 30)))
 
 
 class Scheduler:
     """Looks at every window of every monitor when it is due, through `run(name, window, again)`.
 
-    A wake-up puts a monitor in line. Its turn looks at its oldest due window and sends it back to
-    the end of the line for the next, so a monitor with much to make up for holds up nobody.
-    A window whose run raised is tried again at the next wake-up, and the ones after it wait;
-    after PATIENCE tries they wait no longer, and it is listed in the status once it is passed.
-    AskedWrongly (the configuration or reference must change first) is not counted as a try.
-    `give_up(name, window, reason)` then records that nobody could look.
+    A wake-up puts a monitor in line. Its turn claims and looks at its oldest due window and sends
+    it back to the end of the line for the next, so a monitor with much to make up for holds up
+    nobody. A window whose run raised is tried again, after waits that grow, and the ones after it
+    wait; after PATIENCE tries in PATIENCE_LASTS they wait no longer, and it is listed in the status
+    once it is passed. AskedWrongly (the configuration or reference must change first) is not
+    counted as a try. `give_up(name, window, reason)` then records that nobody could look.
+    Windows that people asked for take their turns in the same line.
     """
 
     def __init__(
@@ -118,6 +139,7 @@ class Scheduler:
         clock: Clock,
         *,
         give_up: Callable[[str, Window, str], Any] | None = None,
+        claimant: Claimant | None = None,
         threads: int = 1,
     ) -> None:
         self._give_up = give_up
@@ -125,30 +147,24 @@ class Scheduler:
         self._store = store
         self._run = run
         self._clock = clock
+        self._claimant = claimant or Claimant(store, clock)
         self._rounds = {name: _Round() for name in monitors}
         self._lock = threading.Lock()
-        self._line: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._line: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._requests = CheckRequests(monitors, store, run, clock, self._claimant)
+        self._asked = False  # whether what people asked for has a place in the line
         self._stopping = threading.Event()
         # Ours and not a pool's: a check that outlives its grace must not hold up the exit.
         self._threads = [
             threading.Thread(target=self._serve, name=f"checks-{n}", daemon=True)
             for n in range(threads)
         ]
-        self._waker = BackgroundScheduler(timezone=UTC)
+        triggers = {name: schedule_trigger(settings) for name, settings in monitors.items()}
+        self._waker = Waker(triggers, self.wake, clock, look=self._look_for_requests)
 
     def start(self) -> None:
         """Wake every monitor at once, for what was missed, and from now on by its schedule."""
-        for name, settings in self._monitors.items():
-            self._waker.add_job(
-                self.wake,
-                schedule_trigger(settings),
-                (name,),
-                id=name,
-                name=name,
-                coalesce=True,
-                max_instances=1,
-                misfire_grace_time=None,
-            )
+        for name in self._monitors:
             self.wake(name)
         for thread in self._threads:
             thread.start()
@@ -157,8 +173,7 @@ class Scheduler:
     def stop(self, grace_s: float = 0.0) -> bool:
         """Begin nothing new and wait for what runs; False when it still ran after `grace_s`."""
         self._stopping.set()
-        if self._waker.running:
-            self._waker.shutdown(wait=False)
+        self._waker.stop()
         deadline = time.monotonic() + grace_s
         for _ in self._threads:
             self._line.put(None)
@@ -168,12 +183,12 @@ class Scheduler:
         left = [name for name, r in self._rounds.items() if r.running is not None]
         for name in left:
             log.warning("given up monitor=%s reason=stopping grace_s=%g", name, grace_s)
-        return not left
+        return not any(thread.is_alive() for thread in self._threads)
 
     @property
     def alive(self) -> bool:
         """Whether somebody watches the clock and somebody looks."""
-        return self._waker.running and all(thread.is_alive() for thread in self._threads)
+        return self._waker.alive and all(thread.is_alive() for thread in self._threads)
 
     def wake(self, name: str) -> None:
         """Put a monitor in line; one that is at it already looks once more afterwards."""
@@ -183,7 +198,7 @@ class Scheduler:
             if now_at.active:
                 return
             now_at.active = True
-        self._line.put(name)
+        self._line.put(partial(self._serve_monitor, name))
 
     def status(self) -> list[MonitorStatus]:
         """Every monitor, in the order of the configuration."""
@@ -191,11 +206,10 @@ class Scheduler:
         return [self._status(name, last.get(name), now) for name in self._monitors]
 
     def _status(self, name: str, last: Window | None, now: datetime) -> MonitorStatus:
-        job = self._waker.get_job(name)
         at = self._rounds[name]
         return replace(
             look(self._monitors[name], last, now),
-            next_wake=getattr(job, "next_run_time", None),  # absent before the start
+            next_wake=self._waker.next(name),
             running=at.running,
             error=at.error,
             skipped=at.skipped,
@@ -204,18 +218,20 @@ class Scheduler:
     # --- In the thread that looks ---
 
     def _serve(self) -> None:
-        while (name := self._line.get()) is not None and not self._stopping.is_set():
-            try:
-                more = self._turn(name)
-            except Exception as error:
-                more = False
-                self._rounds[name].waiting.clear()
-                self._rounds[name].error = _told(error)
-                log.exception("unreadable monitor=%s error=%r", name, _told(error))
-            if more:
-                self._line.put(name)
-            else:
-                self._rest(name)
+        while (turn := self._line.get()) is not None and not self._stopping.is_set():
+            turn()
+
+    def _serve_monitor(self, name: str) -> None:
+        try:
+            more = self._turn(name)
+        except Exception as error:
+            more = False
+            self._rounds[name].waiting.clear()
+            self._put_off(name, error, f"monitor={name}")
+        if more:
+            self._line.put(partial(self._serve_monitor, name))
+        else:
+            self._rest(name)
 
     def _rest(self, name: str) -> None:
         """Leave the line, unless the monitor was woken meanwhile."""
@@ -224,27 +240,26 @@ class Scheduler:
             at.active = at.woken_again
             at.woken_again = False
         if at.active:
-            self._line.put(name)
+            self._line.put(partial(self._serve_monitor, name))
 
     def _turn(self, name: str) -> bool:
         """One window of one monitor; True when more of this wake-up wait.
 
         1. The first turn of a wake-up asks the store what is due.
-        2. The oldest window is looked at, unless another process just did.
-        3. A failure ends the wake-up, or lets the next window go ahead when patience is over.
+        2. The oldest window is claimed; when another process has it, this monitor is left to that
+           one for a while.
+        3. The window is looked at, unless another process just did.
+        4. A failure ends the wake-up, or lets the next window go ahead when patience is over.
         """
         at = self._rounds[name]
         if not at.waiting:
             at.waiting.extend(self._due(name))
         if not at.waiting:
-            at.error = ""
+            self._works(at)
             return False
         window = at.waiting.popleft()
-        at.running = window
-        try:
-            go_on = self._look(name, window)
-        finally:
-            at.running = None
+        with self._claimant.holding(name, window) as ours:
+            go_on = self._claimed(name, window) if ours else self._leave(name)
         if not go_on:
             at.waiting.clear()
         return bool(at.waiting)
@@ -259,6 +274,20 @@ class Scheduler:
             )
         return due
 
+    def _leave(self, name: str) -> bool:
+        """Another process is at it; should that one die, its claim runs out."""
+        again_s = self._claimant.lease.renewed_s
+        self._waker.put_off(name, self._clock() + timedelta(seconds=again_s))
+        return False
+
+    def _claimed(self, name: str, window: Window) -> bool:
+        at = self._rounds[name]
+        at.running = window
+        try:
+            return self._look(name, window)
+        finally:
+            at.running = None
+
     def _look(self, name: str, window: Window) -> bool:
         """Whether the windows after this one may be looked at now."""
         at, began = self._rounds[name], time.monotonic()
@@ -269,27 +298,42 @@ class Scheduler:
             else:
                 result = self._run(name, window, False)
                 log.info("checked %s took_s=%.2f result=%s", told, time.monotonic() - began, result)
-        except AskedWrongly as error:
-            at.error = _told(error)
-            log.error("cannot be checked %s error=%r", told, at.error)
-            return False
         except Exception as error:
-            at.error = _told(error)
-            return self._failed(name, window, told, error)
-        at.error = ""
-        at.failed_tries.pop(window, None)
+            self._put_off(name, error, told)
+            return not isinstance(error, AskedWrongly) and self._is_over(name, window)
+        self._works(at)
+        at.tries.pop(window, None)
         self._note_skipped(name, at, window)
         return True
 
-    def _failed(self, name: str, window: Window, told: str, error: Exception) -> bool:
+    # --- What fails ---
+
+    def _put_off(self, name: str, error: Exception, told: str) -> None:
+        """Try again later, the later the longer it lasts; what stays the same is said once."""
         at = self._rounds[name]
-        tries = at.failed_tries[window] = at.failed_tries.get(window, 0) + 1
-        if isinstance(error, MonitorError):
-            log.warning("failed %s try=%d error=%r", told, tries, at.error)
+        known, at.error = at.error, one_line(error)
+        at.failures += 1
+        again_s = wait_s(at.failures)
+        self._waker.put_off(name, self._clock() + timedelta(seconds=again_s))
+        if at.error == known:
+            log.info("still failing %s failures=%d again_s=%g", told, at.failures, again_s)
+        elif isinstance(error, AskedWrongly):
+            log.error("cannot be checked %s error=%r", told, at.error)
+        elif isinstance(error, MonitorError):
+            log.warning("failed %s again_s=%g error=%r", told, again_s, at.error)
         else:
             trace = getattr(error, "told", "") or traceback.format_exc()
-            log.error("failed %s try=%d error=%r\n%s", told, tries, at.error, trace.rstrip())
-        if tries < PATIENCE:
+            log.error("failed %s error=%r\n%s", told, at.error, trace.rstrip())
+
+    def _works(self, at: _Round) -> None:
+        at.error, at.failures = "", 0
+
+    def _is_over(self, name: str, window: Window) -> bool:
+        """Count a failed try; whether that was enough of them."""
+        at, now = self._rounds[name], self._clock()
+        tried = at.tries.setdefault(window, _Tries(now))
+        tried.count += 1
+        if tried.count < PATIENCE or now - tried.since < PATIENCE_LASTS:
             return False
         self._record_failure(name, window, at)
         return True
@@ -300,15 +344,15 @@ class Scheduler:
             return
         try:
             self._give_up(name, window, at.error)
-            at.failed_tries.pop(window, None)
+            at.tries.pop(window, None)
         except Exception as error:
-            log.error("not recorded monitor=%s error=%r", name, _told(error))
+            log.error("not recorded monitor=%s error=%r", name, one_line(error))
 
     def _note_skipped(self, name: str, at: _Round, window: Window) -> None:
         """A window that failed and is older than one that is stored will not come up again."""
-        passed = sorted((w for w in at.failed_tries if w.start < window.start), key=_start)
+        passed = sorted((w for w in at.tries if w.start < window.start), key=_start)
         for old in passed:
-            del at.failed_tries[old]
+            del at.tries[old]
             at.skipped = (*at.skipped, old)
             log.error(
                 "skipped monitor=%s start=%s end=%s hint='monitor backfill %s --from %s --to %s'",
@@ -316,65 +360,25 @@ class Scheduler:
                 *(name, old.start.isoformat(), old.end.isoformat()),
             )
 
+    # --- What people asked for ---
+
+    def _look_for_requests(self) -> None:
+        """In the thread that watches the clock: give them a place in the line, one at a time."""
+        with suppress(StoreUnavailable):  # the monitors' own turns tell of it
+            if not self._asked and self._requests.pending():
+                self._asked = True
+                self._line.put(self._serve_request)
+
+    def _serve_request(self) -> None:
+        """The oldest window that people want looked at; the next one goes to the line's end."""
+        try:
+            self._asked = self._requests.serve_one()
+        except Exception as error:  # its claim runs out, and it is tried again
+            self._asked = False
+            log.error("a requested check was not made error=%r", one_line(error))
+        if self._asked:
+            self._line.put(self._serve_request)
+
 
 def _start(window: Window) -> datetime:
     return window.start
-
-
-def _told(error: Exception) -> str:
-    """An error in one line, with its remedy."""
-    hint = getattr(error, "hint", "")
-    text = str(error) if isinstance(error, MonitorError) else f"{type(error).__name__}: {error}"
-    return " ".join(f"{text} ({hint})".split()) if hint else " ".join(text.split())
-
-
-# --- When to wake up ---
-
-
-def schedule_trigger(settings: MonitorSettings) -> BaseTrigger:
-    """The moments at which a monitor's schedule wakes it."""
-    schedule = settings.schedule
-    if schedule.every is not None:
-        given = "timezone" in schedule.model_fields_set
-        zone = schedule.timezone if given else settings.timezone
-        return _Every(schedule.every, settings.lateness.duration, zone)
-    assert schedule.cron is not None
-    return _cron_trigger(Crontab.parse(schedule.cron), schedule.timezone)
-
-
-def _cron_trigger(line: Crontab, zone: tzinfo) -> BaseTrigger:
-    """The library counts weekdays from Monday and takes two kinds of day as both: cron does not."""
-    days = {"day": _listed(line.days)}
-    weekdays = {"day_of_week": ",".join(line.weekdays)}
-    kinds = [days, weekdays] if line.either else [{**days, **weekdays}]
-    triggers = [
-        CronTrigger(
-            minute=_listed(line.minutes),
-            hour=_listed(line.hours),
-            month=_listed(line.months),
-            second=0,
-            timezone=zone,
-            **kind,
-        )
-        for kind in kinds
-    ]
-    return OrTrigger(triggers) if len(triggers) > 1 else triggers[0]
-
-
-def _listed(numbers: tuple[int, ...]) -> str:
-    return ",".join(map(str, numbers))
-
-
-class _Every(BaseTrigger):  # type: ignore[misc]  # the library has no types
-    """Every full hour (day, week ...) of the local clock, as late as windows are waited for.
-
-    So a window is looked at as soon as it counts as complete, and days stay days when the clock
-    changes, which a fixed interval does not give.
-    """
-
-    def __init__(self, every: Span, lateness: timedelta, zone: tzinfo) -> None:
-        self._every, self._lateness, self._zone = every, lateness, zone
-
-    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
-        begin = (previous or now) - self._lateness
-        return window_at(begin, self._every, self._zone).end + self._lateness

@@ -12,6 +12,7 @@ from pathlib import Path
 from monitor import wiring
 from monitor.briefing import brief, known_kinds
 from monitor.check import Seen, conclude, run_check
+from monitor.claiming import Claimant
 from monitor.configuration.telling import routing_of
 from monitor.core.records import Check, Finding, SampleInfo, Verdict, Window
 from monitor.core.routing import NOBODY
@@ -22,6 +23,7 @@ from monitor.diff import diff
 from monitor.errors import AskedWrongly, PathNotFound, StoreConflict
 from monitor.ports import Clock, Outcome, Source, StoredCheck
 from monitor.references import Reference, ReferenceMaker
+from monitor.retention import forget, too_old
 from monitor.settings import MonitorSettings, RangeSettings, Settings, load_settings
 from monitor.steps.kit import HISTORY, Look, Timings, Tools, Watch
 
@@ -118,6 +120,20 @@ class Service:
         weights = wiring.weights_of(settings, self.settings)
         watch = brief(settings, None, suite=None, weights=weights)
         return diff(watch, self.store, (before, now), self.clock)
+
+    def claimed_check(
+        self, name: str, window: Window, *, again: bool = False, tell: bool = True
+    ) -> StoredCheck:
+        """One check while no other process looks at the same window.
+
+        WindowTaken when another one is not done with it in a while. What is stored is answered
+        without a claim.
+        """
+        found = None if again else self.store.find_check(name, window)
+        if found is not None:
+            return found
+        with self.claimant.waiting_for(name, window):
+            return self.check(name, window, again=again, tell=tell)
 
     def give_up(self, name: str, window: Window, reason: str) -> None:
         """Record that a window could not be looked at, after tries that failed: never silence.
@@ -262,6 +278,16 @@ class Service:
     def slack_apps(self) -> list[wiring.SlackApp]:
         """Apps of Slack whose buttons are listened to."""
         return wiring.open_slack_apps(self.settings, self.desk, self.store, self.clock)
+
+    @cached_property
+    def claimant(self) -> Claimant:
+        """This process, as others on the store see it."""
+        return Claimant(self.store, self.clock)
+
+    def forget(self, go_on: Callable[[], bool] = lambda: True) -> dict[str, int]:
+        """Forget what is older than the configuration keeps it; how many of each kind."""
+        limits = too_old(self.settings.retention, self.clock())
+        return forget(self.store, self.reports, limits, go_on)
 
     @cached_property
     def desk(self) -> Desk:

@@ -7,13 +7,18 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from monitor.claiming import Claimant
+from monitor.configuration.keeping import RetentionSettings
+from monitor.core.records import Window
+from monitor.core.windows import Span, window_at
 from monitor.desk import Actor
-from monitor.errors import AskedWrongly
+from monitor.errors import AskedWrongly, MonitorError, one_line
 from monitor.scheduler import MonitorStatus, Scheduler, look
 from monitor.service import Service, open_runner, open_service
 from monitor.worker import Worker
@@ -24,6 +29,9 @@ if TYPE_CHECKING:
 GRACE_S = 30.0  # how long a running check may take to finish when the service is told to stop
 WEB_GRACE_S = 5
 SLACK_GRACE_S = 5
+FIRST_FORGETS_S = 60.0  # after the start, when there is more urgent work
+FORGETS_S = 600.0  # how often is looked whether another day has begun
+FORGETTING = "(forgetting)"  # what is claimed for it; no monitor can have this name
 log = logging.getLogger(__name__)
 
 
@@ -37,14 +45,22 @@ class Shape:
     web: bool = True
     log_level: int = logging.INFO
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """By name, for people who look which processes there are."""
+        chosen = {"scheduler": self.scheduler, "delivery": True, "web": self.web}
+        return tuple(name for name, is_part in chosen.items() if is_part)
+
 
 def serve(config: Path, shape: Shape, say: Callable[[str], None]) -> None:
     """Run until SIGTERM or SIGINT, then end cleanly.
 
     1. Listen for signals: from now on an end is a clean one.
     2. Open the store and take the port; what is wrong with either is told before anything runs.
-    3. Start the scheduler with its worker, the outbox loop, what listens to Slack, and the pages.
-    4. Wait. When told to stop: no new window, the running check finishes, then everything closes.
+    3. Show the other processes that this one lives. Start the scheduler with its worker, the
+       outbox loop, what listens to Slack, what forgets the old, and the pages.
+    4. Wait. When told to stop: no new window, the running check finishes, then everything closes,
+       and what was claimed is free for others.
     """
     stop = threading.Event()
     with ExitStack() as parts:
@@ -53,10 +69,14 @@ def serve(config: Path, shape: Shape, say: Callable[[str], None]) -> None:
         parts.callback(service.close)
         if shape.web:
             must_be_guarded(service, shape.host)
+        claimant = Claimant(service.store, service.clock, parts=shape.parts)
         listening = parts.enter_context(_listen(shape)) if shape.web else None
+        parts.enter_context(claimant.living())
         delivering = parts.enter_context(_delivery(service))
         parts.enter_context(_slack(service))
-        scheduler = parts.enter_context(_scheduler(service, config, shape))
+        scheduler = parts.enter_context(_scheduler(service, claimant, config, shape))
+        if shape.scheduler and service.settings.retention != RetentionSettings():
+            parts.enter_context(_forgetting(service, claimant))
         if listening is not None:
             alive = {"delivery": delivering.is_alive, "scheduler": lambda: scheduler.alive}
             checked = alive if shape.scheduler else {"delivery": delivering.is_alive}
@@ -71,12 +91,19 @@ def serve(config: Path, shape: Shape, say: Callable[[str], None]) -> None:
 
 
 @contextmanager
-def _scheduler(service: Service, config: Path, shape: Shape) -> Iterator[Scheduler]:
+def _scheduler(
+    service: Service, claimant: Claimant, config: Path, shape: Shape
+) -> Iterator[Scheduler]:
     """The scheduler, and the worker process its checks run in."""
     worker = Worker(open_runner, str(config.resolve()), shape.log_level)
     monitors = service.settings.monitors
     scheduler = Scheduler(
-        monitors, service.store, worker.run, service.clock, give_up=service.give_up
+        monitors,
+        service.store,
+        worker.run,
+        service.clock,
+        give_up=service.give_up,
+        claimant=claimant,
     )
     if shape.scheduler:
         scheduler.start()
@@ -85,6 +112,33 @@ def _scheduler(service: Service, config: Path, shape: Shape) -> Iterator[Schedul
     finally:
         finished = scheduler.stop(GRACE_S)
         worker.close(GRACE_S if finished else 0.0)
+
+
+@contextmanager
+def _forgetting(service: Service, claimant: Claimant) -> Iterator[None]:
+    """Once a day one of the processes forgets what is too old, a little at a time."""
+    stop = threading.Event()
+
+    def run() -> None:
+        done: Window | None = None
+        while not stop.wait(FIRST_FORGETS_S if done is None else FORGETS_S):
+            today = window_at(service.clock(), Span(1, "d"), UTC)
+            if today == done:
+                continue
+            try:
+                if claimant.claim_for(FORGETTING, today, timedelta(days=1)):
+                    service.forget(lambda: not stop.is_set())
+                done = today
+            except MonitorError as error:
+                log.warning("not forgotten error=%r", one_line(error))
+
+    thread = threading.Thread(target=run, name="forgetting", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(GRACE_S)
 
 
 @contextmanager
@@ -128,7 +182,7 @@ def _pages(
     shape: Shape,
 ) -> "FastAPI":
     from monitor.web.access import Gate, is_this_machine
-    from monitor.web.app import make_app
+    from monitor.web.app import add_routes, make_app
     from monitor.web.slack import slack_routes
 
     gate = Gate(
@@ -138,8 +192,7 @@ def _pages(
         lone=is_this_machine(shape.host),
         base_url=service.settings.base_url,
     )
-    doors = [(app.proof, app.interactions.hear) for app in service.slack_apps if app.proof]
-    return make_app(
+    made = make_app(
         service.store,
         service.reports,
         scheduler.status,
@@ -148,8 +201,11 @@ def _pages(
         gate=gate,
         alive=lambda: {name: runs() for name, runs in alive.items()},
         difference=service.diff,
-        more=[slack_routes(doors, service.clock)] if doors else [],
     )
+    doors = [(app.proof, app.interactions.hear) for app in service.slack_apps if app.proof]
+    if doors:
+        add_routes(made, slack_routes(doors, service.clock))
+    return made
 
 
 def local_app(service: Service, actor: Actor) -> "FastAPI":

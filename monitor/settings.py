@@ -34,6 +34,7 @@ from monitor.configuration.fields import (
     parse_time,
     table_name,
 )
+from monitor.configuration.keeping import RetentionSettings
 from monitor.configuration.mistakes import mistakes_of
 from monitor.configuration.section import Section
 from monitor.configuration.telling import AlertSettings, RetrainSettings, wrong_routes
@@ -368,6 +369,7 @@ class Settings(Section):
     base_url: str = ""  # where people reach `monitor serve`, for links in alerts
     alerts: AlertSettings = AlertSettings()
     allow_private_addresses: tuple[str, ...] = ()  # that alerts and retrain requests may go to
+    retention: RetentionSettings = RetentionSettings()
     monitors: Annotated[Mapping[MonitorName, MonitorSettings], Field(min_length=1)]
     root: Annotated[Path, Field(exclude=True)] = Path()
 

@@ -81,6 +81,14 @@ def postgresql_server() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def restart_postgresql(folder: Path) -> None:
+    """Stop a server of `postgresql_server` without letting anybody finish, and start it again."""
+    bin_folder = _binaries()
+    assert bin_folder is not None
+    control = [*_as_nobody(folder), str(bin_folder / "pg_ctl"), "-D", str(folder / "data"), "-w"]
+    _run([*control, "-s", "-l", str(folder / "log"), "-m", "immediate", "restart"], folder)
+
+
 def new_postgresql_database(socket: Path) -> str:
     """The URL of an empty database on the server."""
     import psycopg

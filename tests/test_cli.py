@@ -34,7 +34,7 @@ COMMANDS = (
     "explain", "retrain", "config check", "schema check", "reference build", "reference list",
     "reference show", "reference promote", "status", "episodes", "audit", "acknowledge", "resolve",
     "mute", "maintenance", "silences", "lift", "token make", "token list", "token rotate",
-    "token revoke", "alerts list", "alerts test",
+    "token revoke", "alerts list", "alerts test", "prune", "backup", "restore", "export",
 )  # fmt: skip
 SCHEMA = jsonschema.Draft202012Validator(check_schema())
 

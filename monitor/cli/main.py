@@ -15,6 +15,7 @@ from monitor.cli import (
     comparing,
     deeds,
     diffing,
+    keeping,
     monitors,
     overview,
     project,
@@ -36,7 +37,7 @@ app = typer.Typer(
 )
 for room in (
     *(project, comparing, monitors, diffing, backtesting, references, alerting, serving),
-    *(overview, deeds, tokens),
+    *(overview, deeds, tokens, keeping),
 ):
     room.register(app)
 

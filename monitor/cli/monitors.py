@@ -52,7 +52,8 @@ def check(
 ) -> int:
     """Check one window of monitor NAME: the latest complete one, or the one that contains TIME.
 
-    A window that is stored answers with its stored result. Exit codes: 0 passed, 1 drifted,
+    A window that is stored answers with its stored result, and one that another process is looking
+    at is waited for, two minutes. Exit codes: 0 passed, 1 drifted,
     2 violated, 3 undecided, 64 asked wrongly, 70 a fault.
     """
     out = Output(json_to, verbose)
@@ -62,7 +63,10 @@ def check(
     with open_configured(config, leave_no_trace=dry_run) as service:
         settings, began = service.settings.monitor(name), service.clock()
         window = picking.window_of(settings, at, began, early=dry_run)
-        stored = service.check(name, window, again=again, dry_run=dry_run)
+        if dry_run:
+            stored = service.check(name, window, dry_run=True)
+        else:
+            stored = service.claimed_check(name, window, again=again)
         tell(out, stored.check)
         _tell_window(out, stored, settings)
         if stored.stored_at < began:
@@ -103,7 +107,7 @@ def backfill(
         settings, began = service.settings.monitor(name), service.clock()
         windows = picking.windows_of(service, settings, start, end)
         with out.progress(windows, name) as steps:
-            done = [service.check(name, window, again=again, tell=tell) for window in steps]
+            done = [service.claimed_check(name, w, again=again, tell=tell) for w in steps]
         days = [picking.told(window, settings) for window in windows]
         out.table([(day, s.check.headline) for day, s in zip(days, done, strict=True)])
         _tell_sum(out, done, sum(s.stored_at < began for s in done))

@@ -41,6 +41,14 @@ def _span(value: object) -> object:
     return value if isinstance(value, Span) else Span.parse(str(value))
 
 
+def _age(value: object) -> object:
+    """A year counts 365 days."""
+    years = re.fullmatch(r"\s*(\d{1,2})\s*y\s*", str(value), re.ASCII)
+    if years and 0 < int(years[1]) <= 10:
+        return Span(365 * int(years[1]), "d")
+    return _span(value)
+
+
 def _wait(value: object) -> object:
     return Span(0, "s") if str(value) in ("0", "0s") else _span(value)
 
@@ -88,6 +96,7 @@ def table_name(text: str) -> tuple[str | None, str]:
 
 
 SpanText = Annotated[Span, BeforeValidator(_span), PlainSerializer(str)]
+AgeText = Annotated[Span, BeforeValidator(_age), PlainSerializer(str)]  # 1y too
 WaitText = Annotated[Span, BeforeValidator(_wait), PlainSerializer(str)]  # 0 is allowed
 BudgetText = Annotated[Budget, BeforeValidator(_budget), PlainSerializer(str)]
 MomentText = Annotated[str, BeforeValidator(_moment)]

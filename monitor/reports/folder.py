@@ -46,6 +46,15 @@ class ReportFolder:
         except CouldNotLook as error:
             raise StoreUnavailable(str(error), hint=error.hint) from None
 
+    def remove(self, name: str) -> None:
+        """Delete a report; what cannot be the name of one was never written."""
+        if not _is_name(name):
+            return
+        try:
+            self._target(name).remove()
+        except OSError as error:
+            raise StoreUnavailable(f"{name} cannot be deleted: {error.strerror}") from None
+
     def location(self, name: str) -> str:
         """The link to a report, or its path when no service shows the folder."""
         target = self._target(name)
@@ -74,6 +83,9 @@ class Nowhere:
 
     def holding(self, names: Collection[str]) -> set[str]:
         return set()
+
+    def remove(self, name: str) -> None:
+        return None
 
 
 def _is_name(name: str) -> bool:

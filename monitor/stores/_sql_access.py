@@ -5,8 +5,9 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from monitor.core.people import Scope, Session, Token
+from monitor.stores._sql_engine import Part
 from monitor.stores._sql_ledger_tables import sessions, tokens
-from monitor.stores._sql_rows import Part, Row, add, record_of, row_of
+from monitor.stores._sql_rows import Row, add, record_of, row_of
 
 
 class Access(Part):

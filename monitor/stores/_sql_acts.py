@@ -17,6 +17,7 @@ from monitor.core.people import (
 )
 from monitor.errors import StoreConflict
 from monitor.ledger import Act, Once
+from monitor.stores._sql_engine import Part
 from monitor.stores._sql_episodes import make_current, put_episodes
 from monitor.stores._sql_ledger_tables import (
     acknowledgements,
@@ -26,7 +27,7 @@ from monitor.stores._sql_ledger_tables import (
     silences,
     tokens,
 )
-from monitor.stores._sql_rows import Part, Row, add, changed, record_of, row_of, window_of
+from monitor.stores._sql_rows import Row, add, changed, record_of, row_of, window_of
 from monitor.stores._sql_tables import episodes, outbox, references, retrain_requests
 
 ANSWERS_KEPT = timedelta(days=2)

@@ -6,13 +6,22 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from monitor.core.records import Check, ReferenceInfo, Verdict, Window
+from monitor.core.records import (
+    Check,
+    DatasetResult,
+    Notice,
+    ReferenceInfo,
+    SampleInfo,
+    Verdict,
+    Window,
+)
 from monitor.core.wire import check_from_json, check_to_json
 from monitor.errors import StoreConflict, StoreUnavailable
 from monitor.ports import CheckLine, Outcome, Place, StoredCheck, state_token
-from monitor.stores._sql_columns import column_rows
+from monitor.stores._sql_columns import column_rows, shown_of
+from monitor.stores._sql_engine import Part
 from monitor.stores._sql_episodes import open_of, put_episodes
-from monitor.stores._sql_rows import Part, Row, add, add_all, record_of, row_of, window_of
+from monitor.stores._sql_rows import Row, add, add_all, record_of, row_of, window_of
 from monitor.stores._sql_tables import (
     WINDOW,
     checks,
@@ -215,14 +224,13 @@ def _check_row(outcome: Outcome) -> dict[str, Any]:
         "document": check_to_json(check),
         "report": outcome.report,
         "stored_at": datetime.now(UTC),
-        "rows_in_window": check.sample.rows_in_window,
-        "reference_version": check.reference and check.reference.version,
-        "reference_rows": check.reference and check.reference.rows,
-        "newest": check.sample.newest,
+        **shown_of(check),
     }
 
 
 def _stored_check(row: Row, place: str) -> StoredCheck:
+    if row["document"] is None:
+        return record_of(StoredCheck, row, check=_without_document(row))
     try:
         check: Check = check_from_json(row["document"])
     except ValueError as error:
@@ -230,15 +238,38 @@ def _stored_check(row: Row, place: str) -> StoredCheck:
     return record_of(StoredCheck, row, check=check)
 
 
-def _line(row: Row) -> CheckLine:
+def _without_document(row: Row) -> Check:
+    """What a list shows is all that is left of it."""
+    gone = Notice("document_gone", "the columns of this check are not kept any more")
+    rows = row["rows_in_window"]
+    return Check(
+        id=row["id"],
+        verdict=Verdict(row["verdict"]),
+        headline=row["headline"],
+        columns=(),
+        dataset=DatasetResult(None, 0, 0),
+        sample=SampleInfo(rows, rows, "all"),
+        reference=_reference(row),
+        monitor=row["monitor"],
+        window=window_of(row),
+        notices=(gone,),
+        made_at=row["made_at"],
+    )
+
+
+def _reference(row: Row) -> ReferenceInfo | None:
     version, rows = row["reference_version"], row["reference_rows"]
+    return None if version is None else ReferenceInfo(version, rows)
+
+
+def _line(row: Row) -> CheckLine:
     return record_of(
         CheckLine,
         row,
         verdict=Verdict(row["verdict"]),
         window=window_of(row),
         rows=row["rows_in_window"],
-        reference=None if version is None else ReferenceInfo(version, rows),
+        reference=_reference(row),
     )
 
 

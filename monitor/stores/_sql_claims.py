@@ -6,8 +6,9 @@ import sqlalchemy as sa
 
 from monitor.core.people import Replica
 from monitor.core.records import Window
+from monitor.stores._sql_engine import Part
 from monitor.stores._sql_ledger_tables import claims, replicas
-from monitor.stores._sql_rows import Part, add, insert, record_of, row_of, window_of
+from monitor.stores._sql_rows import add, insert, record_of, row_of, window_of
 
 _FORGOTTEN = timedelta(days=1)
 

@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from monitor.core.records import Check, Finding, Verdict
 from monitor.core.verdict import deciding
 from monitor.ports import BEYOND_MEASURE, ColumnLine, Tally
-from monitor.stores._sql_rows import Part, record_of, row_of
+from monitor.stores._sql_engine import Part
+from monitor.stores._sql_rows import record_of, row_of
 from monitor.stores._sql_tables import column_results, expectation_results, findings
 
 
@@ -47,6 +48,17 @@ class Columns(Part):
         for row in self._database.rows(query.order_by(findings.c.check_id, findings.c.position)):
             found[row["check_id"]].append(dict(row))
         return found
+
+
+def shown_of(check: Check) -> dict[str, Any]:
+    """What lists show of a check beside its document."""
+    return {
+        "rows_in_window": check.sample.rows_in_window,
+        "reference_version": check.reference and check.reference.version,
+        "reference_rows": check.reference and check.reference.rows,
+        "newest": check.sample.newest,
+        "made_at": check.made_at,
+    }
 
 
 def column_rows(check: Check) -> list[dict[str, Any]]:

@@ -12,12 +12,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.errors import ConfigError, StoreConflict, StoreUnavailable
+from monitor.stores._sql_filling import fill_checks
 
-HEAD = "0003"  # the newest step in migrations/versions
+HEAD = "0004"  # the newest step in migrations/versions
+_STOPS = ("0003", HEAD)  # after each, what it leaves is filled in
+_FILLS = {"0003": fill_checks}
 VERSION_TABLE = "monitor_schema_version"
 MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 7_364_917_205  # any number, as long as every process takes the same
 MEMORY = sa.make_url("sqlite://")
+_INCREMENTAL = 2  # SQLite's number for giving free pages back when asked
 _WAIT_S = 10  # for a lock or a server, unless the URL says otherwise
 
 
@@ -57,12 +61,30 @@ class Database:
         with self._turn, self._told(), self._reader.connect() as db:
             yield db
 
+    @contextmanager
+    def snapshot(self) -> Iterator[sa.Connection]:
+        """All that is read in the block is as it was at its first statement."""
+        engine = self._reader
+        if engine.dialect.name == "postgresql":  # where each statement has its own moment
+            engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        with self._turn, self._told(), engine.connect() as db:
+            yield db
+
     def rows(self, query: sa.Select[Any]) -> Sequence[sa.RowMapping]:
         with self.reading() as db:
             try:
                 return db.execute(query).mappings().all()
             except ValueError as error:  # a cell that is not what its table says it is
                 raise StoreUnavailable(f"{self.place} holds a damaged row: {error}") from None
+
+    @property
+    def is_sqlite_file(self) -> bool:
+        return self._reader.dialect.name == "sqlite" and not self._in_memory
+
+    def leave_one_file(self) -> None:
+        """Take what lies beside a SQLite file into it: it can be carried away by itself."""
+        with self._told(), self._reader.execution_options(begin=None).connect() as db:
+            db.exec_driver_sql("PRAGMA journal_mode=DELETE")
 
     @property
     def place(self) -> str:
@@ -73,6 +95,18 @@ class Database:
             return str(self._url.database)
         return self._url.set(username=None, password=None, query={}).render_as_string()
 
+    def compact(self, pages: int) -> None:
+        """Give back free pages of a SQLite file, so many at once; a server does so by itself."""
+        if self._reader.dialect.name != "sqlite":
+            return
+        bare = self._reader.execution_options(begin=None)  # each statement for itself
+        with self._turn, self._told(), bare.connect() as db:
+            raw: Any = db.connection.driver_connection
+            if raw.execute("PRAGMA auto_vacuum").fetchone() == (_INCREMENTAL,):
+                while raw.execute("PRAGMA freelist_count").fetchone() > (0,):
+                    raw.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+            raw.execute("PRAGMA optimize").fetchall()
+
     def _prepare(self) -> None:
         """Bring the schema up to date; processes that open the database together take turns."""
         if self._in_memory:
@@ -80,13 +114,16 @@ class Database:
             return
         if self._reader.dialect.name == "sqlite":
             _use_write_ahead_log(self._reader)
-        with self._reader.connect() as db:
-            if _version(db) == HEAD:
-                return
-        with self._writer.begin() as db:
-            if db.dialect.name == "postgresql":
-                db.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
-            _upgrade(db, self.place)
+        for stop in _STOPS:
+            with self._reader.connect() as db:
+                if _version(db) == HEAD:
+                    return
+            with self._writer.begin() as db:  # short: tables change, and nothing is filled in
+                if db.dialect.name == "postgresql":
+                    db.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+                _upgrade(db, self.place, stop)
+            if stop in _FILLS:
+                _FILLS[stop](self.writing)
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -112,6 +149,13 @@ class Database:
         for secret in filter(None, secrets):
             text = text.replace(secret, "***")
         return text
+
+
+class Part:
+    """A part of the store: what it promises, over the database that all of them share."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
 
 # --- Address ---
@@ -201,6 +245,9 @@ def _use_write_ahead_log(engine: sa.Engine) -> None:
     """The file remembers the mode. SQLite does not queue for this lock, so we ask again."""
     give_up = time.monotonic() + _WAIT_S
     with engine.execution_options(begin=None).connect() as db:  # not within a transaction
+        # Of a file that is new; in one that has tables it changes nothing, and freed pages are
+        # used again instead of given back.
+        db.exec_driver_sql(f"PRAGMA auto_vacuum={_INCREMENTAL}")
         while db.exec_driver_sql("PRAGMA journal_mode").scalar() != "wal":
             try:
                 db.exec_driver_sql("PRAGMA journal_mode=WAL")
@@ -239,8 +286,8 @@ def _version(db: sa.Connection) -> str | None:
     return db.execute(sa.select(versions.c.version_num)).scalar()
 
 
-def _upgrade(db: sa.Connection, place: str) -> None:
-    """Take the steps that are missing, inside the caller's transaction."""
+def _upgrade(db: sa.Connection, place: str, stop: str) -> None:
+    """Take the steps that are missing up to one, inside the caller's transaction."""
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -256,4 +303,5 @@ def _upgrade(db: sa.Connection, place: str) -> None:
             f"this version knows up to {HEAD}",
             hint="update drift-monitor",
         )
-    command.upgrade(config, "head")
+    if version is None or version < stop:
+        command.upgrade(config, stop)

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from monitor.core.records import Cause, Episode, RetrainRequest
 from monitor.core.wire import plain
 from monitor.ports import StoredReference
-from monitor.stores._sql_rows import Part, Row, insert, record_of, row_of, window_of
+from monitor.stores._sql_engine import Part
+from monitor.stores._sql_rows import Row, insert, record_of, row_of, window_of
 from monitor.stores._sql_tables import OPEN, episodes, references, retrain_requests
 
 

@@ -8,7 +8,8 @@ import sqlalchemy as sa
 
 from monitor.core.digests import DIGEST
 from monitor.core.records import Message, RetrainRequest
-from monitor.stores._sql_rows import Part, add, record_of, row_of
+from monitor.stores._sql_engine import Part
+from monitor.stores._sql_rows import add, record_of, row_of
 from monitor.stores._sql_tables import Moment, outbox, retrain_requests
 
 _PENDING = outbox.c.state == "pending"

@@ -9,9 +9,10 @@ import sqlalchemy as sa
 from monitor.core.people import AuditEntry, CheckRequest, Deed
 from monitor.core.records import Episode, Message, RetrainRequest
 from monitor.stores._sql_acts import check_request_of
+from monitor.stores._sql_engine import Part
 from monitor.stores._sql_episodes import episode_of, retrain_of
 from monitor.stores._sql_ledger_tables import audit, check_requests
-from monitor.stores._sql_rows import Part, Row, record_of
+from monitor.stores._sql_rows import Row, record_of
 from monitor.stores._sql_tables import episodes, outbox, retrain_requests
 
 Before = tuple[datetime, str] | None

@@ -8,17 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from monitor.core.records import Window
-from monitor.stores._sql_engine import Database
 
 Record = TypeVar("Record")
 Row = Mapping[Any, Any]
-
-
-class Part:
-    """A part of the store: what it promises, over the database that all of them share."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
 
 def row_of(record: Any, table: sa.Table) -> dict[str, Any]:

@@ -12,8 +12,10 @@ from monitor.stores._sql_acts import Acts
 from monitor.stores._sql_checks import Checks
 from monitor.stores._sql_claims import Claims
 from monitor.stores._sql_columns import Columns
+from monitor.stores._sql_copies import Copies
 from monitor.stores._sql_engine import Database
 from monitor.stores._sql_episodes import Episodes
+from monitor.stores._sql_keeping import Keeping
 from monitor.stores._sql_outbox import Outbox
 from monitor.stores._sql_pages import Pages
 from monitor.stores._sql_tables import tables
@@ -28,7 +30,7 @@ def make(url: str, root: Path) -> "SqlStore":
     return SqlStore(Database(url, root, tables))
 
 
-class SqlStore(Checks, Columns, Episodes, Outbox, Acts, Access, Claims, Pages):
+class SqlStore(Checks, Columns, Episodes, Outbox, Acts, Access, Claims, Pages, Keeping, Copies):
     """`ports.Store` over one database; safe for threads and for several processes."""
 
     def close(self) -> None:

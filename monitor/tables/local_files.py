@@ -107,6 +107,9 @@ class LocalPlace:
             raise
         _sync(folder)
 
+    def remove(self) -> None:
+        self.path.unlink(missing_ok=True)
+
 
 @lru_cache(maxsize=4096)
 def _digest(path: Path, state: State) -> str:

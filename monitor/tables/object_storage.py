@@ -157,6 +157,13 @@ class StoredPlace:
         except FileNotFoundError:
             raise PathNotFound(f"{self} cannot be written: there is no such bucket") from None
 
+    def remove(self) -> None:
+        try:
+            with self.store.asking(self.key, StoreUnavailable):
+                self.store.fs.rm_file(self.key)
+        except FileNotFoundError:
+            return
+
 
 class _Ranged(io.RawIOBase):
     """A stored file of which only the parts that are asked for are fetched."""

@@ -74,6 +74,9 @@ class Place(Protocol):
         `kind` is the media type, for stores that remember one.
         """
 
+    def remove(self) -> None:
+        """Delete the file; one that is not there is gone already."""
+
 
 def some(names: list[str]) -> str:
     """The first names of a list, and how many more there are."""

@@ -1,6 +1,6 @@
 """The application: its parts joined, each behind its rule; what every answer carries."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI, Request
@@ -37,12 +37,8 @@ def make_app(
     gate: Gate,
     alive: Callable[[], Mapping[str, bool]] = dict,
     difference: Difference | None = None,
-    more: Sequence[APIRouter] = (),
 ) -> FastAPI:
-    """Pages and JSON over a store. `alive` names the loops beside it and whether each runs.
-
-    `more` are routes that bring their own rule, like those that hear what is pressed in Slack.
-    """
+    """Pages and JSON over a store. `alive` names the loops beside it and whether each runs."""
     app = FastAPI(
         title="Drift Monitor",
         version=version("drift-monitor"),
@@ -59,17 +55,22 @@ def make_app(
         asset_routes(),
         report_routes(front),
         page_routes(front),
-        *more,
     )
+    app.state.parts = []
     for part in parts:
-        app.include_router(part)
-    app.state.parts = parts
+        add_routes(app, part)
     tell_problems(app)
     app.add_middleware(Tagged)
     app.add_middleware(SizeLimit)
     app.add_middleware(_Counted, limits=gate.limits)
     app.add_middleware(Careful, secure=gate.is_secure)  # the outermost: added last
     return app
+
+
+def add_routes(app: FastAPI, part: APIRouter) -> None:
+    """Routes with a rule of their own, like those that hear what is pressed in Slack."""
+    app.include_router(part)
+    app.state.parts.append(part)
 
 
 class _Counted:

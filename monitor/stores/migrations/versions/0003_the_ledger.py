@@ -1,9 +1,5 @@
 """What lists show of a check beside its document; deeds of people, access, claims."""
 
-import json
-from datetime import datetime
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import op
 
@@ -13,13 +9,11 @@ branch_labels = None
 depends_on = None
 
 _MOMENT = sa.DateTime(timezone=True)
-_AT_ONCE = 200  # documents
 
 
 def upgrade() -> None:
     _widen_checks()
     _create_column_results()
-    _fill_checks()
     _widen_retrain_requests()
     op.create_index("outbox_of_episode", "outbox", ["episode"])
     _create_audit()
@@ -59,84 +53,6 @@ def _create_column_results() -> None:
         sa.Column("effect", sa.Double),
         sa.Column("threshold", sa.Double),
     )
-
-
-def _fill_checks() -> None:
-    """From the documents, a few at a time: they may be large."""
-    db = op.get_bind()
-    checks = sa.table(
-        "checks",
-        *(sa.column(name) for name in ("id", "rows_in_window", "reference_version")),
-        *(sa.column("document", sa.JSON), sa.column("reference_rows")),
-        sa.column("made_at", _MOMENT),
-        sa.column("newest", _MOMENT),
-    )
-    last = ""
-    query = sa.select(checks.c.id, checks.c.document).order_by(checks.c.id).limit(_AT_ONCE)
-    while rows := db.execute(query.where(checks.c.id > last)).all():
-        for check_id, document in rows:
-            told = _told(document)
-            db.execute(sa.update(checks).where(checks.c.id == check_id).values(_listed(told)))
-            if columns := _columns(check_id, told):
-                db.execute(sa.insert(_COLUMN_RESULTS), columns)
-        last = rows[-1][0]
-
-
-def _told(document: Any) -> dict[str, Any]:
-    """A document that cannot be read tells nothing, and its row stays as it is."""
-    told = json.loads(document) if isinstance(document, str) else document
-    return told if isinstance(told, dict) else {}
-
-
-def _listed(told: dict[str, Any]) -> dict[str, Any]:
-    sample, reference = told.get("sample") or {}, told.get("reference") or {}
-    made_at, newest = told.get("made_at"), sample.get("newest")
-    return {
-        "rows_in_window": sample.get("rows_in_window", 0),
-        "reference_version": reference.get("version"),
-        "reference_rows": reference.get("rows"),
-        "made_at": datetime.fromisoformat(made_at) if made_at else None,
-        "newest": datetime.fromisoformat(newest) if newest else None,
-    }
-
-
-_COLUMN_RESULTS = sa.table(
-    "column_results",
-    *(sa.column(name) for name in ("check_id", "position", "column", "verdict", "strength")),
-    *(sa.column(name) for name in ("missing_reference", "missing_current", "test")),
-    *(sa.column(name) for name in ("effect", "threshold")),
-)
-_BEYOND_MEASURE = 1e12
-
-
-def _columns(check_id: str, told: dict[str, Any]) -> list[dict[str, Any]]:
-    compared = [c for c in told.get("columns") or () if c.get("compared", True)]
-    return [_column(check_id, position, c) for position, c in enumerate(compared)]
-
-
-def _column(check_id: str, position: int, column: dict[str, Any]) -> dict[str, Any]:
-    """Its strength is null in a document when it is beyond measure."""
-    strength = column.get("strength", 0.0)
-    findings = [f for f in column.get("findings") or () if f.get("effect") is not None]
-    lead: dict[str, Any] = max(findings, key=_weight, default={})
-    return {
-        "check_id": check_id,
-        "position": position,
-        "column": column.get("name", ""),
-        "verdict": column.get("verdict", "undecided"),
-        "strength": _BEYOND_MEASURE if strength is None else min(strength, _BEYOND_MEASURE),
-        "missing_reference": column.get("missing_reference"),
-        "missing_current": column.get("missing_current"),
-        "test": lead.get("test", ""),
-        "effect": lead.get("effect"),
-        "threshold": lead.get("threshold"),
-    }
-
-
-def _weight(finding: dict[str, Any]) -> tuple[bool, float]:
-    """Those that decide before the others, the strongest first."""
-    strength = finding["effect"] / (finding.get("tolerance") or 1e-9)
-    return bool(finding.get("decides", True)), strength
 
 
 def _widen_retrain_requests() -> None:
