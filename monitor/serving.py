@@ -53,18 +53,12 @@ class Shape:
 def serve(config: Path, shape: Shape, say: Callable[[str], None]) -> None:
     """Run until SIGTERM or SIGINT, then end cleanly.
 
-<<<<<<< HEAD
-    1. Open the store and take the port; what is wrong with either is told before anything runs.
-    2. Show the other processes that this one lives. Start the scheduler with its worker, the
-       outbox loop, what forgets the old, and the pages.
-    3. Wait. When told to stop: no new window, the running check finishes, then everything closes,
-       and what was claimed is free for others.
-=======
     1. Listen for signals: from now on an end is a clean one.
     2. Open the store and take the port; what is wrong with either is told before anything runs.
-    3. Start the scheduler with its worker, the outbox loop, and the pages.
-    4. Wait. When told to stop: no new window, the running check finishes, then everything closes.
->>>>>>> base
+    3. Show the other processes that this one lives. Start the scheduler with its worker, the
+       outbox loop, what forgets the old, and the pages.
+    4. Wait. When told to stop: no new window, the running check finishes, then everything closes,
+       and what was claimed is free for others.
     """
     stop = threading.Event()
     with ExitStack() as parts:
@@ -73,11 +67,7 @@ def serve(config: Path, shape: Shape, say: Callable[[str], None]) -> None:
         parts.callback(service.close)
         claimant = Claimant(service.store, service.clock, parts=shape.parts)
         listening = parts.enter_context(_listen(shape)) if shape.web else None
-<<<<<<< HEAD
-        parts.enter_context(_signals(stop))
         parts.enter_context(claimant.living())
-=======
->>>>>>> base
         delivering = parts.enter_context(_delivery(service))
         scheduler = parts.enter_context(_scheduler(service, claimant, config, shape))
         if shape.scheduler and service.settings.retention != RetentionSettings():
