@@ -5,6 +5,7 @@ import json
 import os
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from projects import write_project
 from store_backends import Backend, new_postgresql_database
 from test_ledger import a_silence, a_token, an_entry
 from test_stores import (
@@ -24,6 +26,7 @@ from test_stores import (
     opened,
 )
 
+from monitor import serving
 from monitor.configuration.keeping import RetentionSettings
 from monitor.core.people import Answer, CheckRequest, Deed, Session
 from monitor.errors import AskedWrongly
@@ -32,6 +35,8 @@ from monitor.ledger import Act
 from monitor.ports import Outcome, Store
 from monitor.reports.folder import ReportFolder
 from monitor.retention import KINDS, count_old, forget, too_old
+from monitor.service import Service
+from monitor.settings import load_settings
 from monitor.stores import _sql_keeping
 from monitor.tables.local_files import LocalPlace
 
@@ -312,3 +317,29 @@ def test_an_export_holds_everything_but_secrets(
             assert (json.loads(document) if parquet else document)["headline"] == "age drifted"
     with pytest.raises(AskedWrongly, match="is there already"):
         export(store, folder, parquet=parquet, made_at=FAR)
+
+
+# --- Once a day, by one of the processes ---
+
+
+def test_one_of_two_services_forgets_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "FIRST_FORGETS_S", 0.05)
+    config = write_project(tmp_path / "project", suite=False)
+    config.write_text(config.read_text() + "retention: {checks: 1d}\n")
+    services = [Service(load_settings(config), clock=lambda: FAR) for _ in range(2)]
+    forgot: list[int] = []
+    for number, service in enumerate(services):
+        monkeypatch.setattr(
+            service, "forget", lambda _, number=number: forgot.append(number) or {}, raising=True
+        )
+    with (
+        serving._forgetting(services[0], services[0].claimant),
+        serving._forgetting(services[1], services[1].claimant),
+    ):
+        deadline = time.monotonic() + 20
+        while not forgot and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.5)
+    assert len(forgot) == 1
+    for service in services:
+        service.close()

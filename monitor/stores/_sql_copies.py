@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from monitor.errors import AskedWrongly, StoreUnavailable
 from monitor.stores._sql_engine import VERSION_TABLE, Database, Part
+from monitor.stores._sql_filling import SCHEMA
 from monitor.stores._sql_ledger_tables import answers, claims, replicas, sessions, tokens
 from monitor.stores._sql_tables import Moment, tables
 
@@ -80,7 +81,7 @@ def _is_empty(db: sa.Connection) -> bool:
 
 @contextmanager
 def _opened(file: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{file}", Path(), tables)
+    database = Database(f"sqlite:///{file}", Path(), SCHEMA)
     try:
         yield database
     finally:

@@ -3,8 +3,9 @@
 import json
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -12,11 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.errors import ConfigError, StoreConflict, StoreUnavailable
-from monitor.stores._sql_filling import fill_checks
 
 HEAD = "0004"  # the newest step in migrations/versions
 _STOPS = ("0003", HEAD)  # after each, what it leaves is filled in
-_FILLS = {"0003": fill_checks}
 VERSION_TABLE = "monitor_schema_version"
 MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 7_364_917_205  # any number, as long as every process takes the same
@@ -25,10 +24,21 @@ _INCREMENTAL = 2  # SQLite's number for giving free pages back when asked
 _WAIT_S = 10  # for a lock or a server, unless the URL says otherwise
 
 
+Writing = Callable[[], AbstractContextManager[sa.Connection]]
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The newest tables, and what is filled in after which step on the way to them."""
+
+    tables: sa.MetaData
+    fills: Mapping[str, Callable[[Writing], None]]
+
+
 class Database:
     """One database at its newest schema. Every block of `writing` is one transaction."""
 
-    def __init__(self, url: str, root: Path, schema: sa.MetaData) -> None:
+    def __init__(self, url: str, root: Path, schema: Schema) -> None:
         """Open it; relative SQLite paths are relative to `root`.
 
         Raises ConfigError when the URL cannot be used, StoreUnavailable when the database cannot.
@@ -110,7 +120,7 @@ class Database:
     def _prepare(self) -> None:
         """Bring the schema up to date; processes that open the database together take turns."""
         if self._in_memory:
-            self._schema.create_all(self._reader)
+            self._schema.tables.create_all(self._reader)
             return
         if self._reader.dialect.name == "sqlite":
             _use_write_ahead_log(self._reader)
@@ -122,8 +132,8 @@ class Database:
                 if db.dialect.name == "postgresql":
                     db.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
                 _upgrade(db, self.place, stop)
-            if stop in _FILLS:
-                _FILLS[stop](self.writing)
+            if stop in self._schema.fills:
+                self._schema.fills[stop](self.writing)
 
     @contextmanager
     def _told(self) -> Iterator[None]:

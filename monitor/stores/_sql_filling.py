@@ -1,7 +1,5 @@
 """What a new schema leaves to be filled in: a little at a time, while others read and write."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,10 +7,10 @@ import sqlalchemy as sa
 from monitor.core.records import Check
 from monitor.core.wire import check_from_json
 from monitor.stores._sql_columns import column_rows, shown_of
+from monitor.stores._sql_engine import Schema, Writing
 from monitor.stores._sql_rows import add
-from monitor.stores._sql_tables import checks, column_results
+from monitor.stores._sql_tables import checks, column_results, tables
 
-Writing = Callable[[], AbstractContextManager[sa.Connection]]
 _AT_ONCE = 50  # documents of one transaction: they may be large
 
 
@@ -44,3 +42,6 @@ def _fill(db: sa.Connection, check_id: str, document: Any) -> None:
     db.execute(shown.values(shown_of(check)))
     for row in column_rows(check):
         add(db, column_results, row | {"check_id": check_id})
+
+
+SCHEMA = Schema(tables, {"0003": fill_checks})

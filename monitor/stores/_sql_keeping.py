@@ -1,5 +1,3 @@
-from monitor.stores._sql_engine import Part
-
 """What grows old in a SQL database: found and forgotten a little at a time."""
 
 from collections.abc import Callable
@@ -8,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from monitor.stores._sql_engine import Part
 from monitor.stores._sql_ledger_tables import audit, check_requests, silences
 from monitor.stores._sql_tables import OPEN, checks, episodes, outbox, window_summaries
 

@@ -15,10 +15,10 @@ from monitor.stores._sql_columns import Columns
 from monitor.stores._sql_copies import Copies
 from monitor.stores._sql_engine import Database
 from monitor.stores._sql_episodes import Episodes
+from monitor.stores._sql_filling import SCHEMA
 from monitor.stores._sql_keeping import Keeping
 from monitor.stores._sql_outbox import Outbox
 from monitor.stores._sql_pages import Pages
-from monitor.stores._sql_tables import tables
 
 
 def make(url: str, root: Path) -> "SqlStore":
@@ -27,7 +27,7 @@ def make(url: str, root: Path) -> "SqlStore":
     At `memory://` each call makes a new, empty one that is gone when it is closed. Raises
     ConfigError when the URL cannot be used, StoreUnavailable when the database cannot.
     """
-    return SqlStore(Database(url, root, tables))
+    return SqlStore(Database(url, root, SCHEMA))
 
 
 class SqlStore(Checks, Columns, Episodes, Outbox, Acts, Access, Claims, Pages, Keeping, Copies):
