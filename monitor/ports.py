@@ -147,6 +147,8 @@ class CheckLine:
     made_at: datetime | None
     stored_at: datetime
     revision: int
+    took_s: float | None = None  # all steps together; None: not kept
+    worst: float | None = None  # strength of its worst column; None: none was compared
 
     @property
     def place(self) -> "Place":

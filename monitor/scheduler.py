@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 3  # failed tries of one window before the windows after it are looked at
 _INSTANT = timedelta(microseconds=1)
+_OVERSLEPT = timedelta(minutes=5)
 
 
 def due_windows(settings: MonitorSettings, last: Window | None, now: datetime) -> list[Window]:
@@ -130,6 +131,8 @@ class Scheduler:
         self._lock = threading.Lock()
         self._line: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
+        self._moved_at: datetime | None = None
+        self.failed_tries = 0  # since the start, of all monitors
         # Ours and not a pool's: a check that outlives its grace must not hold up the exit.
         self._threads = [
             threading.Thread(target=self._serve, name=f"checks-{n}", daemon=True)
@@ -151,6 +154,7 @@ class Scheduler:
                 misfire_grace_time=None,
             )
             self.wake(name)
+        self._moved_at = self._clock()
         for thread in self._threads:
             thread.start()
         self._waker.start()
@@ -175,6 +179,20 @@ class Scheduler:
     def alive(self) -> bool:
         """Whether somebody watches the clock and somebody looks."""
         return self._waker.running and all(thread.is_alive() for thread in self._threads)
+
+    def moved_at(self) -> datetime | None:
+        """When it last got on: now while it has nothing to do, else the end of its last turn.
+
+        None before the first turn, and where nobody watches the clock. A clock that is late by
+        minutes does not wake anybody any more.
+        """
+        if not self.alive:
+            return self._moved_at
+        now = self._clock()
+        wakes = [job.next_run_time for job in self._waker.get_jobs()]
+        asleep = any(wake is not None and now - wake > _OVERSLEPT for wake in wakes)
+        busy = any(at.active for at in self._rounds.values())
+        return self._moved_at if busy or asleep else now
 
     def wake(self, name: str) -> None:
         """Put a monitor in line; one that is at it already looks once more afterwards."""
@@ -212,6 +230,7 @@ class Scheduler:
                 self._rounds[name].waiting.clear()
                 self._rounds[name].error = _told(error)
                 log.exception("unreadable monitor=%s error=%r", name, _told(error))
+            self._moved_at = self._clock()
             if more:
                 self._line.put(name)
             else:
@@ -271,6 +290,7 @@ class Scheduler:
                 log.info("checked %s took_s=%.2f result=%s", told, time.monotonic() - began, result)
         except AskedWrongly as error:
             at.error = _told(error)
+            self.failed_tries += 1
             log.error("cannot be checked %s error=%r", told, at.error)
             return False
         except Exception as error:
@@ -284,6 +304,7 @@ class Scheduler:
     def _failed(self, name: str, window: Window, told: str, error: Exception) -> bool:
         at = self._rounds[name]
         tries = at.failed_tries[window] = at.failed_tries.get(window, 0) + 1
+        self.failed_tries += 1
         if isinstance(error, MonitorError):
             log.warning("failed %s try=%d error=%r", told, tries, at.error)
         else:

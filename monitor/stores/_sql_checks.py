@@ -186,6 +186,8 @@ def _check_row(outcome: Outcome) -> dict[str, Any]:
         "rows_in_window": check.sample.rows_in_window,
         "reference_version": check.reference and check.reference.version,
         "reference_rows": check.reference and check.reference.rows,
+        "took_s": sum(check.timings_s.values()) if check.timings_s else None,
+        "worst": max((c.strength for c in check.columns if c.compared), default=None),
     }
 
 

@@ -73,6 +73,13 @@ class Database:
             return str(self._url.database)
         return self._url.set(username=None, password=None, query={}).render_as_string()
 
+    def schema(self) -> tuple[str | None, str]:
+        """The schema that is found, and the one that this program works with."""
+        if self._in_memory:
+            return HEAD, HEAD
+        with self.reading() as db:
+            return _version(db), HEAD
+
     def _prepare(self) -> None:
         """Bring the schema up to date; processes that open the database together take turns."""
         if self._in_memory:

@@ -13,6 +13,7 @@ from monitor.stores._sql_checks import Checks
 from monitor.stores._sql_claims import Claims
 from monitor.stores._sql_engine import Database
 from monitor.stores._sql_episodes import Episodes
+from monitor.stores._sql_figures import Figures
 from monitor.stores._sql_outbox import Outbox
 from monitor.stores._sql_tables import tables
 
@@ -26,7 +27,7 @@ def make(url: str, root: Path) -> "SqlStore":
     return SqlStore(Database(url, root, tables))
 
 
-class SqlStore(Checks, Episodes, Outbox, Acts, Access, Claims):
+class SqlStore(Checks, Episodes, Outbox, Acts, Access, Claims, Figures):
     """`ports.Store` over one database; safe for threads and for several processes."""
 
     def close(self) -> None:
