@@ -65,6 +65,7 @@ class StallWatch:
         self._wakes: dict[str, Any] = {}
         self._open: datetime | None = None  # since when, of the stall that was told
         self._asked = False
+        self.stalled = False  # as of the last look
 
     def pulse(self) -> Pulse:
         """As the store tells it now."""
@@ -82,15 +83,15 @@ class StallWatch:
     def look(self) -> Pulse:
         """Ask the store how things are, and tell people when that changed.
 
-        1. The first look asks whether a stall was told already, by us before a restart or by others.
+        1. The first look asks whether a stall was told already: before a restart, or by others.
         2. A stall is told once; its id follows from when somebody last got on.
         3. Its end is told to those who heard of it.
         """
         pulse, now = self.pulse(), self._clock()
         if not self._asked:
             self._open, self._asked = self._told(), True
-        stalled = pulse.is_stalled(now) and now - self._began > self._patience
-        if stalled and self._open is None:
+        self.stalled = pulse.is_stalled(now) and now - self._began > self._patience
+        if self.stalled and self._open is None:
             self._open = self._told() or self._tell_stall(pulse, now)
         elif not pulse.is_stalled(now) and self._open is not None:
             self._say(RECOVERED, "The scheduler gets on again", self._open, now)
@@ -110,7 +111,7 @@ class StallWatch:
         more = len(pulse.overdue) - _NAMED
         named = f"{names} and {more} more" if more > 0 else names
         headline = (
-            f"The scheduler stalled: nobody has looked at anything since {since:%Y-%m-%d %H:%M} UTC, "
+            f"The scheduler stalled: nothing was looked at since {since:%Y-%m-%d %H:%M} UTC, "
             f"and windows are due of {named}"
         )
         log.error("stalled since=%s overdue=%d", since.isoformat(), len(pulse.overdue))
@@ -171,7 +172,7 @@ class Heartbeat:
     def beat(self) -> bool:
         """One look at how things are; whether a ping was sent and taken.
 
-        Without an answer of the store there is no ping: whoever cannot read it gets on with nothing.
+        Without an answer of the store there is no ping: nobody gets on without it.
         """
         pulse, now = self._watch.look(), self._clock()
         if self._endpoint is None or time.monotonic() < self._next_s:

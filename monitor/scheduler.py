@@ -27,6 +27,8 @@ from monitor.core.windows import Span, following, latest_complete, window_at
 from monitor.errors import AskedWrongly, MonitorError
 from monitor.ports import Clock, Store
 from monitor.settings import MonitorSettings
+from monitor.sight import logs
+from monitor.steps.deciding import subject
 
 log = logging.getLogger(__name__)
 
@@ -261,7 +263,8 @@ class Scheduler:
         window = at.waiting.popleft()
         at.running = window
         try:
-            go_on = self._look(name, window)
+            with logs.about(**subject(name, window)):
+                go_on = self._look(name, window)
         finally:
             at.running = None
         if not go_on:
@@ -309,7 +312,7 @@ class Scheduler:
             log.warning("failed %s try=%d error=%r", told, tries, at.error)
         else:
             trace = getattr(error, "told", "") or traceback.format_exc()
-            log.error("failed %s try=%d error=%r\n%s", told, tries, at.error, trace.rstrip())
+            log.error("failed %s try=%d error=%r", told, tries, at.error, extra={"trace": trace})
         if tries < PATIENCE:
             return False
         self._record_failure(name, window, at)

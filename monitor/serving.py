@@ -1,6 +1,7 @@
 """The process of `monitor serve`: scheduler, delivery and pages side by side until told to stop."""
 
 import logging
+import os
 import signal
 import socket
 import threading
@@ -12,9 +13,13 @@ from types import FrameType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from monitor.core.people import Scope
 from monitor.errors import AskedWrongly
+from monitor.heartbeat import Heartbeat, StallWatch
+from monitor.posting import Endpoint
 from monitor.scheduler import Scheduler
-from monitor.service import Service, open_runner, open_service
+from monitor.service import Service, log_lines, open_runner, open_service
+from monitor.sight import logs
 from monitor.worker import Worker
 
 if TYPE_CHECKING:
@@ -34,6 +39,7 @@ class Shape:
     scheduler: bool = True
     web: bool = True
     log_level: int = logging.INFO
+    log_form: logs.Form = "text"
 
 
 def serve(config: Path, shape: Shape, say: Callable[[str], None]) -> None:
@@ -45,27 +51,32 @@ def serve(config: Path, shape: Shape, say: Callable[[str], None]) -> None:
     """
     stop = threading.Event()
     service = open_service(config)
+    replica = f"{socket.gethostname()}-{os.getpid()}"
+    logs.set_up(log_lines(service.settings, shape.log_form, replica), shape.log_level)
     with ExitStack() as parts:
         parts.callback(service.close)
         listening = parts.enter_context(_listen(shape)) if shape.web else None
         parts.enter_context(_signals(stop))
         delivering = parts.enter_context(_delivery(service))
-        scheduler = parts.enter_context(_scheduler(service, config, shape))
+        scheduler = parts.enter_context(_scheduler(service, config, shape, replica))
+        watch = parts.enter_context(_heartbeat(service, scheduler, shape, replica))
         if listening is not None:
             alive = {"delivery": delivering.is_alive, "scheduler": lambda: scheduler.alive}
             checked = alive if shape.scheduler else {"delivery": delivering.is_alive}
-            web = _pages(service, scheduler, checked)
+            web = _pages(service, scheduler, watch, checked, stop.is_set)
             prefix = urlsplit(service.settings.base_url).path.rstrip("/")
             parts.enter_context(_web(web, listening, prefix))
             say(f"pages at http://{shape.host}:{listening.getsockname()[1]} (Ctrl-C stops)")
         stop.wait()
         log.info("stopping")
+        scheduler.stop(GRACE_S)  # meanwhile the pages answer, and say that this process is ending
 
 
 @contextmanager
-def _scheduler(service: Service, config: Path, shape: Shape) -> Iterator[Scheduler]:
+def _scheduler(service: Service, config: Path, shape: Shape, replica: str) -> Iterator[Scheduler]:
     """The scheduler, and the worker process its checks run in."""
-    worker = Worker(open_runner, str(config.resolve()), shape.log_level)
+    logging_as = shape.log_level, shape.log_form, replica
+    worker = Worker(open_runner, str(config.resolve()), *logging_as)
     monitors = service.settings.monitors
     scheduler = Scheduler(
         monitors, service.store, worker.run, service.clock, give_up=service.give_up
@@ -94,17 +105,65 @@ def _delivery(service: Service) -> Iterator[threading.Thread]:
         thread.join(GRACE_S)
 
 
-def _pages(
-    service: Service, scheduler: Scheduler, alive: Mapping[str, Callable[[], bool]]
-) -> "FastAPI":
-    from monitor.web.app import make_app
-
-    return make_app(
+@contextmanager
+def _heartbeat(
+    service: Service, scheduler: Scheduler, shape: Shape, replica: str
+) -> Iterator[StallWatch]:
+    """The watch over the schedulers of all processes, and the ping of this one."""
+    asked = service.settings.heartbeat
+    patience = asked.stalled_after.duration
+    watch = StallWatch(
+        service.settings.monitors,
         service.store,
+        service.clock,
+        patience=patience,
+        channels=service.alert_channels,
+    )
+    heartbeat = Heartbeat(
+        watch,
+        service.clock,
+        endpoint=Endpoint(asked.url.get_secret_value()) if asked.url else None,
+        every=asked.every.duration,
+        patience=patience,
+        moved_at=scheduler.moved_at if shape.scheduler else lambda: None,
+        replica=replica,
+    )
+    stop = threading.Event()
+    thread = threading.Thread(target=heartbeat.run, args=(stop,), name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield watch
+    finally:
+        stop.set()
+        thread.join(GRACE_S)
+
+
+def _pages(
+    service: Service,
+    scheduler: Scheduler,
+    watch: StallWatch,
+    loops: Mapping[str, Callable[[], bool]],
+    draining: Callable[[], bool],
+) -> "FastAPI":
+    from monitor.web.access import Gate
+    from monitor.web.app import make_app
+    from monitor.web.metrics import Process, metrics_routes
+
+    def alive() -> dict[str, bool]:
+        return {name: runs() for name, runs in loops.items()}
+
+    monitors, store, clock = service.settings.monitors, service.store, service.clock
+    gate = Gate(store, service.desk, clock, lone=True)
+    process = Process(alive, lambda: scheduler.failed_tries, lambda: watch.stalled)
+    metrics = metrics_routes(store, monitors, clock, gate.api(Scope.READ), process)
+    return make_app(
+        store,
         service.reports,
         scheduler.status,
-        service.clock,
-        alive=lambda: {name: runs() for name, runs in alive.items()},
+        clock,
+        alive=alive,
+        draining=draining,
+        beside=(metrics,),
     )
 
 

@@ -16,19 +16,29 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from monitor.errors import UnknownName
+
 Form = Literal["text", "json"]
 FORMS: tuple[Form, ...] = ("text", "json")
 HIDDEN = "***"
 _SHORTEST = 6  # characters of a secret that is struck out: shorter ones are in every other word
 _CONTINUED = "    | "  # before each line of a traceback; no record begins like this
 
-_about: ContextVar[Mapping[str, str]] = ContextVar("about", default={})
+_about: ContextVar[Mapping[str, str]] = ContextVar("about")
+
+
+def form_of(name: str) -> Form:
+    """The form that people ask for by its name."""
+    for form in FORMS:
+        if form == name:
+            return form
+    raise UnknownName("form of log lines", name, FORMS)
 
 
 @contextmanager
 def about(**what: str) -> Iterator[None]:
     """Whatever is logged inside carries this, in this thread."""
-    before = _about.set({**_about.get(), **what})
+    before = _about.set({**said_now(), **what})
     try:
         yield
     finally:
@@ -37,7 +47,7 @@ def about(**what: str) -> Iterator[None]:
 
 def said_now() -> Mapping[str, str]:
     """What the lines of this thread are about."""
-    return _about.get()
+    return _about.get({})
 
 
 class Lines(logging.Formatter):
@@ -63,6 +73,18 @@ class Lines(logging.Formatter):
         return text
 
 
+def set_up(lines: Lines, level: int) -> None:
+    """Whatever this process logs to stderr is such a line from now on."""
+    root = logging.getLogger()
+    ours = [h for h in root.handlers if type(h) is logging.StreamHandler]
+    if not ours:
+        ours = [logging.StreamHandler()]
+        root.addHandler(ours[0])
+    for handler in ours:
+        handler.setFormatter(lines)
+    logging.getLogger("monitor").setLevel(level)
+
+
 def escaped(text: str) -> str:
     r"""Without anything that breaks or steers a line.
 
@@ -85,23 +107,19 @@ def _message(record: logging.LogRecord) -> str:
 
 
 def _trace(record: logging.LogRecord) -> str:
-    """The traceback of an error, or one that came from the worker as text (`extra={"trace": ...}`)."""
+    """The traceback of an error, or one that the worker sent as text: `extra={"trace": ...}`."""
     if record.exc_info and record.exc_info[0] is not None:
         return "".join(traceback.format_exception(*record.exc_info)).rstrip()
     return str(getattr(record, "trace", "") or "").rstrip()
 
 
-def _as_text(
-    record: logging.LogRecord, facts: Mapping[str, str], message: str, trace: str
-) -> str:
+def _as_text(record: logging.LogRecord, facts: Mapping[str, str], message: str, trace: str) -> str:
     named = "".join(f" {name}={escaped(value)}" for name, value in facts.items())
     line = f"{_at(record)} {record.levelname} {record.name}{named}: {escaped(message)}"
     return "\n".join([line, *(_CONTINUED + escaped(one) for one in trace.splitlines())])
 
 
-def _as_json(
-    record: logging.LogRecord, facts: Mapping[str, str], message: str, trace: str
-) -> str:
+def _as_json(record: logging.LogRecord, facts: Mapping[str, str], message: str, trace: str) -> str:
     """ASCII alone: no reader of lines is too old for it."""
     told: dict[str, Any] = {"at": _at(record), "level": record.levelname, "logger": record.name}
     told |= facts | {"message": message}

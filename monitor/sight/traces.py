@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 _tracer: Any = None
 
 
-def start(wanted: bool, version: str) -> bool:
+def start(wanted: bool) -> bool:
     """Begin to make spans, once a process; False when that is not wanted or cannot be.
 
     Where to send them, their name and how many is read by the SDK from the OTEL_* variables.
@@ -22,9 +22,14 @@ def start(wanted: bool, version: str) -> bool:
     if not wanted or _tracer is not None:
         return _tracer is not None
     try:
-        _tracer = _make(version)
+        _tracer = _make()
     except ImportError as error:
         log.warning("no traces: %s is not installed; pip install 'drift-monitor[otel]'", error.name)
+    return _tracer is not None
+
+
+def are_on() -> bool:
+    """Whether this process makes spans."""
     return _tracer is not None
 
 
@@ -35,9 +40,15 @@ def span(name: str, **attributes: str | int | float) -> Any:
     return _tracer.start_as_current_span(f"monitor.{name}", attributes=attributes)
 
 
+def note(span: Any, **attributes: str | int | float) -> None:
+    """Say more of a span that is under way."""
+    if span is not None:
+        span.set_attributes(attributes)
+
+
 @contextmanager
 def request_span(method: str, headers: Mapping[str, str]) -> Iterator[Any]:
-    """A request that somebody sent: part of their trace, if they say so. Yields the span or None."""
+    """A request of somebody else: part of their trace, if they say so. The span, or None."""
     if _tracer is None:
         yield None
         return
@@ -70,15 +81,21 @@ def flush(timeout_s: float) -> None:
         trace.get_tracer_provider().force_flush(int(timeout_s * 1000))
 
 
-def _make(version: str) -> Any:
+def _make() -> Any:
     from opentelemetry import trace
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import OTELResourceDetector, Resource
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    ours = Resource.create({"service.name": "drift-monitor", "service.version": version})
+    ours = Resource.create({"service.name": "drift-monitor", "service.version": _version()})
     provider = TracerProvider(resource=ours.merge(OTELResourceDetector().detect()))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
-    return trace.get_tracer("drift-monitor", version)
+    return trace.get_tracer("drift-monitor", _version())
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("drift-monitor")

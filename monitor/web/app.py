@@ -1,9 +1,9 @@
 """The application: its parts joined, what every answer carries, and how errors look."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib.metadata import version
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -11,11 +11,14 @@ from starlette.exceptions import HTTPException
 from monitor.errors import MonitorError, StoreUnavailable
 from monitor.ports import Clock, Reports, Store
 from monitor.scheduler import MonitorStatus
+from monitor.sight import traces
 from monitor.web.drawing import PAGE_POLICY, draw
+from monitor.web.health import health_routes
 from monitor.web.machines import machine_routes
 from monitor.web.missing import Missing
 from monitor.web.pages import page_routes
 from monitor.web.reports import report_routes
+from monitor.web.tracing import Traced
 from monitor.web.views import Views
 
 
@@ -26,6 +29,8 @@ def make_app(
     clock: Clock,
     *,
     alive: Callable[[], Mapping[str, bool]] = dict,
+    draining: Callable[[], bool] = lambda: False,
+    beside: Sequence[APIRouter] = (),
 ) -> FastAPI:
     """Pages and JSON over a store. `alive` names the loops beside it and whether each runs."""
     app = FastAPI(
@@ -35,10 +40,15 @@ def make_app(
         redoc_url=None,
     )
     views = Views(store, status, clock)
-    app.include_router(machine_routes(store, views, alive))
+    app.include_router(health_routes(store, alive, draining))
+    for routes in beside:
+        app.include_router(routes)
+    app.include_router(machine_routes(views))
     app.include_router(report_routes(views, reports))
     app.include_router(page_routes(views, reports, alive))
     app.middleware("http")(_careful)
+    if traces.are_on():
+        app.add_middleware(Traced)
     app.exception_handler(Missing)(_missing)
     app.exception_handler(HTTPException)(_refused)
     app.exception_handler(RequestValidationError)(_invalid)
@@ -105,7 +115,7 @@ def _error(
 ) -> Response:
     """JSON for machines and a page for people, with the same words."""
     path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-    if path.startswith(("/api/", "/healthz")):
+    if path.startswith(("/api/", "/healthz", "/readyz", "/metrics")):
         known = {"known": [name for name, _ in listing]} if listing else {}
         content = {"error": {"message": message, "hint": hint, **known}}
         return JSONResponse(content, code, headers=dict(headers or {}))

@@ -1,6 +1,5 @@
-"""JSON for machines: stored checks as the contract has them, and whether the service is well."""
+"""JSON for machines: stored checks as the contract has them."""
 
-from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -9,24 +8,13 @@ from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime
 
 from monitor.core.wire import check_to_json, plain
-from monitor.errors import MonitorError
-from monitor.ports import Store
 from monitor.web.views import Line, Views, line
 
 MOST = 500  # checks in one answer
 
 
-def machine_routes(
-    store: Store, views: Views, alive: Callable[[], Mapping[str, bool]]
-) -> APIRouter:
+def machine_routes(views: Views) -> APIRouter:
     routes = APIRouter()
-
-    @routes.get("/healthz")
-    def health() -> JSONResponse:
-        """200 when the store answers and every loop of the service runs, else 503."""
-        parts = {"store": _answers(store), **alive()}
-        well = all(parts.values())
-        return JSONResponse({"status": "ok" if well else "failing", **parts}, 200 if well else 503)
 
     @routes.get("/api/v1/checks")
     def list_checks(
@@ -46,14 +34,6 @@ def machine_routes(
         return JSONResponse(check_to_json(views.check(check_id).check))
 
     return routes
-
-
-def _answers(store: Store) -> bool:
-    try:
-        store.next_due()
-    except MonitorError:
-        return False
-    return True
 
 
 def _listed(check: Line) -> dict[str, Any]:
