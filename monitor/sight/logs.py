@@ -122,7 +122,7 @@ def _as_text(record: logging.LogRecord, facts: Mapping[str, str], message: str, 
 def _as_json(record: logging.LogRecord, facts: Mapping[str, str], message: str, trace: str) -> str:
     """ASCII alone: no reader of lines is too old for it."""
     told: dict[str, Any] = {"at": _at(record), "level": record.levelname, "logger": record.name}
-    told |= facts | {"message": message}
+    told |= {**facts, "message": message}
     return json.dumps(told | ({"trace": trace} if trace else {}), ensure_ascii=True)
 
 

@@ -139,14 +139,14 @@ class ServiceCollector:
         loops = {loop: float(runs) for loop, runs in self._process.alive().items()}
         yield _by("loop_running", "1 while a loop of this process runs.", "loop", loops)
         tries = float(self._process.failed_tries())
-        yield _counter("failed_tries", "Windows that could not be looked at, tries.", {(): tries})
+        yield _counter("failed_tries", "Windows that could not be looked at, tries.", {"": tries})
 
 
 def _of_checks(tally: Tally) -> Iterator["Metric"]:
     from prometheus_client.core import HistogramMetricFamily
 
-    counted = {(str(verdict),): float(tally.verdicts[verdict]) for verdict in CODES}
-    yield _counter("checks", "Checks stored, by whichever process.", counted, ("verdict",))
+    counted = {str(verdict): float(tally.verdicts[verdict]) for verdict in CODES}
+    yield _counter("checks", "Checks stored, by whichever process.", counted, "verdict")
     total, buckets = 0, []
     for bound, count in zip((*map(str, BUCKETS_S), "+Inf"), tally.durations, strict=True):
         total += count
@@ -222,12 +222,11 @@ def _by_monitor(name: str, text: str, values: Mapping[str, float]) -> "Metric":
     return _by(f"monitor_{name}", text, "monitor", values)
 
 
-def _counter(
-    name: str, text: str, values: Mapping[tuple[str, ...], float], labels: tuple[str, ...] = ()
-) -> "Metric":
+def _counter(name: str, text: str, values: Mapping[str, float], label: str = "") -> "Metric":
     from prometheus_client.core import CounterMetricFamily
 
+    labels = [label] if label else []
     family = CounterMetricFamily(f"{PREFIX}_{name}", text, labels=labels)
     for key, value in values.items():
-        family.add_metric(list(key), value)
+        family.add_metric([key] if label else [], value)
     return family
