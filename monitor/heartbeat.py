@@ -123,13 +123,16 @@ class StallWatch:
             self._store.add_message(message)
 
     def _is_overdue(self, settings: MonitorSettings, last: Window | None, then: datetime) -> bool:
-        """Whether a schedule had long woken for a window, and nobody looked at it."""
+        """Whether a schedule had long woken for a window, and nobody looked at it.
+
+        A monitor that was never looked at is due since this process began to watch.
+        """
         due = due_windows(settings, last, then)
         if not due:
             return False
         if settings.name not in self._wakes:
             self._wakes[settings.name] = schedule_trigger(settings)
-        complete = due[0].end + settings.lateness.duration
+        complete = due[0].end + settings.lateness.duration if last else self._began
         wake = self._wakes[settings.name].get_next_fire_time(None, complete)
         return wake is not None and wake <= then
 
