@@ -35,7 +35,7 @@ def check(
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     if done.returncode == ASKED_WRONGLY:
         raise AskedWrongly(done.stderr.strip())
-    if done.returncode not in VERDICTS:
+    if done.returncode not in VERDICTS or not done.stdout:
         raise NotLookedAt(f"exit code {done.returncode}: {done.stderr.strip()}")
     found = json.loads(done.stdout)
     if found["verdict"] == "undecided":
@@ -45,7 +45,7 @@ def check(
 
 
 def make_dag() -> Any:
-    """A DAG of one task a monitor. A violated window fails its task, so what follows does not run."""
+    """A task a monitor. A violated window fails its task, so what follows does not run."""
     from airflow.decorators import dag, task
     from airflow.exceptions import AirflowFailException
 

@@ -1,7 +1,8 @@
 """Prefect: a flow that checks a monitor and says what to do next.
 
-`python drift_checks.py orders 2026-03-02` runs it here; `drift_checks.serve(cron="20 6 * * *")` keeps
-it running. `monitor` is called by its command line, so it may live in an environment of its own.
+`python drift_checks.py orders 2026-03-02` runs it here; `make_flow().serve(cron="20 6 * * *")`
+keeps it running. `monitor` is called by its command line, so it may live in an environment of its
+own.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def check(
     """One check; what it found, and what to do next."""
     line = [*(command or COMMAND), "check", name, "--at", at, "--json", "-", "--config", config]
     done = subprocess.run(line, capture_output=True, text=True, check=False)
-    if done.returncode not in NEXT:
+    if done.returncode not in NEXT or not done.stdout:
         found = json.loads(done.stdout) if done.returncode == UNDECIDED and done.stdout else {}
         raise NotLookedAt(found.get("headline") or done.stderr.strip(), done.returncode)
     found = json.loads(done.stdout)
