@@ -7,7 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from monitor.cli import backtesting, comparing, diffing, monitors, project, references, serving
+from monitor.cli import (
+    backtesting,
+    comparing,
+    diffing,
+    monitors,
+    project,
+    references,
+    serving,
+    tracking,
+)
 from monitor.cli.output import ExitCode, complain
 from monitor.errors import AskedWrongly, CouldNotLook, MonitorError
 
@@ -20,7 +29,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (project, comparing, monitors, diffing, backtesting, references, serving):
+for room in (
+    project, comparing, monitors, diffing, backtesting, references, tracking, serving
+):  # fmt: skip
     room.register(app)
 
 _UsageError: Any = typer.BadParameter.__base__  # typer's own usage errors
