@@ -71,8 +71,8 @@ def run(arguments: list[str]) -> int:
     except (typer.Abort, KeyboardInterrupt):
         complain("stopped")
         return ExitCode.STOPPED
-    except SystemExit:  # typer leaves like this, with a 1, only when nobody reads any more
-        return ExitCode.UNREAD
+    except SystemExit as end:  # typer leaves like this: with a 1, when nobody reads any more,
+        return ExitCode.UNREAD if end.code == 1 else ExitCode.DONE  # else when a shell was served
     except Exception as error:
         return _told(error)
 
