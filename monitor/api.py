@@ -7,7 +7,7 @@
 <Verdict.DRIFTED: 'drifted'>
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,16 +21,16 @@ from monitor.configuration.comparing import DriftSettings
 from monitor.configuration.urls import scheme_of, without_secrets
 from monitor.core import wire
 from monitor.core.comparison import Plan
-from monitor.core.frozen import are_frozen
-from monitor.core.records import Check, Finding, Kind, SampleInfo, Verdict, Window
+from monitor.core.kinds import decide_kind
+from monitor.core.records import Check, Kind, Notice, Verdict, Window
 from monitor.core.side_by_side import are_held
 from monitor.errors import AskedWrongly, CouldNotLook, NoCommonColumns, UnknownName
 from monitor.ports import Sample, Source, StoredReference
-from monitor.references import Reference, content_version
+from monitor.references import Reference, content_version, version_as_asked
 from monitor.settings import FROZEN, CsvSettings, ShowValues, SourceSettings, checked
 from monitor.steps.deciding import decide
 from monitor.steps.kit import Look, Timings, Watch
-from monitor.steps.looking import compare_rows, validate_rows
+from monitor.steps.looking import compare_rows, confirm_files, unread_look, validate_rows
 
 EXIT_CODES = {
     Verdict.PASSED: 0,
@@ -121,6 +121,7 @@ def compare(reference: Any, current: Any, **question: Any) -> Result:
     exist, nothing in common). A file that cannot be read is a result with verdict `undecided`.
     """
     asked = checked(Question, question)
+    _refuse_frozen(current)
     plan = briefing.make_plan(
         asked,
         kinds=_kinds(asked),
@@ -149,19 +150,19 @@ def _check(watch: Watch, reference: Any, current: Any, asked: Question) -> Check
     with ThreadPoolExecutor(1) as aside:
         try:
             with timings.step("sample"):
-                before = _reference(reference, asked)
-                version = aside.submit(_fingerprint, reference, asked)
-                now = _read(current, asked, asked.time_column)
+                source = _source(reference, asked)
+                before = _reference(reference, source, asked)
+                version = aside.submit(_fingerprint, source)
+                now = _read(current, _source(current, asked, asked.time_column), asked)
                 window = _window(current, now, asked)
         except CouldNotLook as error:
-            unread = Finding(test="source", verdict=Verdict.UNDECIDED, reason=str(error))
-            look = Look(SampleInfo(0, 0, "none"), dataset=(unread,))
-            return decide(watch, before, None, look, timings)
+            return decide(watch, before, None, unread_look(str(error)), timings)
         _check_names(before.sample, now, asked)
-        _refuse_suite(now, asked)
-        look = Look(now.info, notices=now.notices)
+        _refuse_untimed(now, window, asked)
+        look = Look(now.info, notices=(*now.notices, *_time_told(watch.plan, asked)))
         look = validate_rows(watch, now, look, wiring.validator(), timings)
         look = compare_rows(watch, before, now, look, timings)
+        look = confirm_files(before, now, look)
         told = version.result() or content_version(before.sample)
         before = replace(before, stored=replace(before.stored, version=told))
     return decide(watch, before, window, look, timings)
@@ -183,9 +184,12 @@ def freeze(reference: Any, file: str | Path, **question: Any) -> StoredReference
     asked, place = checked(Question, question), str(file)
     if not place.endswith(FROZEN):
         raise AskedWrongly(f"{place} must end in {FROZEN}", hint=f"write to {place}{FROZEN}")
-    before = _reference(reference, asked)
+    source = _source(reference, asked)
+    before = _reference(reference, source, asked)
+    _refuse_unknown(asked, before.sample.columns)
     plan = briefing.make_plan(asked, kinds=_kinds(asked), roles={}, names=True)
-    version = _fingerprint(reference, asked) or content_version(before.sample)
+    version = _fingerprint(source) or content_version(before.sample)
+    version = version_as_asked(version, plan)
     stored = replace(before.stored, version=version, origin=_told(reference))
     try:
         return wiring.freeze(stored, before.sample, plan, place)
@@ -199,10 +203,12 @@ def _kinds(asked: Question) -> dict[str, Kind]:
 
 
 def _setup(plan: Plan, reference: Any, current: Any, asked: Question) -> dict[str, Any]:
+    frozen = {"frozen": True} if _is_frozen(reference) else {}
     return briefing.setup_of(
         plan,
         reference=_told(reference),
         current=_told(current),
+        **frozen,
         sample={"rows": asked.sample, "seed": asked.seed},
         segments=list(asked.segments),
         expectations=str(asked.suite) if asked.suite else None,
@@ -218,6 +224,19 @@ def _told(data: Any) -> str:
     )
 
 
+def _is_frozen(data: Any) -> bool:
+    return isinstance(data, str | Path) and str(data).endswith(FROZEN)
+
+
+def _refuse_frozen(current: Any) -> None:
+    if _is_frozen(current):
+        raise AskedWrongly(
+            f"{_told(current)} is a frozen reference: it stands for training data, and new data "
+            "are looked at row by row",
+            hint="a frozen reference comes first; give the files of the new data after it",
+        )
+
+
 # --- Reading ---
 
 
@@ -229,20 +248,19 @@ def _source(data: Any, asked: Question, time: str | None = None) -> Source | Non
     return wiring.source_of(data, time)
 
 
-def _read(data: Any, asked: Question, time: str | None = None) -> Sample:
-    source = _source(data, asked, time)
+def _read(data: Any, source: Source | None, asked: Question) -> Sample:
     if source is None:
         return wiring.sample_of(data, asked.sample, asked.seed)
     return source.read(limit=asked.sample, seed=asked.seed)
 
 
-def _reference(data: Any, asked: Question) -> Reference:
+def _reference(data: Any, source: Source | None, asked: Question) -> Reference:
     """The rows of the training data, not kept anywhere; its time column may be absent."""
     named = isinstance(data, str | Path)
     path = Path(data) if named and not scheme_of(str(data)) else None
     if path and path.is_file() and not path.stat().st_size:
         raise AskedWrongly(f"the reference {path} is empty (0 bytes)", hint=_REFERENCE_FIRST)
-    sample = _read(data, asked)
+    sample = _read(data, source, asked)
     if not sample.info.rows:
         raise AskedWrongly(f"the reference has no rows: {_told(data)}", hint=_REFERENCE_FIRST)
     stored = StoredReference(
@@ -257,9 +275,8 @@ def _reference(data: Any, asked: Question) -> Reference:
     return Reference(stored, sample)
 
 
-def _fingerprint(data: Any, asked: Question) -> str:
+def _fingerprint(source: Source | None) -> str:
     """`sha256:...` of what is read from somewhere; empty for what is in memory."""
-    source = _source(data, asked)
     return "" if source is None else source.fingerprint()
 
 
@@ -290,15 +307,7 @@ def _span_of_all(source: Source) -> Window | None:
 
 def _check_names(before: Sample, now: Sample, asked: Question) -> None:
     """Every column that was named exists; there is something in common."""
-    known = list({**before.columns, **now.columns})
-    named = {"columns": asked.columns, "exclude": asked.exclude, "kinds": tuple(asked.kinds)}
-    named |= {"segments": asked.segments}
-    named |= {role: (column,) for role, column in asked.roles.items()}
-    for option, names in named.items():
-        for name in names:
-            if name not in known:
-                error = UnknownName("column", name, known)
-                raise AskedWrongly(f"{option}: {error}", hint=error.hint)
+    _refuse_unknown(asked, {**before.columns, **now.columns})
     if before.columns and now.columns and not set(before.columns) & set(now.columns):
         raise NoCommonColumns(
             f"the two datasets share no column: the reference has {_listing(before)}, "
@@ -307,12 +316,37 @@ def _check_names(before: Sample, now: Sample, asked: Question) -> None:
         )
 
 
-def _refuse_suite(now: Sample, asked: Question) -> None:
-    if asked.suite and now.columns and are_frozen(now.columns):
-        raise AskedWrongly(
-            "a suite is held against all rows, and a frozen reference has but a draw of them",
-            hint="give the files of the new data themselves",
-        )
+def _refuse_unknown(asked: Question, known: Iterable[str]) -> None:
+    """AskedWrongly for a name that is no column."""
+    known = list(known)
+    named = {"columns": asked.columns, "exclude": asked.exclude, "kinds": tuple(asked.kinds)}
+    named |= {"segments": asked.segments}
+    named |= {role: (column,) for role, column in asked.roles.items()}
+    for option, names in named.items():
+        for name in names:
+            if name not in known:
+                error = UnknownName("column", name, known)
+                raise AskedWrongly(f"{option}: {error}", hint=error.hint)
+
+
+def _refuse_untimed(now: Sample, window: Window | None, asked: Question) -> None:
+    """AskedWrongly for a time column no value of which is a time."""
+    name = asked.time_column
+    if name is None or window is not None or not now.info.rows or name not in now.columns:
+        return
+    told = [n for n, c in now.columns.items() if decide_kind(c.head()).kind is Kind.TIME]
+    raise AskedWrongly(
+        f"time_column: no value of {name!r} tells a time",
+        hint=f"columns that do: {', '.join(told)}" if told else "no column of the new data does",
+    )
+
+
+def _time_told(plan: Plan, asked: Question) -> list[Notice]:
+    """A line on the column that is left out because it was named as the time of a row."""
+    name = asked.time_column
+    if name is None or not plan.wants(name) or plan.kinds.get(name) is not Kind.TIME:
+        return []
+    return [Notice("time_column", f"{name} tells the time of a row and is not compared", name)]
 
 
 def _listing(sample: Sample) -> str:

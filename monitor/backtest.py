@@ -26,7 +26,7 @@ from monitor.ports import Sample, Source
 from monitor.references import Reference
 from monitor.steps.holding import Held, hold_against
 from monitor.steps.kit import Look, Timings, Watch
-from monitor.steps.looking import compare_rows, sample_window
+from monitor.steps.looking import SOURCE, compare_rows, confirm_files, sample_window
 
 SETTLED = 1e-7  # a p this small rejects at every level in use, and under every smaller tolerance
 HOPELESS = 0.25  # a p this large rejects nowhere, nor does the larger one under a wider tolerance
@@ -60,6 +60,7 @@ def look_back(watch: Watch, reference: Reference | None, window: Window, source:
         return Looked(window, unseen=reason)
     held, look = hold_against(watch, reference, window, (sample, look), source, timings)
     look = compare_rows(watch, held.reference, sample, look, timings, held.measure)
+    look = confirm_files(held.reference, sample, look)
     found = _looked(window, look)
     return replace(found, at=_elsewhere(watch, held, sample, found))
 
@@ -74,10 +75,11 @@ def look_at_check(check: Check) -> Looked:
 
 
 def _looked(window: Window, look: Look) -> Looked:
-    if any(c.compared for c in look.columns):
+    unread = [f.reason for f in look.dataset if f.test == SOURCE]
+    if any(c.compared for c in look.columns) and not unread:
         return Looked(window, look.sample.rows, look.columns, look.dataset, look.segments)
     reasons = [f.reason for f in look.dataset if f.verdict is Verdict.UNDECIDED]
-    return Looked(window, unseen=reasons[0] if reasons else "nothing was compared")
+    return Looked(window, unseen=(unread or reasons or ["nothing was compared"])[0])
 
 
 # --- 2. measure ---

@@ -63,8 +63,7 @@ def brief(
     `weights` are those of the file that `drift.importance` names.
     """
     if reference is not None:
-        named = {**dict.fromkeys(weights or (), "drift.importance"), **_named_columns(settings)}
-        require_columns(reference, named)
+        require_columns(reference, named_columns(settings, weights or {}))
     plan = plan_of(settings, reference, weights)
     return Watch(
         name=settings.name,
@@ -324,10 +323,11 @@ def known_kinds(settings: MonitorSettings) -> dict[str, Kind]:
     return kinds
 
 
-def _named_columns(settings: MonitorSettings) -> dict[str, str]:
+def named_columns(settings: MonitorSettings, weights: Mapping[str, float]) -> dict[str, str]:
     """Every column that configuration speaks of, and where; all must exist in the reference."""
     model, retrain = settings.model, settings.retrain
-    named = dict.fromkeys(settings.columns, "columns")
+    named = dict.fromkeys(weights, "drift.importance")
+    named |= dict.fromkeys(settings.columns, "columns")
     drift = settings.drift
     named |= dict.fromkeys((*drift.columns, *drift.exclude, *drift.segments), "drift")
     roles = (model.prediction, model.probability, model.label, model.id)

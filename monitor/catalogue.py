@@ -66,10 +66,14 @@ def _built_in(package: str) -> frozenset[str]:
     return frozenset(m.name for m in iter_modules(folders or []) if not m.name.startswith("_"))
 
 
-@cache
 def _strangers(group: str) -> dict[str, EntryPoint]:
+    return {point.name: point for point in _installed().select(group=group)}
+
+
+@cache
+def _installed() -> Any:
     """Reading the metadata of everything installed takes a while, so it is done once and late."""
-    return {point.name: point for point in entry_points(group=group)}
+    return entry_points()
 
 
 def _group(package: str) -> str:

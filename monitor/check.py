@@ -21,7 +21,7 @@ from monitor.steps.budgeting import within_budget
 from monitor.steps.deciding import consequences, decide, is_newest
 from monitor.steps.holding import hold_against
 from monitor.steps.kit import Look, Timings, Tools, Watch
-from monitor.steps.looking import compare_rows, sample_window, validate_rows
+from monitor.steps.looking import compare_rows, confirm_files, sample_window, validate_rows
 from monitor.steps.quieting import with_silences
 from monitor.steps.telling import announce, explore, write_report
 
@@ -48,6 +48,7 @@ def run_check(
     seen_so_far = sample, look
     held, look = hold_against(watch, reference, window, seen_so_far, tools.source, timings)
     look = compare_rows(watch, held.reference, sample, look, timings, held.measure)
+    look = confirm_files(held.reference, sample, look)
     seen = Seen(held.reference, sample, look, timings)
     return conclude(watch, window, seen, tools, revision=revision, keep=keep)
 

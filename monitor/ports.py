@@ -3,9 +3,10 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from monitor.core.frozen import Pictures
+from monitor.core.aggregates import Aggregate, Condition, Family
+from monitor.core.comparison import Plan
 from monitor.core.records import (
     Check,
     Episode,
@@ -34,6 +35,38 @@ class Sample:
     notices: tuple[Notice, ...] = ()
     # Epoch seconds of the rows that are drawn from each column, when every row tells its time
     times: Floats | None = None
+    # Files that are no longer what they were when they were looked at, as people name them; asked
+    # when the last column has been read
+    changed: Callable[[], Sequence[str]] = tuple
+
+
+@runtime_checkable
+class Aggregating(Protocol):
+    """What a sample's `table` may be besides: one whose engine answers about all of its rows.
+
+    Answers are those of the very rows of the sample, as they would be once they are here: a float
+    that is no number is missing, decimals are floats, days are times.
+    """
+
+    @property
+    def families(self) -> Mapping[str, Family]:
+        """Every column of the sample, and what can be asked of it."""
+
+    def can(self, asked: Aggregate) -> bool:
+        """Whether the engine computes this; it asks nobody."""
+
+    def aggregate(self, asked: Sequence[Aggregate]) -> Mapping[Aggregate, Any]:
+        """The answers, found in one pass over the rows, and one for each `Repeated`.
+
+        Those are left out that the engine cannot give for these very rows; they are at hand, then.
+        CouldNotLook when it fails and the rows are not at hand either.
+        """
+
+    def some_values(
+        self, columns: Sequence[str], where: Condition, *, least: int, limit: int
+    ) -> Sequence[tuple[Any, ...]]:
+        """Values of at most `limit` rows that meet a condition; with `least`, the lowest of the
+        different values that at least so many of them hold. Empty when they cannot be had."""
 
 
 class Source(Protocol):
@@ -64,6 +97,17 @@ class Source(Protocol):
         """First row time to just after the last; None without rows or a time column."""
 
 
+@runtime_checkable
+class Described(Protocol):
+    """A source that tells its columns without looking at rows."""
+
+    def columns(self) -> list[str]:
+        """Their names as they are now, of files as the first and the last one have them.
+
+        Raises PathNotFound, SourceUnreadable.
+        """
+
+
 class Snapshots(Protocol):
     """Keeps what a reference needs: rows that would otherwise vanish, and frozen pictures."""
 
@@ -73,8 +117,13 @@ class Snapshots(Protocol):
     def source(self, path: str) -> Source:
         """The rows again."""
 
-    def freeze(self, stored: "StoredReference", sample: Sample, found: Pictures) -> None:
-        """Keep the pictures of a large reference, and a draw of its rows, by its version."""
+    def freeze(
+        self, stored: "StoredReference", sample: Sample, plan: Plan, *, keep: bool = True
+    ) -> Sample:
+        """The pictures of a large reference, and a draw of its rows; kept by its version.
+
+        With `keep` False nothing is written. Columns of the result know the kind they have.
+        """
 
     def frozen(self, stored: "StoredReference", again: Callable[[str], Stream]) -> Sample | None:
         """What `freeze` kept of a version; None when it was not frozen, or the file is damaged.

@@ -1,6 +1,5 @@
 """POST a signed JSON body once and read the answer as taken, delayed or refused."""
 
-import asyncio
 import json
 import logging
 import math
@@ -108,6 +107,8 @@ class _Answer:
 
 def _exchange(endpoint: Endpoint, body: bytes, headers: Mapping[str, str]) -> _Answer:
     """Errors are named by their kind alone: their own words may quote the address."""
+    import asyncio
+
     import httpx
 
     # httpx tells every address at INFO, and an address may carry a token.
@@ -132,6 +133,8 @@ def _root(error: BaseException) -> BaseException:
 
 
 async def _post(endpoint: Endpoint, body: bytes, headers: Mapping[str, str]) -> _Answer:
+    import asyncio
+
     import httpx
 
     # A proxy from the environment is for the outside world, never for this machine itself.

@@ -1,15 +1,16 @@
 """The frozen picture of the training data: built once, versioned, never replaced in silence."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from monitor.core.comparison import Plan, kind_of
-from monitor.core.frozen import are_frozen, freeze
+from monitor.core.frozen import are_frozen
 from monitor.core.over_time.calibration import Calibration
 from monitor.core.over_time.phases import Cadence, past_windows, windows_of
 from monitor.core.records import Floats, Kind, ReferenceInfo, Window
-from monitor.core.side_by_side import are_held, side_by_side
+from monitor.core.side_by_side import are_held
 from monitor.core.summaries.kept import Summaries
 from monitor.errors import AskedWrongly, ReferenceChanged, nearest
 from monitor.ports import Clock, Sample, Snapshots, Source, Store, StoredReference
@@ -64,19 +65,23 @@ class ReferenceMaker:
         store.add_reference(reference.stored)
         return reference
 
-    def preview(self, clock: Clock) -> Reference:
+    def _preview(self, clock: Clock) -> Reference:
         """What `build` would freeze, frozen nowhere."""
         sample = self._read()
-        return Reference(self._picture(sample, "unfrozen", self.location, clock), sample)
+        picture = self._picture(sample, "unfrozen", self.location, clock)
+        return self._frozen(picture, sample, self.kinds, write=False)
 
-    def load(self, store: Store, clock: Clock, kept: Reference | None = None) -> Reference:
+    def load(
+        self, store: Store, clock: Clock, kept: Reference | None = None, *, write: bool = True
+    ) -> Reference:
         """The current version with its rows; built on first use. Rows of `kept` are not read again.
 
+        With `write` False nothing is stored or written, whatever is missing.
         Raises ReferenceChanged when the file is not the one that was frozen: never silently.
         """
         stored = store.current_reference(self.monitor)
         if stored is None:
-            return self.build(store, clock)
+            return self.build(store, clock) if write else self._preview(clock)
         source = self.source if self.window is None else self.snapshots.source(stored.path)
         found = source.fingerprint()
         moved = self.window is not None and stored.origin != self._origin()
@@ -93,7 +98,7 @@ class ReferenceMaker:
         if known is not None:
             return Reference(stored, self._with_times(known))
         kinds = {name: Kind(kind) for name, kind in stored.kinds.items()}
-        return self._frozen(stored, source.read(), {**kinds, **self.kinds})
+        return self._frozen(stored, source.read(), {**kinds, **self.kinds}, write=write)
 
     def _read(self) -> Sample:
         sample = self.source.read(self.window)
@@ -123,18 +128,19 @@ class ReferenceMaker:
         )
 
     def _frozen(
-        self, stored: StoredReference, sample: Sample, kinds: Mapping[str, Kind]
+        self,
+        stored: StoredReference,
+        sample: Sample,
+        kinds: Mapping[str, Kind],
+        *,
+        write: bool = True,
     ) -> Reference:
         """The reference as checks use it: rows that are too many to hold are frozen first."""
         if are_held(sample.columns) or are_frozen(sample.columns):
             return Reference(stored, self._with_times(sample))
-        with side_by_side(sample.columns) as run:
-            pictures = freeze(sample.columns, Plan({}, kinds=kinds), run)
-        stored = replace(stored, kinds={name: str(p.kind) for name, p in pictures.items()})
-        self.snapshots.freeze(stored, sample, pictures)
-        found = self.snapshots.frozen(stored, sample.columns.__getitem__)
-        assert found is not None, "what was frozen a moment ago is there"
-        return Reference(stored, self._with_times(found))
+        found = self.snapshots.freeze(stored, sample, Plan({}, kinds=kinds), keep=write)
+        found_kinds = {name: str(column.kind) for name, column in found.columns.items()}
+        return Reference(replace(stored, kinds=found_kinds), self._with_times(found))
 
     def _keep(self, sample: Sample) -> tuple[str, str]:
         """Version and location: the file's own, or a snapshot of the range."""
@@ -149,6 +155,18 @@ class ReferenceMaker:
         return (
             f"{self.location} from {self.window.start.isoformat()} to {self.window.end.isoformat()}"
         )
+
+
+def version_as_asked(version: str, plan: Plan) -> str:
+    """The version of data of which columns and kinds were asked for: that of the data without any.
+
+    The same rows seen as other kinds are another reference.
+    """
+    asked = {name: str(kind) for name, kind in sorted(plan.kinds.items())}
+    if not (asked or plan.only or plan.exclude):
+        return version
+    told = json.dumps([version, asked, sorted(plan.only), sorted(plan.exclude)])
+    return f"sha256:{hashlib.sha256(told.encode()).hexdigest()}"
 
 
 def content_version(sample: Sample) -> str:
@@ -172,14 +190,18 @@ def require_columns(reference: Reference, named: Mapping[str, str]) -> None:
     """
     known = reference.stored.kinds
     unknown = {name: section for name, section in named.items() if name not in known}
-    if not unknown:
-        return
+    if unknown:
+        error = no_such_columns(unknown, known)
+        raise AskedWrongly(f"monitor {reference.stored.monitor}: {error}", hint=error.hint)
+
+
+def no_such_columns(unknown: Mapping[str, str], known: Collection[str]) -> AskedWrongly:
+    """What to say of columns, and the sections that speak of them, that a reference lacks."""
     told = ", ".join(f"{name!r} ({section})" for name, section in unknown.items())
     near = {name: nearest(name, known) for name in unknown}
     meant = ", ".join(f"{other!r} for {name!r}" for name, other in near.items() if other)
-    raise AskedWrongly(
-        f"monitor {reference.stored.monitor}: the reference has no column {told}; "
-        f"there are: {', '.join(known)}",
+    return AskedWrongly(
+        f"the reference has no column {told}; there are: {', '.join(known)}",
         hint=f"did you mean {meant}?" if meant else "",
     )
 

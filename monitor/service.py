@@ -193,10 +193,8 @@ class Service:
         if maker is None:
             return None
         with self._lock:
-            if dry_run and self.store.current_reference(settings.name) is None:
-                return maker.preview(self.clock)
             kept = self._references.get(settings.name)
-            fresh = maker.load(self.store, self.clock, kept)
+            fresh = maker.load(self.store, self.clock, kept, write=not dry_run)
             self._references[settings.name] = fresh
             return fresh
 

@@ -45,18 +45,19 @@ class Shape:
 def serve(config: Path, shape: Shape, say: Callable[[str], None]) -> None:
     """Run until SIGTERM or SIGINT, then end cleanly.
 
-    1. Open the store and take the port; what is wrong with either is told before anything runs.
-    2. Start the scheduler with its worker, the outbox loop, and the pages.
-    3. Wait. When told to stop: no new window, the running check finishes, then everything closes.
+    1. Listen for signals: from now on an end is a clean one.
+    2. Open the store and take the port; what is wrong with either is told before anything runs.
+    3. Start the scheduler with its worker, the outbox loop, and the pages.
+    4. Wait. When told to stop: no new window, the running check finishes, then everything closes.
     """
     stop = threading.Event()
-    service = open_service(config)
-    replica = f"{socket.gethostname()}-{os.getpid()}"
-    logs.set_up(log_lines(service.settings, shape.log_form, replica), shape.log_level)
     with ExitStack() as parts:
-        parts.callback(service.close)
-        listening = parts.enter_context(_listen(shape)) if shape.web else None
         parts.enter_context(_signals(stop))
+        service = open_service(config)
+        parts.callback(service.close)
+        replica = f"{socket.gethostname()}-{os.getpid()}"
+        logs.set_up(log_lines(service.settings, shape.log_form, replica), shape.log_level)
+        listening = parts.enter_context(_listen(shape)) if shape.web else None
         delivering = parts.enter_context(_delivery(service))
         scheduler = parts.enter_context(_scheduler(service, config, shape, replica))
         watch = parts.enter_context(_heartbeat(service, scheduler, shape, replica))
@@ -67,6 +68,8 @@ def serve(config: Path, shape: Shape, say: Callable[[str], None]) -> None:
             prefix = urlsplit(service.settings.base_url).path.rstrip("/")
             parts.enter_context(_web(web, listening, prefix))
             say(f"pages at http://{shape.host}:{listening.getsockname()[1]} (Ctrl-C stops)")
+        else:
+            say("running without pages (Ctrl-C stops)")
         stop.wait()
         log.info("stopping")
         scheduler.stop(GRACE_S)  # meanwhile the pages answer, and say that this process is ending

@@ -12,9 +12,7 @@ from monitor.briefing import weights_file
 from monitor.configuration.telling import AlertSettings
 from monitor.configuration.weights import read_weights
 from monitor.core.comparison import Plan
-from monitor.core.frozen import freeze as freeze_columns
 from monitor.core.records import Floats
-from monitor.core.side_by_side import side_by_side
 from monitor.ports import (
     Clock,
     Draw,
@@ -32,6 +30,7 @@ from monitor.posting import Endpoint
 from monitor.settings import MonitorSettings, Settings, SourceSettings
 
 if TYPE_CHECKING:
+    from monitor.tables.frozen import Frozen
     from monitor.tables.places import Place
 
 
@@ -86,16 +85,24 @@ def times_of(sample: Sample, time: str | None, zone: ZoneInfo) -> Floats | None:
 def freeze(stored: StoredReference, sample: Sample, plan: Plan, file: str) -> StoredReference:
     """Write a reference into one file; what is told of it has the kinds it was frozen with."""
     from monitor.tables.addresses import place_of
-    from monitor.tables.frozen import Frozen, drawn_rows, write_frozen
+    from monitor.tables.frozen import frozen_of, write_frozen
 
-    columns = {name: column for name, column in sample.columns.items() if plan.wants(name)}
-    with side_by_side(columns) as run:
-        pictures = freeze_columns(columns, plan, run)
-    drawn = drawn_rows(sample, pictures)
-    place = place_of(file, Path())
-    write_frozen(place, Frozen(stored.version, stored.origin, pictures, drawn))
-    kinds = {name: str(picture.kind) for name, picture in pictures.items()}
+    frozen, place = frozen_of(sample, plan, stored.version, stored.origin), place_of(file, Path())
+    write_frozen(place, frozen)
+    kinds = {name: str(picture.kind) for name, picture in frozen.pictures.items()}
     return replace(stored, path=str(place), kinds=kinds)
+
+
+def read_frozen(file: str) -> "Frozen":
+    """What a frozen reference holds. Raises PathNotFound, SourceUnreadable."""
+    from monitor.tables.addresses import place_of
+    from monitor.tables.frozen import read_frozen as read
+
+    place = place_of(file, Path())
+    try:
+        return read(place)
+    except FileNotFoundError:
+        raise place.missing() from None
 
 
 def weights_of(settings: MonitorSettings, whole: Settings) -> dict[str, float]:

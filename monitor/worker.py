@@ -24,6 +24,7 @@ from typing import Any
 
 from monitor.core.records import Window
 from monitor.errors import CouldNotLook, MonitorError, WorkerDied, WorkerTimeout
+from monitor.tables.scratch import remove_leftovers, remove_ours
 
 log = logging.getLogger(__name__)
 
@@ -219,6 +220,7 @@ class _Child:
 def _kill(process: SpawnProcess, pipe: "Connection[Any, Any]") -> None:
     process.kill()
     process.join()
+    remove_leftovers()  # it had no time to do so itself
     with suppress(OSError):
         pipe.close()
 
@@ -296,6 +298,7 @@ def _listen(
         try:
             jobs.put(pipe.recv())
         except (EOFError, OSError):
+            remove_ours()
             os._exit(0)
 
 

@@ -115,7 +115,8 @@ def test_the_window_is_that_of_the_new_data() -> None:
             "start": "2026-03-01T00:00:00+00:00", "end": "2026-03-25T23:00:00.000001+00:00",
         }  # fmt: skip
         assert compare(BEFORE, current, time_column="at", sample=50).to_dict()["window"] == window
-    assert compare(BEFORE, OLDER, time_column="city").to_dict()["window"] is None
+    with pytest.raises(AskedWrongly, match="no value of 'city' tells a time"):
+        compare(BEFORE, OLDER, time_column="city")
 
 
 def test_a_last_time_at_the_end_of_time_is_no_fault() -> None:

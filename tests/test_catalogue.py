@@ -35,7 +35,7 @@ def socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     for name in [name for name in sys.modules if name.split(".")[0] in ("house", "stranger")]:
         del sys.modules[name]
     catalogue._built_in.cache_clear()
-    catalogue._strangers.cache_clear()
+    catalogue._installed.cache_clear()
 
 
 def test_files_and_entry_points_are_listed_without_being_imported(socket: str) -> None:
@@ -78,7 +78,7 @@ def test_a_file_of_ours_that_is_missing_is_a_fault_of_ours(socket: str) -> None:
 def test_loading_a_built_in_reads_no_metadata() -> None:
     code = (
         "from monitor import catalogue; catalogue.load('monitor.sources', 'files', 'source'); "
-        "assert catalogue._strangers.cache_info().misses == 0; "
-        "catalogue.names('monitor.sources'); assert catalogue._strangers.cache_info().misses == 1"
+        "assert catalogue._installed.cache_info().misses == 0; "
+        "catalogue.names('monitor.sources'); assert catalogue._installed.cache_info().misses == 1"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

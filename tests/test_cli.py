@@ -301,6 +301,7 @@ def test_init_leaves_alone_what_exists(newcomer: Path, monitor: Monitor) -> None
 
 
 def test_init_without_anything_is_a_project_in_order(newcomer: Path, monitor: Monitor) -> None:
+    shutil.rmtree("data")
     said = monitor("init", "--json", "-")
     assert said.code == 0
     assert said.json == {
@@ -312,7 +313,7 @@ def test_init_without_anything_is_a_project_in_order(newcomer: Path, monitor: Mo
     assert said.code == 0
     [found] = said.json["monitors"]
     assert found["monitor"] == "my_model"
-    assert [note.partition(":")[0] for note in found["notes"]] == ["reference"]
+    assert [note.partition(":")[0] for note in found["notes"]] == ["production", "reference"]
     assert "not there yet" in said.err
 
 
@@ -367,10 +368,10 @@ def test_all_mistakes_of_a_configuration_are_told_with_their_lines(
     Path("monitor.yaml").write_text(
         "monitors:\n"
         "  a:\n"
-        "    production: {path: data, time: t}\n"
+        "    production: {path: data, time: created_at}\n"
         "    drift: {tests: [chi_sqared]}\n"
         "  b:\n"
-        "    production: {path: data, time: t}\n"
+        "    production: {path: data, time: created_at}\n"
         "    expectations: nosuch.json\n"
         "    drift: {must_see: {psi: 0.05}}\n"
     )
@@ -387,6 +388,52 @@ def test_all_mistakes_of_a_configuration_are_told_with_their_lines(
         "  hint: did you mean 'chi_squared'?",
         "  hint: an effect that must be seen lies above the tolerance; lower that as well",
     ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told", "hint"),
+    [
+        ("time: at}", "time: att}", "5: monitors.orders.production.time: there is no column named "
+         "'att'; there are: age, amount, at, region", "did you mean 'at'?"),
+        ("explorer: never", "drift: {segments: [regoin]}", "monitors.orders.drift: the reference "
+         "has no column 'regoin' (drift); there are: at, amount", "'region' for 'regoin'"),
+        ("explorer: never", "drift: {importance: w.csv}", "monitors.orders.drift.importance: the "
+         "reference has no column 'amonut' (drift.importance)", "'amount' for 'amonut'"),
+        ("explorer: never", "model: {label: lable}", "monitors.orders.model: the reference has no "
+         "column 'lable' (model)", ""),
+        ("reference: reference.parquet", "reference: {from: 2026-03-02, to: 2026-03-04}\n"
+         "    columns: {reg: {critical: true}}", "monitors.orders.columns: the reference has no "
+         "column 'reg' (columns)", "'region' for 'reg'"),
+    ],
+    ids=["time", "segment", "weight", "model", "range"],
+)  # fmt: skip
+def test_names_that_the_data_do_not_know_are_mistakes(
+    project: Path, monitor: Monitor, old: str, new: str, told: str, hint: str
+) -> None:
+    Path("w.csv").write_text("column,importance\namonut,3\n")
+    config = project / "monitor.yaml"
+    assert monitor("config", "check").out.startswith("monitor.yaml is in order\n")
+    config.write_text(config.read_text().replace(old, new))
+    said = monitor("config", "check")
+    assert (said.code, said.out) == (64, "")
+    assert told in said.err and hint in said.err
+
+
+def test_data_that_are_not_there_are_told_and_no_mistake(project: Path, monitor: Monitor) -> None:
+    config = project / "monitor.yaml"
+    text = config.read_text()
+    config.write_text(text.replace("reference: reference.parquet", "reference: referense.parquet"))
+    said = monitor("config", "check")
+    assert said.code == 0
+    first, _, title, note = said.out.splitlines()
+    assert first == "monitor.yaml has no mistake that shows without the data below"
+    assert title == "not there yet, or not to be reached:"
+    assert "reference: there is no" in note
+    assert note.endswith(f"(did you mean '{project / 'reference.parquet'}'?)")
+    sql = "{sql: {url: sqlite:///none.db, table: t}, time: at}"
+    config.write_text(text.replace("{path: data/*.parquet, time: at}", sql))
+    said = monitor("config", "check")
+    assert said.code == 0 and "production: " in said.out and "none.db" in said.out
 
 
 def test_a_configuration_elsewhere(

@@ -403,10 +403,46 @@ def test_the_time_column_may_be_absent_in_training_data(compare: Compare, tmp_pa
     assert document["window"]["start"] == "2026-01-01T00:00:00+00:00"
 
 
-def test_times_that_cannot_be_read_are_noticed(compare: Compare) -> None:
-    code, document = compare("reference.csv", "alike.csv", "--time-column", "city")
-    assert (code, document["window"]) == (0, None)
-    assert [n["kind"] for n in document["notices"]] == ["time_unreadable"]
+@pytest.mark.parametrize("current", ["alike.csv", "alike.parquet", "alike"])
+def test_a_time_column_without_any_time_is_asked_wrongly(
+    refused: Callable[..., str], current: str
+) -> None:
+    said = refused("reference.csv", current, "--time-column", "city")
+    assert said.splitlines() == [
+        "time_column: no value of 'city' tells a time", "  hint: columns that do: at",
+    ]  # fmt: skip
+
+
+def test_a_time_column_is_told_to_be_left_out(compare: Compare, tmp_path: Path) -> None:
+    code, document = compare("reference.csv", "alike.csv", "--time-column", "at")
+    told = {"kind": "time_column", "column": "at"}
+    told["text"] = "at tells the time of a row and is not compared"
+    assert code == 0 and document["notices"] == [told]
+    text = Path("alike.csv").read_text().replace("2026-01-01 00:07:00", "never", 1)
+    (tmp_path / "odd.csv").write_text(text)
+    code, document = compare("reference.csv", str(tmp_path / "odd.csv"), "--time-column", "at")
+    assert [n["kind"] for n in document["notices"]][:2] == ["time_unreadable", "time_column"]
+
+
+def test_a_configuration_that_was_named_has_to_be_there(
+    compare: Compare, refused: Callable[..., str], tmp_path: Path
+) -> None:
+    said = refused("reference.csv", "alike.csv", "--config", "nope.yaml")
+    assert said.startswith("there is no nope.yaml")
+    (tmp_path / "there.yaml").touch()
+    assert compare("reference.csv", "alike.csv", "--config", str(tmp_path / "there.yaml"))[0] == 0
+
+
+@pytest.mark.parametrize("frozen", [False, True], ids=["rows", "frozen"])
+def test_the_report_names_both_sides_first(compare: Compare, tmp_path: Path, frozen: bool) -> None:
+    page, reference = tmp_path / "report.html", "reference.csv"
+    if frozen:
+        reference = str(tmp_path / "train.reference")
+        assert run(["reference", "freeze", "reference.csv", reference]) == 0
+    assert run(["compare", reference, "alike.csv", "--html", str(page)]) == 0
+    first = page.read_text().partition("</header>")[0]
+    added = ", a frozen reference" if frozen else ""
+    assert f"<dt>Compared</dt><dd>alike.csv against {reference}{added}</dd>" in first
 
 
 def test_roles_are_told_and_ids_are_not_compared(compare: Compare) -> None:

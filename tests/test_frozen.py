@@ -23,6 +23,7 @@ from monitor.errors import AskedWrongly, SourceUnreadable
 from monitor.tables import frozen as form
 from monitor.tables.addresses import place_of
 from monitor.tables.frozen import read_frozen
+from monitor.tables.packed import unpacked
 
 ROWS = 70_000  # enough for numbers to be cut to points
 Monitor = Callable[..., tuple[int, str, str]]
@@ -147,21 +148,15 @@ def test_a_data_frame_is_frozen_as_its_file_is(folder: Path, tmp_path: Path) -> 
     assert [c.findings for c in one.check.columns] == [c.findings for c in other.check.columns]
 
 
-def test_a_frozen_reference_is_frozen_again_and_compared_with_another(
-    folder: Path, tmp_path: Path
-) -> None:
+def test_a_frozen_reference_is_frozen_again(folder: Path, tmp_path: Path) -> None:
     again = freeze(str(folder / "before.reference"), tmp_path / "again.reference")
     first = read_frozen(place_of(str(folder / "before.reference"), Path()))
     assert again.version == first.version and again.rows == ROWS
-    freeze(str(folder / "now.parquet"), tmp_path / "now.reference")
-    one = compare(str(folder / "before.reference"), str(folder / "now.parquet"))
-    for reference in (folder / "before.reference", tmp_path / "again.reference"):
-        other = compare(str(reference), str(tmp_path / "now.reference"))
-        assert other.verdict is one.verdict is Verdict.DRIFTED
-        assert "was frozen as text and cannot be compared" in by_name(other)["text"].reason
-        for name, column in by_name(one).items():
-            found = [f.verdict for f in by_name(other)[name].findings]
-            assert name == "text" or found == [f.verdict for f in column.findings]
+    one, other = (
+        compare(str(reference), str(folder / "now.parquet"))
+        for reference in (folder / "before.reference", tmp_path / "again.reference")
+    )
+    assert [c.findings for c in one.check.columns] == [c.findings for c in other.check.columns]
 
 
 def test_freezing_twice_makes_the_same_file(folder: Path, tmp_path: Path) -> None:
@@ -193,11 +188,18 @@ def test_another_kind_than_the_frozen_one_is_asked_wrongly(
     assert "freeze the reference anew" in (error.value.hint or "")
 
 
-def test_a_suite_is_not_held_against_a_draw(folder: Path, tmp_path: Path) -> None:
-    suite = tmp_path / "suite.json"
-    suite.write_text('{"name": "s", "expectations": []}')
-    with pytest.raises(AskedWrongly, match="held against all rows"):
-        compare(str(folder / "now.parquet"), str(folder / "before.reference"), suite=suite)
+def test_new_data_are_never_a_frozen_reference(folder: Path, monitor: Monitor) -> None:
+    sides = str(folder / "now.parquet"), str(folder / "before.reference")
+    with pytest.raises(AskedWrongly, match=r"before\.reference is a frozen reference: it stands"):
+        compare(*sides)
+    code, _, err = monitor("compare", *sides)
+    assert code == 64 and "hint: a frozen reference comes first" in err
+
+
+def test_columns_that_are_not_there_are_not_frozen(folder: Path, tmp_path: Path) -> None:
+    for asked in ({"kinds": {"nn": "category"}}, {"exclude": ("nn",)}, {"time_column": "nn"}):
+        with pytest.raises(AskedWrongly, match="there is no column named 'nn'"):
+            freeze(str(folder / "now.parquet"), tmp_path / "x.reference", **asked)
 
 
 def test_places_that_cannot_be_frozen_to(folder: Path, tmp_path: Path) -> None:
@@ -221,14 +223,21 @@ def test_a_reference_that_is_not_there_is_asked_wrongly(folder: Path, tmp_path: 
 # --- What the file holds ---
 
 
+def summaries_in(content: bytes) -> bytes:
+    """The bytes of the summaries, which stand before the seal."""
+    table = pa.ipc.open_file(pa.BufferReader(content)).read_all()
+    size = json.loads(table.schema.metadata[form._PICTURES])["summaries"]
+    end = form._footer_at(content) - form._SEAL_BYTES
+    return content[end - size : end]
+
+
 def bare(path: Path) -> bytes:
     """Everything in a frozen file, unpacked."""
     table = pa.ipc.open_file(path).read_all()
-    metadata = dict(table.schema.metadata)
     sink = io.BytesIO()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
-    packed = metadata[form._SUMMARIES]
+    packed = summaries_in(path.read_bytes())
     start = len(binary.MAGIC) + 2 + binary._LENGTH.size
     header = int.from_bytes(packed[start - binary._LENGTH.size :][:8], "little")
     return sink.getvalue() + packed + zlib.decompress(packed[start + header :])
@@ -318,7 +327,7 @@ def test_other_files_are_no_frozen_references(folder: Path, tmp_path: Path) -> N
     with pa.ipc.new_file(str(other), rows(1, 100).schema) as writer:
         writer.write_table(rows(1, 100))
     assert "no frozen reference" in unreadable(other, folder)
-    other.write_bytes(form._sealed(other.read_bytes()))
+    other.write_bytes(form._sealed(memoryview(other.read_bytes()), b""))
     assert "it has another form" in unreadable(other, folder)
     other.write_text("x,y\n1,2\n")
     assert "no frozen reference" in unreadable(other, folder)
@@ -334,7 +343,83 @@ def test_a_file_of_a_later_version_names_it(
     assert "summaries of form 7; this version reads 1" in unreadable(place, folder)
 
 
+def packed(said_bytes: int, rows: int = 3) -> bytes:
+    """A sealed file whose one packed buffer says that it becomes so many bytes."""
+    table = pa.table({"x": np.zeros(1000)})
+    sink = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression="lz4")
+    with pa.ipc.new_file(sink, table.schema, options=options) as writer:
+        writer.write_table(table)
+    content = sink.getvalue().to_pybytes()
+    told = (8000).to_bytes(8, "little")
+    assert content.count(told) == 1
+    return form._sealed(memoryview(content.replace(told, said_bytes.to_bytes(8, "little"))), b"")
+
+
+def test_a_file_that_would_become_too_large_is_not_unpacked(folder: Path, tmp_path: Path) -> None:
+    place = tmp_path / "bomb.reference"
+    place.write_bytes(packed(2**40))
+    assert f"1000 rows of {2**40} bytes, and at most" in unreadable(place, folder)
+    place.write_bytes(packed(8001))
+    assert "bomb.reference" in unreadable(place, folder)
+    with pa.ipc.new_file(str(place), pa.schema([("x", pa.null())])) as writer:
+        nulls = pa.Array.from_buffers(pa.null(), 2**30, [None])
+        writer.write_batch(pa.record_batch([nulls], names=["x"]))
+    place.write_bytes(form._sealed(memoryview(place.read_bytes()), b""))
+    assert f"it tells of {2**30} rows of 0 bytes" in unreadable(place, folder)
+
+
+def test_what_is_measured_is_what_the_rows_take(folder: Path) -> None:
+    content = (folder / "before.reference").read_bytes()
+    size, count = unpacked(pa.py_buffer(content).slice(form._HEAD_BYTES))
+    drawn = pa.ipc.open_file(folder / "before.reference").read_all()
+    assert count == drawn.num_rows == ROWS
+    assert drawn.nbytes <= size <= 1.01 * drawn.get_total_buffer_size() + 10_000
+
+
+def test_more_than_a_file_may_hold_is_not_written(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(form, "MOST_BYTES", 1000)
+    with pytest.raises(AskedWrongly, match="a frozen reference holds 1000 at most") as error:
+        freeze(str(folder / "now.parquet"), tmp_path / "x.reference")
+    assert "--exclude" in error.value.hint
+
+
 # --- The command ---
+
+
+def test_the_command_shows_what_is_in_a_file(
+    folder: Path, tmp_path: Path, monitor: Monitor
+) -> None:
+    code, out, _ = monitor("reference", "show", str(folder / "before.reference"))
+    version = read_frozen(place_of(str(folder / "before.reference"), Path())).version
+    first, *columns = out.splitlines()
+    assert code == 0
+    assert first == f"{version}, {ROWS} rows from {folder}/before.parquet, {ROWS} of them drawn"
+    assert [line.split() for line in columns[:2]] == [["x", "number", "float"],
+                                                      ["zeros", "number", "float"]]  # fmt: skip
+    assert any(line.split()[:2] == ["id", "id"] for line in columns)
+    code, out, _ = monitor("reference", "show", str(folder / "before.reference"), "--json", "-")
+    told = json.loads(out)
+    assert told["rows"] == ROWS and told["columns"]["day"] == {"kind": "time", "dtype": "time"}
+    code, _, err = monitor("reference", "show", str(folder / "befor.reference"))
+    assert code == 64 and "did you mean" in err
+    (tmp_path / "cut.reference").write_bytes(b"ARROW1")
+    assert monitor("reference", "show", str(tmp_path / "cut.reference"))[0] == 3
+
+
+def test_the_command_reads_csv_as_compare_does(tmp_path: Path, monitor: Monitor) -> None:
+    path, place = tmp_path / "a.csv", tmp_path / "a.reference"
+    lines = [f"{i % 17},5;2026-01-{i % 28 + 1:02};{'éà'[i % 2]}" for i in range(500)]
+    path.write_bytes("\n".join(["x;at;w", *lines]).encode("latin-1"))
+    how = ("--separator", ";", "--decimal", ",", "--encoding", "latin-1", "--time-column", "at")
+    code, out, err = monitor("reference", "freeze", str(path), str(place), *how, "--json", "-")
+    assert code == 0, err
+    assert {name: c["kind"] for name, c in json.loads(out)["columns"].items()} == {
+        "x": "number", "at": "time", "w": "category",
+    }  # fmt: skip
+    assert monitor("compare", str(place), str(path), *how)[0] == 0
 
 
 def test_the_command_freezes_and_compare_takes_the_file(
@@ -451,6 +536,19 @@ def test_a_dry_run_freezes_nothing(large: Path, monitor: Monitor) -> None:
     assert not (large / "reference_data").exists() and not (large / "monitor.db").exists()
 
 
+def test_a_dry_run_leaves_a_frozen_file_that_is_gone_as_it_is(
+    large: Path, monitor: Monitor
+) -> None:
+    first = checked(monitor)
+    (place,) = frozen_files(large)
+    content = place.read_bytes()
+    for harm in (place.unlink, lambda: place.write_bytes(content[:-50])):
+        harm()
+        left = {p: p.read_bytes() for p in frozen_files(large)}
+        assert checked(monitor, "2026-03-05", "--dry-run")["columns"] == first["columns"]
+        assert {p: p.read_bytes() for p in frozen_files(large)} == left
+
+
 def test_a_large_range_of_production_serves_as_reference(large: Path, monitor: Monitor) -> None:
     config = large / "monitor.yaml"
     text = config.read_text()
@@ -485,6 +583,26 @@ def test_a_frozen_file_is_the_reference_of_a_monitor(project: Path, monitor: Mon
     Path("train.reference").write_bytes(content[:1000])
     code, _, err = monitor("check", "orders", "--at", "2026-03-04", "--again")
     assert code == 3 and "cut off or damaged" in err
+
+
+@pytest.mark.parametrize("how", [{"kinds": {"age": "category"}}, {"exclude": ("age",)}])
+def test_a_file_that_was_frozen_otherwise_is_another_reference(
+    project: Path, monitor: Monitor, how: dict[str, Any]
+) -> None:
+    freeze("reference.parquet", "train.reference")
+    config = project / "monitor.yaml"
+    text = config.read_text()
+    config.write_text(text.replace("reference: reference.parquet", "reference: train.reference"))
+    before = checked(monitor)
+    freeze("reference.parquet", "train.reference")
+    assert checked(monitor, "2026-03-05", "--again") == before
+    freeze("reference.parquet", "train.reference", **how)
+    code, _, err = monitor("check", "orders", "--at", "2026-03-05", "--again")
+    assert code == 64 and "is not the one that was frozen on" in err
+    assert "`monitor reference build orders` accepts it" in err
+    assert monitor("reference", "build", "orders")[0] == 0
+    ages = [c for c in checked(monitor, "2026-03-05", "--again")["columns"] if c["name"] == "age"]
+    assert [c["kind"] for c in ages] == ([] if "exclude" in how else ["category"])
 
 
 def test_a_window_of_a_frozen_file_is_asked_wrongly(project: Path, monitor: Monitor) -> None:

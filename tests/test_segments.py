@@ -265,7 +265,7 @@ def test_a_drift_in_a_pair_is_named_with_all_columns_it_explains() -> None:
     [found] = check.slices
     assert set(found.where.split(" and ")) == {"country = 'US'", "channel = 'web'"}
     assert set(found.columns) == {"income", "age"}
-    assert check.headline.endswith(f"; only where {found.where}")
+    assert check.headline.endswith(f" only where {found.where}")
 
 
 def test_missing_values_and_numbers_make_slices_too() -> None:
@@ -354,7 +354,8 @@ def test_only_a_slice_of_the_main_cause_is_in_the_sentence() -> None:
     results = compare_columns(before, now, PLAN)
     part = Slice("country = 'US'", 1, 1, DRIFTED, "", columns=("income",))
     assert only_where(results, [part]) == ""
-    assert only_where(results, [replace(part, columns=("age",))]) == "; only where country = 'US'"
+    told = only_where(results, [replace(part, columns=("age",))])
+    assert told == "; `age` only where country = 'US'"
 
 
 # --- What may be told ---

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from projects import SECRET, rows, write_project
 
+from monitor import serving as process
 from monitor.core.records import Window
 from monitor.core.windows import Span, latest_complete
 from monitor.demo.receiver import Receiver
@@ -39,6 +40,11 @@ class Serving:
         found = re.search(r"http://\S+", self.process.stdout.readline())
         assert found is not None, "it did not say where its pages are"
         return found[0]
+
+    def runs(self) -> None:
+        """Wait until it runs, without pages."""
+        assert self.process.stdout is not None
+        assert "running without pages" in self.process.stdout.readline()
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
@@ -148,6 +154,7 @@ def test_killed_and_started_again_it_loses_no_window_and_tells_nothing_twice(
     os.kill(first.process.pid, signal.SIGKILL)
     first.process.wait()
     second = start("--no-web")
+    second.runs()  # the first one may have done all there was to do
     wait_for(lambda: len(checked(config)) == 5)
     wait_for(lambda: people.acted_on)
     assert second.stop() == 0
@@ -164,8 +171,27 @@ def test_two_services_on_one_store_check_each_window_once(
     both = [start("--no-web"), start("--no-web")]
     wait_for(lambda: len(checked(config)) == 5)
     wait_for(lambda: people.acted_on)
+    for serving in both:
+        serving.runs()  # one of them may have done it all
     assert [serving.stop() for serving in both] == [0, 0]
     assert [told["event"] for told in people.acted_on] == ["episode.opened"]
+
+
+def test_told_to_stop_before_it_runs_it_ends_cleanly(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The signal comes while the store is opened."""
+    opening = process.open_service
+
+    def told_meanwhile(path: Path) -> Service:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return opening(path)
+
+    handler, said = signal.getsignal(signal.SIGTERM), list[str]()
+    monkeypatch.setattr(process, "open_service", told_meanwhile)
+    process.serve(config, process.Shape(web=False, scheduler=False), said.append)
+    assert said == ["running without pages (Ctrl-C stops)"]
+    assert signal.getsignal(signal.SIGTERM) is handler
 
 
 def test_a_port_that_is_taken_is_told_before_anything_runs(

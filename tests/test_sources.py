@@ -300,6 +300,40 @@ def test_names_and_content_that_contradict_each_other(tmp_path: Path) -> None:
         source(tmp_path / "a.parquet").read()
 
 
+def damaged_arrow(folder: Path, what: str) -> Path:
+    """An Arrow file with places beyond their list, which Arrow opens as if nothing were wrong."""
+    words = pa.array(["north", "south", "west"] * 16)
+    if what == "offsets":
+        offsets = np.frombuffer(words.buffers()[1], np.int32).copy()
+        offsets[20] = 10**9
+        buffers = [None, pa.py_buffer(offsets), words.buffers()[2]]
+        column = pa.Array.from_buffers(pa.string(), len(words), buffers)
+    else:
+        codes = pa.array([0, 1, 7] * 16, pa.int8())
+        column = pa.DictionaryArray.from_arrays(codes, pa.array(["a", "b"]), safe=False)
+    batch = pa.RecordBatch.from_arrays([pa.array(np.arange(48.0)), column], ["n", "word"])
+    path = folder / "damaged.arrow"
+    with pa.ipc.new_file(str(path), batch.schema) as writer:
+        writer.write_batch(batch)
+    return path
+
+
+@pytest.mark.parametrize("what", ["offsets", "codes"])
+def test_damage_inside_an_arrow_file_is_told(tmp_path: Path, what: str) -> None:
+    path = damaged_arrow(tmp_path, what)
+    with pytest.raises(SourceUnreadable, match=r"damaged\.arrow: not readable as arrow"):
+        source(path, time=None).read()
+    found = source(path, time=None).read(columns=["n"])
+    assert found.info.rows == 48  # the others are as they were
+
+
+def test_arrow_text_that_is_no_utf8_is_shown_as_bytes_as_ever(tmp_path: Path) -> None:
+    raw = pa.array([b"a", b"\xff"]).view(pa.string())
+    path = write_arrow(tmp_path, pa.table({"w": raw}))
+    found = source(path, time=None).read().columns["w"]
+    assert sorted(found.levels) == ["0xff", "a"]  # type: ignore[attr-defined]
+
+
 PEAK = """
 import sys, pyarrow as pa
 from pathlib import Path

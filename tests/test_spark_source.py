@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from monitor import api
+from monitor.core.aggregates import Among, Count, Missing, Not, Of, Repeated
 from monitor.core.records import Check, Finding, Kind, Verdict, Window
 from monitor.core.summaries.collecting import Foretold, summarize
 from monitor.errors import (
@@ -28,10 +29,11 @@ from monitor.errors import (
 )
 from monitor.service import open_service
 from monitor.settings import SourceSettings
-from monitor.sources import _spark_cluster
+from monitor.sources import _spark_cluster, files
 from monitor.sources.spark import make
 from monitor.tables.streams import rows_to_draw
-from tests import spark_cluster
+from monitor.validation.validator import SuiteValidator
+from tests import pushdown_cases, spark_cluster
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
@@ -446,26 +448,99 @@ monitors:
     assert check.reference.rows > rows_to_draw(WIDE)
 
 
+def suite_file(folder: Path, *expectations: tuple[str, dict[str, Any]]) -> Path:
+    told = [{"type": f"expect_{kind}", "kwargs": more} for kind, more in expectations]
+    path = folder / "suite.json"
+    path.write_text(json.dumps({"name": "s", "expectations": told}))
+    return path
+
+
+MEDIAN = ("column_median_to_be_between", {"column": "few", "min_value": 0})
+SMALL = (
+    "column_values_to_be_between",
+    {"column": "few", "min_value": 0, "max_value": 5, "mostly": 0.1},
+)
+
+
 @pytest.mark.parametrize("most", [ROWS, 1000])
-def test_a_suite_is_held_against_all_rows_or_none(
+def test_what_the_cluster_does_not_know_is_held_against_all_rows_or_none(
     spark: Any, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
     monkeypatch.setattr("monitor.sources._spark_columns.MOST_ROWS", most)
-    wanted = {"column": "few", "min_value": 0, "max_value": 5, "mostly": 0.1}
-    suite = {"name": "s", "expectations": [
-        {"type": "expect_column_values_to_be_between", "kwargs": wanted}
-    ]}  # fmt: skip
-    (tmp_path / "suite.json").write_text(json.dumps(suite))
     frame = spark.read.parquet(str(folder / "production.parquet"))
-    check = api.compare(frame, frame, columns=["few"], suite=tmp_path / "suite.json").check
+    suite = suite_file(tmp_path, SMALL, MEDIAN)
+    check = api.compare(frame, frame, columns=["few"], suite=suite).check
+    assert check.expectations is not None
+    small, median = check.expectations.results
+    assert small.success
+    assert small.unexpected_share == pytest.approx(0.5, abs=0.01)
     if most == ROWS:
-        assert check.expectations is not None
-        [result] = check.expectations.results
-        assert result.success
-        assert result.unexpected_share == pytest.approx(0.5, abs=0.01)
+        assert median.success
     else:
-        [told] = [f.reason for f in check.dataset.findings if f.test == "validation"]
-        assert f"{ROWS // 2} rows are too many to be held" in told
+        assert median.success is None
+        assert f"{ROWS // 2} rows are too many to be held" in median.reason
+
+
+def test_a_suite_of_which_nothing_can_be_asked_says_so_once(
+    spark: Any, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.sources._spark_columns.MOST_ROWS", 1000)
+    frame = spark.read.parquet(str(folder / "production.parquet"))
+    check = api.compare(frame, frame, columns=["few"], suite=suite_file(tmp_path, MEDIAN)).check
+    [told] = [f.reason for f in check.dataset.findings if f.test == "validation"]
+    assert f"{ROWS // 2} rows are too many to be held" in told
+
+
+@pytest.fixture(scope="module")
+def rows_of_a_suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("suite")
+    pq.write_table(pushdown_cases.table(), made / "rows.parquet", row_group_size=50)
+    return made
+
+
+def test_the_cluster_says_of_a_suite_what_pandas_says(
+    spark: Any, rows_of_a_suite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And answers without a row, except where only rows can tell."""
+    suite = pushdown_cases.suite_file(rows_of_a_suite)
+    asked = {"path": "rows.parquet", "time": "at"}
+    local = files.make(SourceSettings.model_validate(asked), rows_of_a_suite)
+    held = local.read(pushdown_cases.WINDOW)
+    monkeypatch.setattr("monitor.sources.spark.rows_to_draw", lambda columns: 10)
+    monkeypatch.setattr("monitor.sources._spark_columns.MOST_ROWS", 1)
+    sample = source(rows_of_a_suite, "rows.parquet").read(pushdown_cases.WINDOW)
+    validator = SuiteValidator(timeout_s=60)
+    try:
+        wanted = validator.validate(suite, held, show_values="never").results
+        found = validator.validate(suite, sample, show_values="never").results
+    finally:
+        validator.close()
+    refused = "too many to be held"
+    pushdown_cases.assert_same(found, wanted, but=refused)
+    left = pushdown_cases.asked_elsewhere(found, refused)
+    assert left == [
+        case
+        for case in pushdown_cases.SUITE
+        if case[1].get("regex") in pushdown_cases.ONLY_HERE or case in pushdown_cases.NOWHERE
+    ]
+
+
+def test_aggregates_and_values_over_spark_connect(
+    connect: str, rows_of_a_suite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.sources.spark.rows_to_draw", lambda columns: 10)
+    place = {"path": "rows.parquet", "remote": connect}
+    table = source(rows_of_a_suite, place=place).read(pushdown_cases.WINDOW).table
+    there = Not(Missing("gaps"))
+    asked = [
+        Count(),
+        Of("max", "whole"),
+        Count(Among("name", ("it's",))),
+        Repeated(("gaps",), there),
+    ]
+    assert table.aggregate(asked) == dict(zip(asked, [240, 239, 19, 216], strict=True))
+    assert table.some_values(["gaps"], there, least=2, limit=2) == [(1,), (2,)]
+    assert len(table.some_values(["name", "gaps"], there, least=0, limit=3)) == 3
 
 
 # --- When things break, and from afar ---

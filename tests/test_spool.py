@@ -1,6 +1,11 @@
 """Rows that come row by row and do not fit into memory: the same results from files of our own."""
 
 import errno
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +17,7 @@ import pytest
 from monitor.api import Result, compare
 from monitor.core.records import Verdict
 from monitor.errors import SourceUnreadable
+from monitor.tables import scratch
 from monitor.tables.spool import Spool
 
 SMALL = partial(Spool, held_bytes=10_000)
@@ -68,6 +74,91 @@ def test_its_files_go_with_the_last_block(tmp_path: Path, monkeypatch: pytest.Mo
     assert [v for b in blocks for v in b.column("x").to_pylist()] == list(range(9000))
     del blocks, spool
     assert not folder.exists()
+
+
+HOLDING = """
+import sys, time
+import pyarrow as pa
+from monitor.cli import main
+from monitor.tables.spool import Spool
+
+def hold(arguments, standalone_mode):
+    spool = Spool(held_bytes=10)
+    spool.add(pa.table({"x": list(range(100))}))
+    print("held", flush=True)
+    time.sleep(60)
+
+main.app = hold
+main.main()
+"""
+
+
+@pytest.fixture
+def holding(tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[str]]]:
+    """Starts commands that hold rows on disk until they are told to end."""
+    running: list[subprocess.Popen[str]] = []
+
+    def start() -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", HOLDING]
+        environment = {**os.environ, "TMPDIR": str(tmp_path)}
+        process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        running.append(process)
+        assert process.stdout is not None and process.stdout.readline() == "held\n"
+        return process
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["SIGTERM", "SIGINT"]
+)
+def test_a_command_that_is_told_to_end_leaves_no_files(
+    tmp_path: Path, holding: Callable[[], subprocess.Popen[str]], number: int, code: int
+) -> None:
+    process = holding()
+    assert len(list(tmp_path.iterdir())) == 1
+    process.send_signal(number)
+    assert process.wait(timeout=30) == code
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next(
+    tmp_path: Path,
+    holding: Callable[[], subprocess.Popen[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    killed = holding()
+    (left,) = tmp_path.iterdir()
+    running = holding()
+    (kept,) = {*tmp_path.iterdir()} - {left}
+    killed.kill()
+    killed.wait()
+    assert left.exists() and str(killed.pid) in left.name
+    spool = SMALL()
+    spool.add(pa.table({"x": np.arange(9000)}))
+    assert not left.exists()
+    assert kept.exists() and str(running.pid) in kept.name and len(list(tmp_path.iterdir())) == 2
+
+
+def test_folders_that_are_not_ours_are_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "in-use").touch()
+    (tmp_path / "drift-monitor-link").symlink_to(elsewhere)
+    (tmp_path / "drift-monitor-just-made").mkdir()
+    (tmp_path / "drift-monitor-file").touch()
+    before = sorted(tmp_path.rglob("*"))
+    scratch.remove_leftovers()
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_new_schema_begins_a_new_file(tmp_path: Path) -> None:

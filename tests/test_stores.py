@@ -48,9 +48,9 @@ from monitor.core.records import (
 )
 from monitor.errors import ConfigError, StoreConflict, StoreUnavailable
 from monitor.ports import Outcome, Store, StoredReference
+from monitor.stores import _sql_checks, sql
 from monitor.stores import _sql_engine as engine
 from monitor.stores import _sql_tables as tables
-from monitor.stores import sql
 
 ROOT = Path(__file__).resolve().parent.parent
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -698,10 +698,15 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(backend: Backend)
         config = Config(attributes={"connection": old, "version_table": engine.VERSION_TABLE})
         config.set_main_option("script_location", str(engine.MIGRATIONS))
         command.upgrade(config, "0001")
-        old.execute(sa.insert(tables.checks).values(sql._check_row(Outcome(a_check()))))
+        row = _sql_checks._check_row(Outcome(a_check()))
+        known = {c["name"] for c in sa.inspect(old).get_columns("checks")}
+        row = {name: value for name, value in row.items() if name in known}
+        old.execute(sa.insert(tables.checks).values(row))
     store = backend.open()
     found = store.find_check("loan", day(0))
     assert found is not None and found.check == a_check()
+    (line,) = store.lines()
+    assert (line.rows, line.reference, line.made_at) == (120, found.check.reference, NOON)
     assert store.summaries("c0") is None
     assert store.save(Outcome(a_check("c1", day(1)), summaries=b"kept"))
     assert store.summaries("c1") == b"kept"

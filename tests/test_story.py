@@ -11,11 +11,13 @@ from projects import SECRET, day, rows, write_project
 from monitor.core.records import Cause, Verdict
 from monitor.delivery import Patience
 from monitor.demo.receiver import Receiver
+from monitor.desk import Actor
 from monitor.ports import Outcome
 from monitor.service import Service
 from monitor.settings import load_settings
 
 NOON = datetime(2026, 3, 20, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
@@ -225,3 +227,59 @@ def test_a_dry_run_leaves_no_trace(service: Service, folder: Path, people: Recei
 def test_the_clock_is_the_service_s_own(service: Service) -> None:
     assert service.check("orders", day(0)).check.made_at == NOON
     assert NOON - day(0).end > timedelta(days=1)
+
+
+# --- Silences ---
+
+MIA = Actor("mia", "page")
+
+
+def test_a_mute_keeps_alerts_back_and_the_next_check_after_it_tells(
+    service: Service, people: Receiver, trainer: Receiver
+) -> None:
+    service.desk.do(service.desk.mute(MIA, "orders", NOON + HOUR, "release"))
+    assert play(service, range(4))[2:] == [Verdict.DRIFTED] * 2
+    assert not people.acted_on
+    assert len(trainer.acted_on) == 1, "a mute is about people; the training system is asked"
+    stored = service.store.find_check("orders", day(2))
+    assert stored is not None
+    (notice,) = [n for n in stored.check.notices if n.kind == "muted"]
+    assert "by mia: release" in notice.text
+    (silence,) = service.store.silences()
+    service.desk.do(service.desk.lift(MIA, silence.id, "done"))
+    play(service, range(4, 5))
+    assert [told["event"] for told in people.acted_on] == ["episode.opened"]
+
+
+def test_the_end_of_what_was_told_is_told_in_a_mute_too(
+    service: Service, folder: Path, people: Receiver
+) -> None:
+    play(service, range(6))
+    service.desk.do(service.desk.mute(MIA, None, NOON + HOUR, "night"))
+    pq.write_table(rows(99, 800, day(6).start), folder / "data" / "day6.parquet")
+    play(service, range(6, 7))
+    assert [t["event"] for t in people.acted_on] == ["episode.opened", "episode.resolved"]
+
+
+def test_from_a_window_under_maintenance_nothing_follows(
+    service: Service, people: Receiver, trainer: Receiver
+) -> None:
+    there = service.desk.maintain(MIA, "orders", day(2).start, day(3).end, "backfill of a source")
+    service.desk.do(there)
+    assert play(service, range(4))[2:] == [Verdict.DRIFTED] * 2
+    assert not people.acted_on and not trainer.acted_on
+    assert service.store.list_episodes() == []
+    play(service, range(4, 6))
+    assert [told["event"] for told in people.acted_on] == ["episode.opened"]
+
+
+def test_an_episode_that_a_person_ended_opens_anew_when_it_goes_on(
+    service: Service, people: Receiver
+) -> None:
+    play(service, range(3))
+    (episode,) = service.store.open_episodes("orders")
+    service.desk.do(service.desk.resolve(MIA, episode.id, "new normal"))
+    play(service, range(3, 4))
+    events = [told["event"] for told in people.acted_on]
+    assert events == ["episode.opened", "episode.resolved", "episode.opened"]
+    assert len(service.store.list_episodes("orders")) == 2

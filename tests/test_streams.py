@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import projects
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -19,8 +20,10 @@ from monitor.api import Result, compare, freeze
 from monitor.core.records import Column, Kind, Verdict, Window
 from monitor.errors import CouldNotLook, SourceUnreadable
 from monitor.ports import Sample
-from monitor.settings import SourceSettings
+from monitor.service import Service
+from monitor.settings import SourceSettings, load_settings
 from monitor.sources.files import FileSource, make
+from monitor.steps import looking
 from monitor.tables import streams
 from monitor.tables.blocks import ParquetBlock, TableBlock
 from monitor.tables.streams import StreamedTable, Streams
@@ -669,9 +672,71 @@ def test_a_file_that_changes_during_a_comparison_makes_no_verdict_of_mixed_rows(
     monkeypatch.setattr("monitor.tables.streams.BLOCK_ROWS", 500)
     result = compare(sides[0], str(now))
     clean = compare(sides[0], sides[0])
-    assert result.verdict in (Verdict.UNDECIDED, Verdict.PASSED)
+    assert result.verdict is Verdict.UNDECIDED and result.exit_code == 3
     undecided = [c for c in result.check.columns if "while it was read" in c.reason]
     assert len(undecided) > 10 and clean.verdict is Verdict.PASSED
+
+
+@pytest.mark.parametrize("side", [0, 1], ids=["reference", "current"])
+def test_a_file_that_changes_when_all_is_read_leaves_no_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: int
+) -> None:
+    """No column is undecided then, and the rows are those of nobody knows which file."""
+    both = [write(every_type(1, BEFORE), tmp_path / f"{name}.parquet") for name in "ab"]
+    compared = looking.compare_table
+
+    def late(*given: Any) -> Any:
+        found = compared(*given)
+        os.utime(both[side], (1, 1))
+        return found
+
+    assert compare(*map(str, both)).verdict is Verdict.PASSED
+    monkeypatch.setattr(looking, "compare_table", late)
+    result = compare(*map(str, both))
+    assert result.verdict is Verdict.UNDECIDED and result.exit_code == 3
+    told = [(f.test, f.verdict, f.reason) for f in result.check.dataset.findings]
+    reason = f"{both[side]} was replaced, changed or removed during the check"
+    assert ("source", Verdict.UNDECIDED, reason) in told
+    assert reason in result.headline
+    assert all(c.verdict is not Verdict.UNDECIDED or "not compared" in c.reason
+               for c in result.check.columns)  # fmt: skip
+
+
+def test_a_file_that_changes_during_a_check_leaves_no_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = Service(load_settings(projects.write_project(tmp_path, suite=False)))
+    compared = looking.compare_table
+
+    def late(*given: Any) -> Any:
+        found = compared(*given)
+        twin = tmp_path / "twin"
+        twin.write_bytes((tmp_path / "data" / "day0.parquet").read_bytes())
+        os.utime(twin, ns=(1, (tmp_path / "data" / "day0.parquet").stat().st_mtime_ns))
+        twin.replace(tmp_path / "data" / "day0.parquet")  # another file of one size and time
+        return found
+
+    try:
+        assert (
+            service.check("orders", projects.day(0), dry_run=True).check.verdict is Verdict.PASSED
+        )
+        monkeypatch.setattr(looking, "compare_table", late)
+        check = service.check("orders", projects.day(0), dry_run=True).check
+    finally:
+        service.close()
+    assert check.verdict is Verdict.UNDECIDED
+    (found,) = [f for f in check.dataset.findings if f.test == "source"]
+    assert "day0.parquet was replaced" in found.reason
+
+
+# --- Many small row groups ---
+
+
+def test_small_row_groups_are_read_together_with_a_time_column_too(tmp_path: Path) -> None:
+    path = write(every_type(1, BEFORE), tmp_path / "small.parquet", 10)
+    for window, rows in ((None, BEFORE), (hour(10, 5), 208)):
+        found = source(path, "at").read(window)
+        assert abs(found.info.rows - rows) <= 1 and len(streamed(found).blocks) == 1
 
 
 def test_a_damaged_reference_is_told(sides: tuple[str, str], tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 """Summaries: every bound they state holds, whatever the rows, their order and their pieces."""
 
 import base64
+import json
 import math
+import tracemalloc
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -732,8 +735,28 @@ def test_damaged_bytes_are_refused_and_never_read_as_something_else(seed: int) -
     ],
 )
 def test_headers_that_make_no_sense_are_refused(header: bytes) -> None:
-    import zlib
-
-    told = len(header).to_bytes(8, "little") + zlib.crc32(header).to_bytes(4, "little")
     with pytest.raises(UnknownForm, match="corrupt"):
-        from_bytes(MAGIC + b"\x01\x00" + told + header + zlib.compress(b""))
+        from_bytes(with_header(header, zlib.compress(b"")))
+
+
+def with_header(header: bytes, body: bytes) -> bytes:
+    told = len(header).to_bytes(8, "little") + zlib.crc32(header).to_bytes(4, "little")
+    return MAGIC + b"\x01\x00" + told + header + body
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [(2, "longer than the header tells"), (2**40, "at most 2147483648 are read")],
+)
+def test_no_more_is_unpacked_than_is_told_and_may_be(values: int, told: str) -> None:
+    """A hundred kilobytes that would become a hundred megabytes."""
+    bomb = zlib.compress(bytes(10**8), 9)
+    told_of = {"kind": "number", "values": values, "rows": 2, "missing": 0, "unreadable": 0}
+    header = json.dumps({"columns": {"x": told_of | {"rank_error": 0.0}}}).encode()
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnknownForm, match=told):
+            from_bytes(with_header(header, bomb))
+        assert tracemalloc.get_traced_memory()[1] < 10**6
+    finally:
+        tracemalloc.stop()

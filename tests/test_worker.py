@@ -143,6 +143,19 @@ def test_an_idle_process_gives_its_memory_back(tmp_path: Path) -> None:
 # --- Stopping ---
 
 
+@pytest.mark.parametrize("how", ["idle", "closed", "too slow"])
+def test_a_process_that_goes_takes_its_files_along(tmp_path: Path, how: str) -> None:
+    worker = Worker(worker_jobs.open_jobs, str(tmp_path), idle_s=0.2 if how == "idle" else 60)
+    folder = Path(worker.run("spool", DAY))
+    if how == "too slow":
+        with pytest.raises(WorkerTimeout):
+            worker.run("nap:60", DAY, timeout_s=0.1)
+    elif how == "closed":
+        worker.close()
+    wait_until(lambda: not folder.exists())
+    worker.close()
+
+
 def test_closing_lets_the_running_check_finish(worker: Worker, tmp_path: Path) -> None:
     with ThreadPoolExecutor(1) as threads:
         running = threads.submit(worker.run, "note", DAY)

@@ -37,6 +37,17 @@ def _echo(text: str, window: Window, again: bool) -> Any:
     return {"text": text, "window": window, "again": again, "pid": os.getpid()}
 
 
+def _spool(text: str, window: Window, again: bool) -> Any:
+    """Holds rows on disk as long as the process lives."""
+    from monitor.tables.scratch import ScratchFolder
+
+    _held.append(ScratchFolder())
+    return str(_held[-1].path)
+
+
+_held: list[Any] = []
+
+
 def _nap(text: str, window: Window, again: bool) -> Any:
     time.sleep(float(text))
     return f"slept {text}"

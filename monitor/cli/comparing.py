@@ -8,9 +8,14 @@ import typer
 
 from monitor.cli.options import (
     DEFAULT_CONFIG,
-    ConfigPath,
+    Decimal,
+    Encoding,
     ExitZero,
     JsonTo,
+    Kinds,
+    Separator,
+    TimeColumn,
+    UnusedConfig,
     Verbose,
     listed,
     one_or_pairs,
@@ -65,25 +70,22 @@ def compare(  # noqa: PLR0913, PLR0917 - typer takes every flag as an argument
     segments: Annotated[
         Text, typer.Option(help="Compare once more by the values of these columns, as a,b.")
     ] = None,
-    kind: Annotated[
-        list[str],
-        typer.Option(metavar="COLUMN=KIND", help="number, category, boolean, time, text or id."),
-    ] = [],  # noqa: B006
-    time_column: Annotated[Text, typer.Option(help="The column with the time of a row.")] = None,
+    kind: Kinds = [],  # noqa: B006
+    time_column: TimeColumn = None,
     prediction: Annotated[Text, typer.Option(help="The column with the model's decision.")] = None,
     probability: Annotated[Text, typer.Option(help="The column with the model's score.")] = None,
     label: Annotated[Text, typer.Option(help="The column with the truth; may be absent.")] = None,
     id: Annotated[Text, typer.Option(help="The column that names a row.")] = None,
     sample: Annotated[int | None, typer.Option(help="Look at this many rows a side.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
-    separator: Annotated[str, typer.Option(help="Separator of CSV files.")] = ",",
-    encoding: Annotated[str, typer.Option(help="Encoding of CSV files.")] = "utf-8",
-    decimal: Annotated[str, typer.Option(help="Decimal mark of CSV files, . or ,")] = ".",
+    separator: Separator = ",",
+    encoding: Encoding = "utf-8",
+    decimal: Decimal = ".",
     show_values: Annotated[
         str, typer.Option(help="never, levels or all: what reports may show.")
     ] = "levels",
     exit_zero: ExitZero = False,
-    config: ConfigPath = DEFAULT_CONFIG,
+    config: UnusedConfig = DEFAULT_CONFIG,
     verbose: Verbose = False,
 ) -> int:
     """Compare REFERENCE with CURRENT; no configuration needed.

@@ -1,8 +1,10 @@
 """`monitor`: the list of commands, and what every failure becomes: a message and an exit code."""
 
 import logging
+import signal
 import sys
 from io import TextIOWrapper
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -59,7 +61,17 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # no terminal is too old to be told
+    signal.signal(signal.SIGTERM, _end)
     sys.exit(run(sys.argv[1:]))
+
+
+class _Ended(BaseException):
+    """SIGTERM came: end as Ctrl-C does, so that everything is put away."""
+
+
+def _end(number: int, _: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
+    raise _Ended
 
 
 def run(arguments: list[str]) -> int:
@@ -71,6 +83,9 @@ def run(arguments: list[str]) -> int:
     except (typer.Abort, KeyboardInterrupt):
         complain("stopped")
         return ExitCode.STOPPED
+    except _Ended:
+        complain("ended")
+        return ExitCode.ENDED
     except SystemExit as end:  # typer leaves like this: with a 1, when nobody reads any more,
         return ExitCode.UNREAD if end.code == 1 else ExitCode.DONE  # else when a shell was served
     except Exception as error:

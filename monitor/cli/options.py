@@ -25,6 +25,32 @@ Names = Annotated[str, typer.Argument(metavar="NAME", help="A monitor of the con
 DEFAULT_CONFIG = Path("monitor.yaml")
 
 
+def _there(context: typer.Context, path: Path) -> Path:
+    """AskedWrongly for a configuration that was named and is not there."""
+    source = context.get_parameter_source("config")
+    if source is not None and source.name == "COMMANDLINE" and not path.exists():
+        raise AskedWrongly(f"there is no {path}", hint="this command works without --config, too")
+    return path
+
+
+UnusedConfig = Annotated[
+    Path,
+    typer.Option(
+        "--config", metavar="PATH", help="Accepted as everywhere; not needed.", callback=_there
+    ),
+]
+
+# How the data that a command is given are read.
+Kinds = Annotated[
+    list[str],
+    typer.Option(metavar="COLUMN=KIND", help="number, category, boolean, time, text or id."),
+]
+TimeColumn = Annotated[str | None, typer.Option(help="The column with the time of a row.")]
+Separator = Annotated[str, typer.Option(help="Separator of CSV files.")]
+Encoding = Annotated[str, typer.Option(help="Encoding of CSV files.")]
+Decimal = Annotated[str, typer.Option(help="Decimal mark of CSV files, . or ,")]
+
+
 def listed(text: str | None) -> tuple[str, ...]:
     """`a,b` as ("a", "b").
 

@@ -34,6 +34,7 @@ class ExitCode(IntEnum):
     FAULT = 70
     STOPPED = 130  # by Ctrl-C
     UNREAD = 141  # whoever read the output went away
+    ENDED = 143  # by SIGTERM
 
 
 class Output:

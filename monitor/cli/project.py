@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor.cli.options import DEFAULT_CONFIG, ConfigPath, JsonTo, Verbose
+from monitor.cli.options import DEFAULT_CONFIG, ConfigPath, JsonTo, UnusedConfig, Verbose
 from monitor.cli.output import Output
-from monitor.errors import AskedWrongly, CouldNotLook, UnknownName
+from monitor.errors import AskedWrongly, UnknownName
 
 if TYPE_CHECKING:
     from monitor.core.dataset_socket import DatasetTest
     from monitor.core.drift_socket import DriftTest
-    from monitor.settings import MonitorSettings, Settings
 
 config_commands = typer.Typer(no_args_is_help=True, help="Look after monitor.yaml.")
 schema_commands = typer.Typer(no_args_is_help=True, help="Shapes that other systems rely on.")
@@ -32,7 +31,7 @@ def demo(
         "monitor-demo"
     ),
     json_to: JsonTo = None,
-    config: ConfigPath = DEFAULT_CONFIG,
+    config: UnusedConfig = DEFAULT_CONFIG,
     verbose: Verbose = False,
 ) -> int:
     """Play the whole story on shipped data: twenty weeks of loan applications, three incidents."""
@@ -56,7 +55,7 @@ def init(
         str | None, typer.Option(help="The column with the time of a row, when it is not plain.")
     ] = None,
     json_to: JsonTo = None,
-    config: ConfigPath = DEFAULT_CONFIG,
+    config: UnusedConfig = DEFAULT_CONFIG,
     verbose: Verbose = False,
 ) -> int:
     """Begin a project: a commented monitor.yaml, its folders, an example suite."""
@@ -87,7 +86,7 @@ def init(
 def explain(
     test: Annotated[str | None, typer.Argument(metavar="[TEST]", help="A test or rule.")] = None,
     json_to: JsonTo = None,
-    config: ConfigPath = DEFAULT_CONFIG,
+    config: UnusedConfig = DEFAULT_CONFIG,
     verbose: Verbose = False,
 ) -> int:
     """Say what a test or rule asks, what it is blind to, and how it decides; or list them all."""
@@ -121,19 +120,24 @@ def explain(
 def check_config(
     json_to: JsonTo = None, config: ConfigPath = DEFAULT_CONFIG, verbose: Verbose = False
 ) -> int:
-    """Check monitor.yaml and the suites it names: file, line, the wrong key, the nearest one."""
+    """Check monitor.yaml, and the suites and columns it names: file, line, key, the nearest one.
+
+    Of data that can be reached the columns are looked at, and no row.
+    """
     out = Output(json_to, verbose)
+    from monitor.cli.inspecting import inspected
     from monitor.settings import load_settings
 
     settings = load_settings(config)
     wrong: dict[tuple[str, ...], AskedWrongly] = {}
-    rows = [_inspected(settings, name, wrong) for name in settings.monitors]
+    rows = [inspected(settings, name, wrong) for name in settings.monitors]
     settings.refuse(wrong)
-    out.say(f"{config} is in order")
-    out.table([(f"  {row['monitor']}", row["summary"]) for row in rows])
     notes = [(f"  {row['monitor']}", note) for row in rows for note in row["notes"]]
+    seen = "has no mistake that shows without the data below" if notes else "is in order"
+    out.say(f"{config} {seen}")
+    out.table([(f"  {row['monitor']}", row["summary"]) for row in rows])
     if notes:
-        out.say("not there yet:")
+        out.say("not there yet, or not to be reached:")
         out.table(notes)
     out.document({"config": str(config), "monitors": rows})
     return 0
@@ -148,51 +152,6 @@ def check_schema(
 
     Output(json_to or "-", verbose).document(schema())
     return 0
-
-
-def _inspected(
-    settings: "Settings", name: str, wrong: "dict[tuple[str, ...], AskedWrongly]"
-) -> dict[str, Any]:
-    """One monitor, its rules and its suite; what stands in its way goes into `wrong`."""
-    from monitor.briefing import check_monitor
-    from monitor.validation.validator import check_suite
-    from monitor.wiring import weights_of
-
-    monitor, here = settings.monitor(name), ("monitors", name)
-    expectations = 0
-    try:
-        check_monitor(monitor)
-    except AskedWrongly as error:
-        wrong[*here, "drift"] = error
-    try:
-        weights_of(monitor, settings)
-    except AskedWrongly as error:
-        wrong[*here, "drift", "importance"] = error
-    try:
-        if monitor.expectations:
-            expectations = len(check_suite(settings.path(monitor.expectations)))
-    except AskedWrongly as error:
-        wrong[*here, "expectations"] = error
-    against = "held against a reference" if monitor.reference else "data quality only"
-    suite = f"{expectations} expectation{'s' * (expectations != 1)}" if expectations else "no suite"
-    summary = f"windows of {monitor.window}, {against}, {suite}"
-    notes = _absent(settings, monitor)
-    return {"monitor": name, "summary": summary, "expectations": expectations, "notes": notes}
-
-
-def _absent(settings: "Settings", monitor: "MonitorSettings") -> list[str]:
-    """Files that a monitor names and that are not there; databases and clusters are not asked."""
-    from monitor.settings import SourceSettings
-    from monitor.tables.dataset import list_files
-
-    notes = []
-    for role, source in (("reference", monitor.reference), ("production", monitor.production)):
-        if isinstance(source, SourceSettings) and source.adapter in ("files", "frozen"):
-            try:
-                list_files(source, settings.root)
-            except (AskedWrongly, CouldNotLook) as error:
-                notes.append(f"{role}: {error}")
-    return notes
 
 
 def _role(test: "DriftTest | DatasetTest") -> str:

@@ -8,8 +8,13 @@ from monitor.cli.monitors import open_configured
 from monitor.cli.options import (
     DEFAULT_CONFIG,
     ConfigPath,
+    Decimal,
+    Encoding,
     JsonTo,
+    Kinds,
     Names,
+    Separator,
+    TimeColumn,
     Verbose,
     listed,
     pairs,
@@ -19,6 +24,11 @@ from monitor.errors import AskedWrongly
 
 if TYPE_CHECKING:
     from monitor.ports import StoredReference
+
+NameOrFile = Annotated[
+    str,
+    typer.Argument(metavar="NAME|FILE", help="A monitor, or a file that ends in .reference."),
+]
 
 commands = typer.Typer(no_args_is_help=True, help="The frozen pictures of the training data.")
 
@@ -49,16 +59,17 @@ def build(
 
 
 @commands.command("freeze")
-def freeze(
+def freeze(  # noqa: PLR0913, PLR0917 - typer takes every flag as an argument
     reference: Annotated[
         str, typer.Argument(metavar="REFERENCE", help="The training data: file, folder, pattern.")
     ],
     file: Annotated[str, typer.Argument(metavar="FILE", help="Where to, ending in .reference.")],
     exclude: Annotated[str | None, typer.Option(help="Leave these out, as a,b.")] = None,
-    kind: Annotated[
-        list[str],
-        typer.Option(metavar="COLUMN=KIND", help="number, category, boolean, time, text or id."),
-    ] = [],  # noqa: B006 - typer reads defaults, it never changes them
+    kind: Kinds = [],  # noqa: B006 - typer reads defaults, it never changes them
+    time_column: TimeColumn = None,
+    separator: Separator = ",",
+    encoding: Encoding = "utf-8",
+    decimal: Decimal = ".",
     json_to: JsonTo = None,
     verbose: Verbose = False,
 ) -> int:
@@ -66,7 +77,14 @@ def freeze(
     out = Output(json_to, verbose)
     from monitor import api
 
-    stored = api.freeze(reference, file, exclude=listed(exclude), kinds=pairs(kind, "--kind", str))
+    stored = api.freeze(
+        reference,
+        file,
+        exclude=listed(exclude),
+        kinds=pairs(kind, "--kind", str),
+        time_column=time_column,
+        csv={"separator": separator, "encoding": encoding, "decimal": decimal},
+    )
     out.say(f"{file}: {stored.rows} rows from {stored.origin}, {stored.version[:19]}")
     out.document(_document(stored, current=False))
     return 0
@@ -95,13 +113,16 @@ def list_versions(
 
 @commands.command("show")
 def show(
-    name: Names,
+    name: NameOrFile,
     json_to: JsonTo = None,
     config: ConfigPath = DEFAULT_CONFIG,
     verbose: Verbose = False,
 ) -> int:
-    """Show the current reference of monitor NAME and what each column was taken for."""
+    """Show the current reference of monitor NAME, or a frozen FILE: columns and their kinds."""
     out = Output(json_to, verbose)
+    if name.endswith(".reference"):
+        _show_file(out, name)
+        return 0
     with open_configured(config) as service:
         service.settings.monitor(name)
         stored = service.store.current_reference(name)
@@ -113,6 +134,28 @@ def show(
         out.table([(f"  {c}", kind, stored.dtypes[c]) for c, kind in stored.kinds.items()])
         out.document(_document(stored, current=True))
     return 0
+
+
+def _show_file(out: Output, file: str) -> None:
+    """What is in a frozen file; its values are not shown."""
+    from monitor.wiring import read_frozen
+
+    frozen = read_frozen(file)
+    drawn = f"{frozen.drawn.num_rows} of them drawn"
+    out.say(f"{frozen.version}, {frozen.rows} rows from {frozen.origin}, {drawn}")
+    out.table([(f"  {n}", str(p.kind), p.problem or p.dtype) for n, p in frozen.pictures.items()])
+    out.document(
+        {
+            "version": frozen.version,
+            "rows": frozen.rows,
+            "rows_drawn": frozen.drawn.num_rows,
+            "origin": frozen.origin,
+            "columns": {
+                name: {"kind": str(picture.kind), "dtype": picture.dtype}
+                for name, picture in frozen.pictures.items()
+            },
+        }
+    )
 
 
 def _row(stored: "StoredReference", current: bool) -> tuple[str, ...]:

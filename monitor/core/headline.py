@@ -55,11 +55,11 @@ def only_where(columns: Sequence[ColumnResult], slices: Sequence[Slice]) -> str:
     """The end of the sentence of a drift whose main cause is explained by a slice; "" else."""
     main = max((c for c in columns if c.verdict is Verdict.DRIFTED), key=_weight, default=None)
     found = next((s for s in slices if main is not None and main.name in s.columns), None)
-    if found is None:
+    if main is None or found is None:
         return ""
     if found.mix:
         return f"; `{found.columns[0]}` moved with the share of rows with {found.where}"
-    return f"; only where {found.where}"
+    return f"; `{main.name}` only where {found.where}"
 
 
 def in_segments(columns: Sequence[ColumnResult], segments: Sequence[Slice]) -> str:

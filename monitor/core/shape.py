@@ -37,11 +37,12 @@ def _of_numbers(pair: Pair) -> Shape | None:
 
 
 def _edges(sides: list[Floats], *, whole: bool) -> Floats:
-    """Equal-width bars over the bulk of both sides; whole numbers get whole-number bars."""
+    """Equal-width bars over the bulk of both sides; of whole numbers each holds equally many."""
     low = min(float(v[int(TAIL * (v.size - 1))]) for v in sides)
     high = max(float(v[int((1 - TAIL) * (v.size - 1))]) for v in sides)
-    if whole and high - low < BARS and max(abs(low), abs(high)) < LARGEST_WHOLE / 4:
-        return np.arange(low - 0.5, high + 1.0)
+    if whole and max(abs(low), abs(high)) < LARGEST_WHOLE / 4:
+        step = np.ceil((high - low + 1) / BARS)
+        return np.arange(low - 0.5, high + step, step)
     if high - low <= CLOSEST * max(abs(low), abs(high)):  # one value, as far as an axis can tell
         pad = min(abs(low), LARGEST / 2) * 0.1 or 0.5
         low, high = low - pad, high + pad
@@ -62,7 +63,8 @@ def _of_levels(pair: Pair) -> Shape | None:
     share = {v: (before.get(v, 0) / n, now.get(v, 0) / m) for v in before.keys() | now.keys()}
     if not share:
         return None
-    ranked = sorted(share, key=lambda v: (-max(share[v]), v))
+    largest = {v: -max(sides) for v, sides in share.items()}
+    ranked = sorted(sorted(share), key=largest.__getitem__)
     shown = ranked if len(ranked) <= LEVELS + 1 else ranked[:LEVELS]
     shown = sorted(shown, key=lambda v: (-share[v][0], -share[v][1], v))
     rows = [share[v] for v in shown]

@@ -44,7 +44,7 @@ def plain(level: str) -> str:
     >>> plain("1.0"), plain("-0.0"), plain("007"), plain("1.50"), plain("v1.0")
     ('1', '0', '007', '1.50', 'v1.0')
     """
-    whole = _WHOLE.fullmatch(level)
+    whole = _WHOLE.fullmatch(level) if level.endswith("0") else None
     if whole is None:
         return level
     head = whole[1].removeprefix("+")

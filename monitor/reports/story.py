@@ -57,6 +57,14 @@ class Story:
         before = str(self.check.setup.get("compared_with", "training"))
         return before.removeprefix("the ").removeprefix("a "), "window"
 
+    def compared(self) -> str:
+        """The two data sets of a comparison, as people named them; "" for a check of a monitor."""
+        setup = self.check.setup
+        if self.check.monitor or not {"reference", "current"} <= setup.keys():
+            return ""
+        frozen = ", a frozen reference" if setup.get("frozen") else ""
+        return f"{setup['current']} against {setup['reference']}{frozen}"
+
     def causes(self) -> list[Cause]:
         """The main causes: broken expectations, the feed, columns, then all columns together."""
         found = [*self._expectation_causes(), *self._dataset_causes(of_drift=False)]

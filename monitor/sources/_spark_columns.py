@@ -175,48 +175,6 @@ class SparkColumn:
         return self._columns.summary(self.name, kind, reference)
 
 
-class SparkTable:
-    """The rows for adapters, read column by column when they are few enough to be held."""
-
-    def __init__(self, columns: SparkColumns) -> None:
-        self._columns = columns
-        self._held: dict[str, pa.ChunkedArray] = {}
-
-    @property
-    def column_names(self) -> list[str]:
-        return list(self._columns)
-
-    @property
-    def num_rows(self) -> int:
-        return self._columns.rows
-
-    def column(self, name: str) -> pa.ChunkedArray:
-        return self.select([name])[name]
-
-    def __getitem__(self, name: str) -> pa.ChunkedArray:
-        return self.column(name)
-
-    def select(self, names: Sequence[str]) -> pa.Table:
-        """In one job, so that the rows of the columns belong together."""
-        asked = [name for name in names if name not in self._held]
-        if asked:
-            table = held(self._columns.source, asked, self._columns.rows)
-            self._held |= {name: table[name] for name in asked}
-        return pa.table({name: self._held[name] for name in names})
-
-    def parts(self) -> Iterator[pa.Table]:
-        """In one part, which has to be held. CouldNotLook when it is too large."""
-        yield self.select(self.column_names)
-
-    def drawn(self, names: Sequence[str]) -> pa.Table:
-        return pa.table({name: self.drawn_column(name) for name in names})
-
-    def drawn_column(self, name: str) -> pa.ChunkedArray:
-        drawn = self._columns.drawn
-        known = name in drawn.column_names
-        return drawn[name] if known else pa.chunked_array([pa.nulls(drawn.num_rows)])
-
-
 def held(rows: Rows, names: Sequence[str], count: int) -> pa.Table:
     """All rows of some columns. CouldNotLook when they are too many."""
     if count > MOST_ROWS:

@@ -4,13 +4,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import quoted_name
 
+from monitor.core.aggregates import Family, Found, Measure
 from monitor.core.windows import Span
 from monitor.errors import AskedWrongly, MonitorError, SourceUnreadable, UnknownName, nearest
 from monitor.tables.stretches import Range
@@ -33,6 +34,7 @@ class Field:
     stored: sa.ColumnElement[Any]
     value: sa.ColumnElement[Any]  # what is asked for: the stored value made safe to carry
     to_arrow: ToArrow
+    family: Family = "other"  # what can be asked of its values
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +77,8 @@ class Database(ABC):
     Connections are not kept: a source is read once a window, and a connection that lies about
     for an hour is one that breaks.
     """
+
+    computes: ClassVar[frozenset[Measure | type[Found]]]  # of what not every database knows
 
     def __init__(self, engine: sa.Engine, place: str, secrets: Sequence[str], timeout: Span):
         self.engine = engine
@@ -173,6 +177,14 @@ class Database(ABC):
     @abstractmethod
     def digest(self, db: sa.Connection, rows: Rows, fields: Sequence[Field]) -> str:
         """A text that changes with the values of the rows and not with their order."""
+
+    @abstractmethod
+    def plain(self, field: Field) -> sa.ColumnElement[Any]:
+        """The value that an aggregate takes, of the field's family; null where it is missing."""
+
+    @abstractmethod
+    def doubtful(self, field: Field) -> Condition:
+        """Holds for values that are not of the family their column was declared with."""
 
     @abstractmethod
     def _begin(self, db: sa.Connection) -> None:

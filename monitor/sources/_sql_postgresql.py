@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import sqlalchemy as sa
 
+from monitor.core.aggregates import Family, Found
 from monitor.core.windows import Span
 from monitor.errors import AskedWrongly, MonitorError, SourceUnreadable
 from monitor.sources._sql_database import (
@@ -68,6 +69,8 @@ class PostgreSQL(Database):
     lay and the server reads them the same way.
     """
 
+    computes = frozenset(["min", "max", "sum", "mean", "deviation", "distinct", Found])
+
     def fields(self, db: sa.Connection, rows: Rows, time: str | None) -> list[Field]:
         return [_field(name, oid) for name, oid in self.names(db, rows)]
 
@@ -108,6 +111,18 @@ class PostgreSQL(Database):
         sums = [sa.func.sum(sa.cast(_hash([row], seed), sa.Numeric)) for seed in (0, 1)]
         found = db.execute(sa.select(sa.func.count(), *sums).select_from(rows.clause)).one()
         return " ".join(str(value or 0) for value in found)
+
+    def plain(self, field: Field) -> sa.ColumnElement[Any]:
+        """What is no number is equal to itself here, and found by that; texts are their bytes."""
+        if field.family in ("fraction", "decimal"):
+            number: sa.ColumnElement[Any] = sa.cast(field.value, sa.Double)
+            return sa.func.nullif(number, sa.literal(math.nan, number.type))
+        if field.family == "day":
+            return sa.cast(field.value, _LOCAL)
+        return sa.collate(field.value, "C") if field.family == "text" else field.value
+
+    def doubtful(self, field: Field) -> Condition:
+        return sa.false()
 
     def _begin(self, db: sa.Connection) -> None:
         """Only for this transaction; the pool of a proxy hands the connection to others."""
@@ -201,7 +216,8 @@ def _field(name: str, oid: int) -> Field:
     if kind is None:  # an enumeration, uuid, json, an array ...: as the server writes it
         return Field(name, _type_name(oid), stored, sa.cast(stored, sa.Text), _texts)
     told, to_arrow = kind
-    return Field(name, told, stored, _tellable(stored, told), to_arrow)
+    value, family = _tellable(stored, told), _FAMILIES.get(oid, "other")
+    return Field(name, told, stored, value, to_arrow, family)
 
 
 def _tellable(stored: sa.ColumnElement[Any], kind: str) -> sa.ColumnElement[Any]:
@@ -247,6 +263,12 @@ _KINDS: dict[int, tuple[str, ToArrow]] = {
     1184: ("timestamp with time zone", _as(pa.timestamp("us", "UTC"))),
     1700: ("numeric", _decimals),
 }
+# Floats of 32 bits are compared in 32 bits once they are here, and blanks at the end of a
+# character(n) count there: nothing but whether they are missing is asked of them.
+_FAMILIES: dict[int, Family] = {
+    16: "boolean", 20: "whole", 21: "whole", 23: "whole", 25: "text", 701: "fraction",
+    1043: "text", 1082: "day", 1114: "local", 1184: "moment", 1700: "decimal",
+}  # fmt: skip
 _LIMITS: dict[str, tuple[sa.types.TypeEngine[Any], Any, Any]] = {
     "date": (sa.Date(), date.min, date.max),
     "time": (sa.Time(), time.min, time.max),

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import sqlalchemy as sa
 
+from monitor.core.aggregates import Family
 from monitor.core.windows import Span
 from monitor.errors import AskedWrongly, ConfigError, MonitorError, PathNotFound
 from monitor.sources._sql_database import (
@@ -60,6 +61,8 @@ class SQLite(Database):
     text that begins with a day (2026-07-01); the database looks up the days around a window, and
     the gate, which knows offsets and clocks, lets in what is inside.
     """
+
+    computes = frozenset(["min", "max", "sum", "mean", "distinct"])
 
     def __init__(self, engine: sa.Engine, path: Path, timeout: Span) -> None:
         super().__init__(engine, str(path), (), timeout)
@@ -113,6 +116,15 @@ class SQLite(Database):
             if state == self._state():
                 self._digests[rows.place] = known
         return known[1]
+
+    def plain(self, field: Field) -> sa.ColumnElement[Any]:
+        return sa.collate(field.stored, "BINARY") if field.family == "text" else field.stored
+
+    def doubtful(self, field: Field) -> Condition:
+        """Any value may lie in any column."""
+        if field.family == "boolean":
+            return sa.and_(field.stored.is_not(None), field.stored.not_in([0, 1]))
+        return sa.func.typeof(field.stored).not_in(["null", *_STORED[field.family]])
 
     def _sum_of_hashes(self, db: sa.Connection, rows: Rows, fields: Sequence[Field]) -> str:
         self._restart(db)
@@ -220,7 +232,13 @@ def _near(text: str) -> tuple[str, str] | None:
 def _field(name: str, declared: str) -> Field:
     stored = column(name)
     signs = next((signs for signs in _DECLARED if any(sign in declared for sign in signs)), ())
-    return Field(name, declared, stored, stored, _DECLARED.get(signs, to_array))
+    return Field(name, declared, stored, stored, _DECLARED.get(signs, to_array), _family(declared))
+
+
+def _family(declared: str) -> Family:
+    """The family of a declared type; times are texts or numbers that only the gate understands."""
+    found = (family for sign, family in _FAMILIES if sign in declared)
+    return next(found, "other")
 
 
 def _booleans(values: Sequence[Any]) -> pa.Array:
@@ -254,3 +272,12 @@ _DECLARED: dict[tuple[str, ...], ToArrow] = {
     ("DATE", "TIME"): _moments,
     ("REAL", "FLOA", "DOUB", "DEC", "NUMERIC"): _floats,
 }
+_FAMILIES: tuple[tuple[str, Family], ...] = (
+    ("BOOL", "boolean"), ("DATE", "other"), ("TIME", "other"),
+    *((sign, "fraction") for sign in ("REAL", "FLOA", "DOUB", "DEC", "NUMERIC")),
+    ("INT", "whole"), ("CHAR", "text"), ("CLOB", "text"), ("TEXT", "text"),
+)  # fmt: skip
+_STORED: dict[Family, list[str]] = {
+    "whole": ["integer"], "fraction": ["integer", "real"], "text": ["text"],
+    "other": ["integer", "real", "text", "blob"],
+}  # fmt: skip

@@ -13,7 +13,8 @@ from monitor.settings import SourceSettings
 from monitor.sources._files_scan import Known, Scan
 from monitor.tables.blocks import Block
 from monitor.tables.columns import HELD_VALUES, to_sample
-from monitor.tables.dataset import Files, list_files
+from monitor.tables.dataset import Files, list_files, open_format
+from monitor.tables.gate import Gate
 from monitor.tables.places import Place
 from monitor.tables.reading import reading
 from monitor.tables.reservoir import Reservoir
@@ -119,6 +120,21 @@ class FileSource:
             return None
         info = SampleInfo(rows, rows, "all", newest=scan.newest)
         return self._of_blocks(scan, blocks, names, info)
+
+    def columns(self) -> list[str]:
+        files = self._files()
+        ends = dict.fromkeys((files.paths[0], files.paths[-1]))
+        return [*dict.fromkeys(name for path in ends for name in self._columns_of(path, files))]
+
+    def _columns_of(self, path: Place, files: Files) -> list[str]:
+        """What a file begins with: an empty table of all its columns."""
+        nothing = Gate(None, None, self._settings.timezone, rows=False)
+        form = open_format(files.format, self._settings)
+        try:
+            with reading(path, files.format):
+                return list(next(form.batches(path, [], nothing, whole=False)).column_names)
+        except FileNotFoundError:
+            raise SourceUnreadable(f"{path} vanished while it was read") from None
 
     def fingerprint(self) -> str:
         """`sha256:` and the SHA-256 of a single file, or of all names and their SHA-256.

@@ -50,8 +50,11 @@ class FrozenSource:
         times = row_times(sample.table, self._settings.time, self._settings.timezone)
         return replace(sample, columns=named, times=times)
 
+    def columns(self) -> list[str]:
+        return list(self._frozen().pictures)
+
     def fingerprint(self) -> str:
-        """That of the data it was made of."""
+        """That of the data it was made of, and of the kinds and columns that were asked for."""
         return self._frozen().version
 
     def span(self) -> Window | None:

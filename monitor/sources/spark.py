@@ -18,8 +18,9 @@ from monitor.errors import AskedWrongly, PathNotFound, SourceUnreadable
 from monitor.ports import Sample, Source
 from monitor.settings import SourceSettings, SparkSettings
 from monitor.sources._spark_cluster import Cluster, cluster_of, not_found
-from monitor.sources._spark_columns import SparkColumns, SparkTable
+from monitor.sources._spark_columns import SparkColumns
 from monitor.sources._spark_rows import Rows, Times, quoted
+from monitor.sources._spark_table import SparkTable
 from monitor.tables.columns import to_sample
 from monitor.tables.streams import SEED, rows_to_draw
 from monitor.tables.stretches import Range

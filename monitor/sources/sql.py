@@ -14,6 +14,7 @@ from monitor.core.records import Notice, SampleInfo, Window
 from monitor.errors import AskedWrongly, ConfigError, SourceUnreadable, UnknownName
 from monitor.ports import Sample, Source
 from monitor.settings import SourceSettings, SqlSettings
+from monitor.sources._sql_aggregates import Asked, SqlTable
 from monitor.sources._sql_database import Database, Draw, Field, Rows
 from monitor.sources._sql_postgresql import open_postgresql
 from monitor.sources._sql_sqlite import open_sqlite
@@ -21,7 +22,7 @@ from monitor.tables.columns import to_sample
 from monitor.tables.gate import Gate
 from monitor.tables.reservoir import Reservoir
 from monitor.tables.spool import Spool
-from monitor.tables.streams import streamed_sample
+from monitor.tables.streams import Streams, streamed_sample
 from monitor.tables.stretches import Range
 from monitor.tables.times import row_times, to_datetime
 from monitor.tables.unify import unify
@@ -63,6 +64,10 @@ class SqlSource:
         with self._database.reading(self._rows) as db:
             look = _Look(self._settings, self._database, self._rows, db)
             return look.sample(window, columns, Draw(limit, seed) if limit else None)
+
+    def columns(self) -> list[str]:
+        with self._database.reading(self._rows) as db:
+            return [name for name, _ in self._database.names(db, self._rows)]
 
     def fingerprint(self) -> str:
         """`sha256:...` over names and types of the columns and the values of all rows.
@@ -129,12 +134,18 @@ class _Look:
             notices = self._notices(gate, needed=window is not None)
             info = replace(info, newest=_moment(gate.newest_us))
         if isinstance(kept, Spool):
-            blocks = kept.blocks()
-            return streamed_sample(
-                blocks, names, info, self._zone, time=self._name, notices=notices
+            streamed = streamed_sample(
+                kept.blocks(), names, info, self._zone, time=self._name, notices=notices
             )
+            return self._with_the_database(streamed, condition)
         table = unify([piece for piece in kept if piece.num_rows] or kept, self._zone)
         return to_sample(table, info, notices, row_times(table, self._name, self._zone))
+
+    def _with_the_database(self, sample: Sample, inside: sa.ColumnElement[bool]) -> Sample:
+        """So many rows are better aggregated where they lie."""
+        asked = Asked(self._database, self._rows, inside, self._fields)
+        assert isinstance(sample.columns, Streams)
+        return replace(sample, table=SqlTable(sample.columns, sample.info, asked))
 
     def span(self) -> Window | None:
         gate = Gate(self._name, None, self._zone, rows=False)

@@ -30,6 +30,9 @@ from monitor.steps.kit import Look, Timings, Watch
 
 log = logging.getLogger(__name__)
 
+SOURCE = "source"  # the finding on rows that could not be read
+CHANGED_TOLD = 3  # files that are named
+
 
 def sample_window(
     watch: Watch, window: Window, source: Source, timings: Timings
@@ -41,14 +44,18 @@ def sample_window(
                 window, columns=watch.needed, limit=watch.sample_rows, seed=watch.seed
             )
         except CouldNotLook as error:
-            unread = Finding(test="source", verdict=Verdict.UNDECIDED, reason=str(error))
-            return None, Look(SampleInfo(0, 0, "none"), dataset=(unread,))
+            return None, unread_look(str(error))
     findings = []
     if watch.max_age is not None:
         findings.append(feed.freshness(sample.info.newest, window.end, watch.max_age))
     if watch.min_rows is not None:
         findings.append(feed.volume(sample.info.rows_in_window, watch.min_rows))
     return sample, Look(sample.info, dataset=tuple(findings), notices=sample.notices)
+
+
+def unread_look(reason: str) -> Look:
+    """What is seen of rows that cannot be read: the reason, as a finding."""
+    return Look(SampleInfo(0, 0, "none"), dataset=(_unread(reason),))
 
 
 def validate_rows(
@@ -74,6 +81,30 @@ def compare_rows(
         return look
     with timings.step("compare"):
         return _compare(watch, reference, sample, look, measure)
+
+
+def confirm_files(reference: Reference | None, sample: Sample | None, look: Look) -> Look:
+    """3. compare, at last: files that changed meanwhile are a finding, and nothing is a pass.
+
+    What was read before the change and what was read after it are rows of two datasets.
+    """
+    sides = (None if reference is None else reference.sample), sample
+    try:
+        changed = [name for side in sides if side is not None for name in side.changed()]
+    except CouldNotLook as error:
+        reason = f"whether the files are still those that were read cannot be told: {error}"
+        return replace(look, dataset=(*look.dataset, _unread(reason)))
+    if not changed:
+        return look
+    more = f" and {len(changed) - CHANGED_TOLD} more" if len(changed) > CHANGED_TOLD else ""
+    told = f"{', '.join(changed[:CHANGED_TOLD])}{more}"
+    verb = "was" if len(changed) == 1 else "were"
+    reason = f"{told} {verb} replaced, changed or removed during the check"
+    return replace(look, dataset=(*look.dataset, _unread(reason)))
+
+
+def _unread(reason: str) -> Finding:
+    return Finding(test=SOURCE, verdict=Verdict.UNDECIDED, reason=reason)
 
 
 def _validate(watch: Watch, suite: str, sample: Sample, look: Look, validator: Validator) -> Look:
@@ -106,7 +137,8 @@ def _compare(
     )
     plan = share_alpha(watch.plan) if watch.segments else watch.plan
     before, now = reference.sample.columns, sample.columns
-    current = Current(now, sample.times, measure, kept := WindowSummaries())
+    kept = WindowSummaries()
+    current = Current(now, sample.times, measure, kept if watch.name else None)  # else not stored
     with side_by_side(before, now) as run:
         columns, whole = compare_table(before, current, plan, reference.summaries, run)
     partly = measure and of_some_rows(measure, before, reference.summaries)

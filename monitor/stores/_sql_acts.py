@@ -203,8 +203,8 @@ def _revoke(db: sa.Connection, act: Act, token_id: str) -> None:
 
 def _resend(db: sa.Connection, act: Act, message_id: str) -> None:
     failed = (outbox.c.id == message_id, outbox.c.state == "failed")
-    again = {"state": "pending", "next_at": None, "failed_at": None, "attempts": 0}
-    again |= {"created_at": act.entry.at}  # patience is counted anew
+    again: dict[str, Any] = {"state": "pending", "next_at": None, "failed_at": None}
+    again |= {"attempts": 0, "created_at": act.entry.at}  # patience is counted anew
     if not changed(db, sa.update(outbox).where(*failed).values(**again)):
         raise StoreConflict(f"message {message_id} was not given up")
 

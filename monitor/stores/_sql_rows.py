@@ -30,7 +30,7 @@ def row_of(record: Any, table: sa.Table) -> dict[str, Any]:
     return row
 
 
-def record_of(kind: type[Record], row: Row, **converted: Any) -> Record:
+def record_of(kind: type[Record], row: Row, /, **converted: Any) -> Record:
     names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # every record is one
     return kind(**{name: row[name] for name in names if name in row} | converted)
 

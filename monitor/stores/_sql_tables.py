@@ -60,6 +60,11 @@ def must(name: str, kind: Any) -> Column[Any]:
     return Column(name, kind, nullable=False)
 
 
+def _later(name: str, kind: Any, default: str) -> Column[Any]:
+    """Joined a table that had rows: processes of an older version write it by its default."""
+    return Column(name, kind, nullable=False, server_default=sa.text(default))
+
+
 def _of_check() -> Column[Any]:
     """What belongs to a check and goes with it."""
     owner = sa.ForeignKey("checks.id", ondelete="CASCADE")
@@ -101,7 +106,7 @@ checks = Table(
     Column("report", Words),
     must("stored_at", Moment),
     # What lists show, so that they need not read the documents
-    must("rows_in_window", sa.BigInteger),
+    _later("rows_in_window", sa.BigInteger, "0"),
     Column("reference_version", Words),
     Column("reference_rows", sa.BigInteger),
     Column("made_at", Moment),
@@ -192,9 +197,9 @@ retrain_requests = Table(
     must("requested_at", Moment),
     must("state", Words),
     Column("answered_at", Moment),
-    must("answer", Words),
-    must("model_version", Words),
-    must("new_reference", Words),
+    _later("answer", Words, "''"),
+    _later("model_version", Words, "''"),
+    _later("new_reference", Words, "''"),
     Index("retrain_requests_by_time", "monitor", "requested_at"),
 )
 

@@ -5,7 +5,7 @@ file for itself, because readers of files are not made to be shared.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -172,6 +172,19 @@ def _opened(block: ParquetBlock) -> pq.ParquetFile:
         )
         opened[key] = metadata, file
     return opened[key][1]
+
+
+def changed_files(blocks: Iterable[Block]) -> list[str]:
+    """Files of some blocks that were replaced, changed or removed since the blocks were made.
+
+    Each file is asked once, and anew: of an object store only that tells of a change in the middle.
+    """
+    files = {block.path: block.state for block in blocks if isinstance(block, ParquetBlock)}
+    return [
+        str(path)
+        for path, state in files.items()
+        if state is not None and path.state_now() != state
+    ]
 
 
 def changed(path: Place) -> SourceUnreadable:

@@ -1,9 +1,9 @@
 """A frozen reference as one file: an Arrow file of the drawn rows that carries the summaries.
 
-Any tool that reads Arrow can look at the rows; the pictures of the columns travel in the metadata
-of its schema, in the versioned form of `core/summaries/binary.py`. Between rows and footer, where
-Arrow looks at nothing, stands a digest of all other bytes: Arrow itself takes damaged bytes for
-rows, and may bring the process down with them.
+Any tool that reads Arrow can look at the rows; what the columns are travels in the metadata of its
+schema. Between rows and footer, where Arrow looks at nothing, stand the summaries, in the versioned
+form of `core/summaries/binary.py`, and a digest of all other bytes: Arrow itself takes damaged
+bytes for rows, and may bring the process down with them.
 """
 
 import hashlib
@@ -14,21 +14,27 @@ from typing import Any
 
 import pyarrow as pa
 
-from monitor.core.frozen import FrozenColumn, Picture, Pictures
+from monitor.core.comparison import Plan
+from monitor.core.frozen import FrozenColumn, Picture, Pictures, freeze
 from monitor.core.records import COMPARED_KINDS, Column, Kind, SampleInfo, Stream
+from monitor.core.side_by_side import side_by_side
 from monitor.core.summaries.binary import Kept, UnknownForm, from_bytes, to_bytes
-from monitor.errors import SourceUnreadable
+from monitor.errors import AskedWrongly, SourceUnreadable
 from monitor.ports import Sample
 from monitor.tables.columns import to_column
+from monitor.tables.packed import unpacked
 from monitor.tables.places import Place
 from monitor.tables.reading import reading, refuse_empty
 from monitor.tables.reservoir import thin
 from monitor.tables.streams import DRAWN_ROWS, DrawnTable
 
-_PICTURES, _SUMMARIES = b"drift_monitor.pictures", b"drift_monitor.summaries"
+_PICTURES = b"drift_monitor.pictures"
 _SEAL = b"DMSEAL01"  # and 32 bytes of SHA-256; a multiple of eight, as Arrow aligns
 _SEAL_BYTES = len(_SEAL) + 32
 _END_BYTES = 10  # the length of the footer, and ARROW1
+_HEAD_BYTES = 8  # ARROW1 and two bytes of nothing, before the stream begins
+MOST_BYTES = 2**31  # of the drawn rows, unpacked
+MOST_ROWS = 2**20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +64,17 @@ class Frozen:
         return to_column(name, self.drawn[name]) if known else Column(name, "other", 0, 0)
 
 
-def drawn_rows(sample: Sample, pictures: Pictures) -> pa.Table:
+def frozen_of(sample: Sample, plan: Plan, version: str, origin: str) -> Frozen:
+    """The columns that a plan wants, with its kinds where it has some, as they are frozen."""
+    columns: Mapping[str, Stream] = sample.columns
+    if not all(plan.wants(name) for name in columns):
+        columns = {name: column for name, column in columns.items() if plan.wants(name)}
+    with side_by_side(columns) as run:
+        pictures = freeze(columns, plan, run)
+    return Frozen(version, origin, pictures, _drawn_rows(sample, pictures))
+
+
+def _drawn_rows(sample: Sample, pictures: Pictures) -> pa.Table:
     """The rows that are drawn of a sample, without the columns that identify them."""
     names = [name for name, picture in pictures.items() if picture.kind is not Kind.ID]
     if isinstance(sample.table, DrawnTable):
@@ -68,20 +84,26 @@ def drawn_rows(sample: Sample, pictures: Pictures) -> pa.Table:
 
 def write_frozen(place: Place, frozen: Frozen) -> None:
     """Write the file, whole or not at all."""
+    kept = to_bytes({n: (p.kind, p.summary) for n, p in frozen.pictures.items() if p.summary})
     told = {
         "version": frozen.version,
         "origin": frozen.origin,
         "columns": {name: _told(picture) for name, picture in frozen.pictures.items()},
+        "summaries": len(kept),  # bytes
     }
-    summaries = {n: (p.kind, p.summary) for n, p in frozen.pictures.items() if p.summary}
-    extra = {_PICTURES: json.dumps(told), _SUMMARIES: to_bytes(summaries)}
-    table = frozen.drawn.combine_chunks().replace_schema_metadata(extra)
+    if frozen.drawn.nbytes > MOST_BYTES:
+        raise AskedWrongly(
+            f"{place}: a draw of the rows takes {frozen.drawn.nbytes} bytes, and a frozen "
+            f"reference holds {MOST_BYTES} at most",
+            hint="leave columns of long texts out with --exclude",
+        )
+    table = frozen.drawn.combine_chunks().replace_schema_metadata({_PICTURES: json.dumps(told)})
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(
         sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")
     ) as w:
         w.write_table(table)
-    place.write(_sealed(sink.getvalue().to_pybytes()))
+    place.write(_sealed(memoryview(sink.getvalue()), kept))
 
 
 def read_frozen(place: Place) -> Frozen:
@@ -97,11 +119,14 @@ def read_frozen(place: Place) -> Frozen:
                 f"{place}: this is no frozen reference, or it is cut off or damaged",
                 hint="freeze the reference anew",
             )
-        table = pa.ipc.open_file(pa.BufferReader(content)).read_all()
+        try:
+            table = _rows(content)
+        except ValueError as error:
+            raise SourceUnreadable(f"{place}: {error}", hint="freeze the reference anew") from None
     try:
         # Arrow trusts what it reads: places beyond their list would end the process.
         table.validate(full=True)
-        return _frozen(table)
+        return _frozen(table, memoryview(content)[: _footer_at(content) - _SEAL_BYTES])
     except (LookupError, ValueError, TypeError, AttributeError) as error:
         told = str(error) if isinstance(error, UnknownForm) else f"it has another form ({error})"
         raise SourceUnreadable(
@@ -109,9 +134,23 @@ def read_frozen(place: Place) -> Frozen:
         ) from None
 
 
-def _frozen(table: pa.Table) -> Frozen:
-    metadata = table.schema.metadata
-    told, kept = json.loads(metadata[_PICTURES]), from_bytes(metadata[_SUMMARIES])
+def _rows(content: bytes) -> pa.Table:
+    """The rows; ValueError when they would take more memory than a frozen reference ever does.
+
+    What was measured is what is read: the stream inside the file, and not what its footer names.
+    """
+    stream = pa.py_buffer(content).slice(_HEAD_BYTES)
+    size, rows = unpacked(stream)
+    if size > MOST_BYTES or rows > MOST_ROWS:
+        told = f"{rows} rows of {size} bytes"
+        raise ValueError(f"it tells of {told}, and at most {MOST_ROWS} of {MOST_BYTES} are read")
+    return pa.ipc.open_stream(stream).read_all()
+
+
+def _frozen(table: pa.Table, body: memoryview) -> Frozen:
+    """The file less seal and footer, and the rows in it."""
+    told = json.loads(table.schema.metadata[_PICTURES])
+    kept = from_bytes(body[len(body) - told["summaries"] :])
     pictures = _pictures(told["columns"], kept)
     drawn = table.replace_schema_metadata(None)
     return Frozen(str(told["version"]), str(told["origin"]), pictures, drawn)
@@ -138,9 +177,11 @@ def _pictures(told: Mapping[str, Any], kept: Kept) -> dict[str, Picture]:
     return pictures
 
 
-def _sealed(content: bytes) -> bytes:
+def _sealed(content: memoryview, summaries: bytes) -> bytes:
     at = _footer_at(content)
-    return b"".join([content[:at], _SEAL, _digest(content[:at], content[at:]), content[at:]])
+    zeros = bytes(-len(summaries) % 8)  # Arrow aligns its footer
+    body, footer = (content[:at], zeros, summaries), content[at:]
+    return b"".join([*body, _SEAL, _digest(*body, footer), footer])
 
 
 def _is_whole(content: bytes) -> bool:
@@ -151,7 +192,7 @@ def _is_whole(content: bytes) -> bool:
     return seal == _SEAL + _digest(body, footer)
 
 
-def _footer_at(content: bytes) -> int:
+def _footer_at(content: bytes | memoryview) -> int:
     told = content[-_END_BYTES : -_END_BYTES + 4]
     return len(content) - _END_BYTES - int.from_bytes(told, "little")
 

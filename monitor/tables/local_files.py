@@ -67,14 +67,14 @@ class LocalPlace:
             found = self.path.stat()
         except OSError:
             return None
-        return found.st_size, found.st_mtime_ns
+        return found.st_size, f"{found.st_mtime_ns} {found.st_ino}"
 
     def state_now(self) -> State | None:
         return self.state()
 
     def digest(self) -> str:
-        found = self.path.stat()
-        return _digest(self.path, found.st_size, found.st_mtime_ns)
+        state = self.state()
+        return _digest(self.path, state) if state else _read_digest(self.path)
 
     def child(self, name: str) -> "LocalPlace":
         return LocalPlace(self.path / name)
@@ -109,7 +109,11 @@ class LocalPlace:
 
 
 @lru_cache(maxsize=4096)
-def _digest(path: Path, size: int, mtime_ns: int) -> str:
+def _digest(path: Path, state: State) -> str:
+    return _read_digest(path)
+
+
+def _read_digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

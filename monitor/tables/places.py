@@ -6,7 +6,7 @@ from typing import Any, BinaryIO, Protocol
 
 from monitor.errors import PathNotFound, nearest
 
-State = tuple[int, int | str]  # size, and time of change or checksum: the same state, same bytes
+State = tuple[int, str]  # size, and time of change or checksum: the same state, the same bytes
 
 _LISTED = 10  # names shown in a message
 

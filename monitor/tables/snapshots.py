@@ -8,12 +8,12 @@ from itertools import chain
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from monitor.core.frozen import Pictures
+from monitor.core.comparison import Plan
 from monitor.core.records import Stream
 from monitor.errors import SourceUnreadable
 from monitor.ports import Sample, Source, StoredReference
 from monitor.settings import FROZEN
-from monitor.tables.frozen import Frozen, drawn_rows, read_frozen, write_frozen
+from monitor.tables.frozen import frozen_of, read_frozen, write_frozen
 from monitor.tables.places import Place
 from monitor.tables.streams import DrawnTable
 
@@ -47,9 +47,13 @@ class SnapshotFolder:
     def source(self, path: str) -> Source:
         return self._open_file(path)
 
-    def freeze(self, stored: StoredReference, sample: Sample, found: Pictures) -> None:
-        frozen = Frozen(stored.version, stored.origin, found, drawn_rows(sample, found))
-        write_frozen(self._frozen_place(stored), frozen)
+    def freeze(
+        self, stored: StoredReference, sample: Sample, plan: Plan, *, keep: bool = True
+    ) -> Sample:
+        frozen = frozen_of(sample, plan, stored.version, stored.origin)
+        if keep:
+            write_frozen(self._frozen_place(stored), frozen)
+        return frozen.sample(sample.columns.__getitem__)
 
     def frozen(self, stored: StoredReference, again: Callable[[str], Stream]) -> Sample | None:
         try:

@@ -5,9 +5,6 @@ files of our own, from which columns are read one at a time like those of any la
 files are removed with the last block that needs them.
 """
 
-import shutil
-import tempfile
-import weakref
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,6 +12,7 @@ import pyarrow as pa
 from monitor.errors import SourceUnreadable
 from monitor.tables.blocks import Block, SpoolBlock, grouped
 from monitor.tables.frames import plain
+from monitor.tables.scratch import ScratchFolder
 
 HELD_BYTES = 2**28  # 256 MB
 
@@ -27,7 +25,7 @@ class Spool:
         self.pieces: list[pa.Table] = []
         self.seen = 0
         self._files: list[_File] = []
-        self._folder: _Folder | None = None
+        self._folder: ScratchFolder | None = None
 
     @property
     def on_disk(self) -> bool:
@@ -56,7 +54,7 @@ class Spool:
 
     def _write_out(self) -> None:
         if self._folder is None:
-            self._folder = _Folder()
+            self._folder = ScratchFolder()
         for piece in self.pieces:
             rows = plain(piece)
             if not self._files or not self._files[-1].schema.equals(rows.schema):
@@ -64,14 +62,6 @@ class Spool:
                 self._files.append(_File(path, rows.schema))
             self._files[-1].write(rows)
         self.pieces = []
-
-
-class _Folder:
-    """A folder that is removed when nobody holds it any more, and when the process ends."""
-
-    def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="drift-monitor-"))
-        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
 class _File:

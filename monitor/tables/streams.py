@@ -6,8 +6,8 @@ rows side by side (segments, slices, correlations) has them without a second pas
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, reduce
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache, reduce
 from typing import Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
@@ -19,7 +19,7 @@ from monitor.core.records import Column, Floats, Notice, SampleInfo
 from monitor.errors import SourceUnreadable
 from monitor.ports import Sample
 from monitor.tables import arrays
-from monitor.tables.blocks import BLOCK_ROWS, Block
+from monitor.tables.blocks import BLOCK_ROWS, Block, changed_files
 from monitor.tables.columns import to_column, to_piece
 from monitor.tables.times import epoch_seconds
 from monitor.tables.unify import as_type, joint_type
@@ -128,6 +128,12 @@ def has(block: Block, name: str) -> bool:
     return bool(block.schema.get_field_index(name) >= 0)
 
 
+@lru_cache(maxsize=256)
+def _without_values(kind: pa.DataType) -> Column:
+    """What a type alone says of a column: its family, or why it is not compared."""
+    return to_column("", pa.chunked_array([], kind))
+
+
 class StreamedColumn:
     """One column; `head` and `drawn` are kept once they were read."""
 
@@ -149,7 +155,8 @@ class StreamedColumn:
 
     @cached_property
     def _empty(self) -> Column:
-        return to_column(self.name, self._settled(pa.chunked_array([], self._type)))
+        kind = self._settled(pa.chunked_array([], self._type)).type
+        return replace(_without_values(kind), name=self.name)
 
     @property
     def kind(self) -> None:
@@ -222,9 +229,11 @@ class StreamedColumn:
 
     def pieces(self) -> Iterator[Column]:
         kept: list[pa.ChunkedArray] = []
+        head = self._head if len(self._streams.blocks) == 1 else None
         for values, places in zip(self.arrays(), self._streams.drawn, strict=True):
             kept.append(values if places is None else values.take(arrays.places(places)))
-            piece = to_piece(self.name, values)
+            known = head is not None and head.rows == len(values)
+            piece = head if head is not None and known else to_piece(self.name, values)
             if piece.problem and not self.problem:  # its rows would count as if they held nothing
                 raise SourceUnreadable(f"{self.name!r} {piece.problem}")
             yield piece
@@ -356,7 +365,8 @@ def streamed_sample(
     known = tuple(name for name in names if any(has(block, name) for block in filled))
     streams = Streams(filled, known, zone, finish)
     times = _times(streams, time) if time in streams else None
-    return Sample(info, streams, StreamedTable(streams), tuple(notices), times)
+    table = StreamedTable(streams)
+    return Sample(info, streams, table, tuple(notices), times, lambda: changed_files(filled))
 
 
 def _times(streams: Streams, time: str | None) -> Floats | None:

@@ -96,16 +96,11 @@ class Look:
         """Compute what is missing and let GX decide. Raises whatever goes wrong on the way."""
         metrics = plan.metrics
         if plan.by_dtype:
-            metrics = metrics_of(plan.expectation, self._engine)
+            _, metrics = metrics_of(plan.expectation, self._engine)
         for key, configuration in metrics:
             if key not in self._metrics:
                 self._metrics[key] = self._compute(configuration)
-        result = plan.expectation.metrics_validate(
-            metrics=self._metrics,
-            execution_engine=self._engine,
-            runtime_configuration=runtime_configuration(),
-        )
-        return Decision(bool(result.success), dict(result.result or {}))
+        return judged(plan, self._metrics, self._engine)
 
     def _compute(self, configuration: Any) -> Any:
         name, domain = configuration.metric_name, configuration.metric_domain_kwargs
@@ -145,6 +140,16 @@ class Look:
         matches = matches[codes]
         unexpected = matches if ".not_match" in configuration.metric_name else ~matches
         return pd.Series(unexpected, index=series.index), compute, {"column": column}
+
+
+def judged(plan: Plan, metrics: Mapping[Any, Any], engine: Any) -> Decision:
+    """What GX decides on the metrics of an expectation."""
+    result = plan.expectation.metrics_validate(
+        metrics=metrics,
+        execution_engine=engine,
+        runtime_configuration=runtime_configuration(),
+    )
+    return Decision(bool(result.success), dict(result.result or {}))
 
 
 def time_zone(entry: Entry, frame: Any) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeAlias
 
 from monitor.errors import SuiteError, nearest
 from monitor.validation.conditions import describe
@@ -14,7 +14,7 @@ from monitor.validation.frames import as_moment
 from monitor.validation.suites import Entry
 
 EVERY_ROW = "every row"
-_FAILING_VALUES = 20  # looked at, to show a few different ones
+FAILING_VALUES = 20  # looked at, to show a few different ones
 
 _NEED_A_DATABASE = {
     "unexpected_rows_expectation",
@@ -32,13 +32,16 @@ _CLAUSES = {
     "ensure this value has ": "must have ",
 }
 
+_Metrics: TypeAlias = tuple[tuple[Any, Any], ...]  # id, configuration
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """An expectation as GX's model, and its metrics, each after those it depends on."""
 
     expectation: Any
-    metrics: tuple[tuple[Any, Any], ...]  # id, configuration
+    metrics: _Metrics
+    needed: _Metrics  # those of them that it decides on
     by_dtype: bool = False  # ask again which metrics, when the rows are there
 
     @property
@@ -72,7 +75,8 @@ def plan(entry: Entry, zone: str = "") -> Plan:
     except Exception as error:  # pydantic's, and what the models raise themselves
         raise SuiteError(f"{entry.place}: {_complaint(error, entry)}") from None
     try:
-        return Plan(expectation, metrics_of(expectation, _no_rows()), entry.type in _BY_DTYPE)
+        needed, metrics = metrics_of(expectation, no_rows())
+        return Plan(expectation, metrics, needed, entry.type in _BY_DTYPE)
     except Exception:  # a metric that does not exist for frames
         raise _not_on_rows(entry) from None
 
@@ -103,12 +107,12 @@ def library() -> SimpleNamespace:
 
 def runtime_configuration() -> dict[str, Any]:
     """GX writes into it, so each call gets its own."""
-    form = {"result_format": "BASIC", "partial_unexpected_count": _FAILING_VALUES}
+    form = {"result_format": "BASIC", "partial_unexpected_count": FAILING_VALUES}
     return {"result_format": form, "catch_exceptions": False}
 
 
 @cache
-def _no_rows() -> Any:
+def no_rows() -> Any:
     """An engine to plan with; which metrics are needed does not depend on rows."""
     import pandas as pd
 
@@ -131,15 +135,17 @@ def _not_on_rows(entry: Entry) -> SuiteError:
     )
 
 
-def metrics_of(expectation: Any, engine: Any) -> tuple[tuple[Any, Any], ...]:
+def metrics_of(expectation: Any, engine: Any) -> tuple[_Metrics, _Metrics]:
+    """The metrics that an expectation decides on, and all that have to be computed, in order."""
     configuration = runtime_configuration()
-    needed = expectation.get_validation_dependencies(
+    dependencies = expectation.get_validation_dependencies(
         execution_engine=engine, runtime_configuration=configuration
     )
+    needed = dependencies.get_metric_configurations()
     graph = library().ValidationGraph(execution_engine=engine)
-    for metric in needed.get_metric_configurations():
+    for metric in needed:
         graph.build_metric_dependency_graph(metric, configuration)
-    return tuple(_in_order(graph))
+    return tuple((metric.id, metric) for metric in needed), tuple(_in_order(graph))
 
 
 def _in_order(graph: Any) -> Iterator[tuple[Any, Any]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.core.records import ExpectationReport, ExpectationResult
-from monitor.errors import AskedWrongly
+from monitor.errors import AskedWrongly, CouldNotLook
 from monitor.ports import Sample
 from monitor.validation.bounded import TookTooLong, run_within
 from monitor.validation.conditions import rows_where
@@ -18,6 +18,7 @@ from monitor.validation.engine import Look, Undecidable, time_zone
 from monitor.validation.frames import plain_frame
 from monitor.validation.matcher import Matcher
 from monitor.validation.plans import Plan, batch_of, plan
+from monitor.validation.pushdown import decided_there
 from monitor.validation.results import decided, undecided, why_not, without_rows
 from monitor.validation.suites import Entry, read_suite
 
@@ -85,17 +86,32 @@ class SuiteValidator:
         return self._suites[key]
 
     def _evaluate(self, suite: _Suite, sample: Sample, show_values: str) -> ExpectationReport:
-        needed = {name for entry in suite.entries for name in entry.columns}
+        """1. Ask the engine of the rows, if it has one; 2. look at rows for all that is left."""
+        found = decided_there(suite, sample.table, sample.table.column_names, show_values)
+        left = [number for number in range(len(suite.entries)) if number not in found]
+        try:
+            found |= self._on_rows(suite, left, sample, show_values) if left else {}
+        except CouldNotLook as error:
+            if not found:
+                raise
+            found |= {number: undecided(suite.entries[number], str(error)) for number in left}
+        return ExpectationReport(tuple(found[number] for number in range(len(suite.entries))))
+
+    def _on_rows(
+        self, suite: _Suite, left: Sequence[int], sample: Sample, show_values: str
+    ) -> dict[int, ExpectationResult]:
+        needed = {name for number in left for name in suite.entries[number].columns}
         names = [name for name in sample.table.column_names if name in needed]
         frame = plain_frame(sample, names)
         look = Look(frame, sample.table.column_names, sample.table.num_rows, self._matcher)
         rows = _Rows(frame, names, look)
         try:
-            results = []
-            for number, entry in enumerate(suite.entries):
+            results = {}
+            for number in left:
+                entry = suite.entries[number]
                 chosen = partial(suite.plan, number, time_zone(entry, frame))
-                results.append(self._outcome(entry, chosen, rows, show_values))
-            return ExpectationReport(tuple(results))
+                results[number] = self._outcome(entry, chosen, rows, show_values)
+            return results
         finally:
             look.close()
 

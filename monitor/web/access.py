@@ -143,9 +143,7 @@ class Gate:
     def _bearer(self, request: Request) -> Visitor:
         kind, _, shown = request.headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer":
-            raise NotSignedIn(
-                "a token is needed", hint="send it as `Authorization: Bearer dm_...`"
-            )
+            raise NotSignedIn("a token is needed", hint="send it as `Authorization: Bearer dm_...`")
         token = self._token(shown.strip())
         return Visitor(token.name, token.scopes, "api", token.id)
 

@@ -146,6 +146,8 @@ def _cuts(drawn: _Drawn, results: Sequence[ColumnResult], *, names: bool) -> lis
     moved = {c.name for c in results if c.verdict is Verdict.DRIFTED and c.kind is Kind.NUMBER}
     cuts, left = [], CANDIDATES
     for column in results:
+        if not left:
+            break
         if column.kind not in CUTTING or column.name in moved or _broken(drawn, column.name):
             continue
         sides = drawn.reference[column.name], drawn.current[column.name]

@@ -24,7 +24,9 @@ MAGIC = b"DMSUMM"
 VERSION = 1
 _LENGTH = struct.Struct("<QI")  # and CRC-32
 _DAMAGE = struct.error, zlib.error, ValueError, KeyError, TypeError, AttributeError
+MOST_BYTES = 2**31  # of all arrays together; those of a reference of 4000 columns
 _LEVEL = 1  # of compression: sorted doubles gain little from more
+_PIECE = 2**16  # packed bytes that are looked at together
 
 Kept = Mapping[str, tuple[Kind, Summary]]  # by column
 
@@ -38,12 +40,13 @@ def to_bytes(summaries: Kept) -> bytes:
     arrays: list[np.ndarray[Any, Any]] = []
     columns = {name: _told(kind, kept, arrays) for name, (kind, kept) in summaries.items()}
     header = json.dumps({"columns": columns}, ensure_ascii=False).encode()
-    body = zlib.compress(b"".join(array.tobytes() for array in arrays), _LEVEL)
+    packer = zlib.compressobj(_LEVEL)
+    body = [*(packer.compress(array.data) for array in arrays), packer.flush()]
     told = _LENGTH.pack(len(header), zlib.crc32(header))
-    return b"".join([MAGIC, VERSION.to_bytes(2, "little"), told, header, body])
+    return b"".join([MAGIC, VERSION.to_bytes(2, "little"), told, header, *body])
 
 
-def from_bytes(content: bytes) -> dict[str, tuple[Kind, Summary]]:
+def from_bytes(content: bytes | memoryview) -> dict[str, tuple[Kind, Summary]]:
     """What `to_bytes` wrote. Raises UnknownForm when it is something else, cut off or too new.
 
     >>> one = {"x": (Kind.NUMBER, Summary(3, 1, np.array([1.0, 2.5])))}
@@ -59,17 +62,32 @@ def from_bytes(content: bytes) -> dict[str, tuple[Kind, Summary]]:
     try:
         length, checksum = _LENGTH.unpack_from(content, start)
         start += _LENGTH.size
-        header = content[start : start + length]
+        header = bytes(content[start : start + length])
         if zlib.crc32(header) != checksum:
             raise ValueError("the header is not what was written")
         columns = json.loads(header)["columns"]
-        body = memoryview(zlib.decompress(content[start + length :]))
-        found = {}
-        for name, told in columns.items():
-            found[name], body = _read(told, body)
+        _refuse_too_much(columns)
+        body = _Body(memoryview(content)[start + length :])
+        found = {name: _read(told, body) for name, told in columns.items()}
+        body.finish()
     except _DAMAGE as error:
         raise UnknownForm(f"the summaries are cut off or corrupt ({error})") from None
     return found
+
+
+def _refuse_too_much(columns: Mapping[str, Any]) -> None:
+    """A header can tell of anything; what it tells of is made room for."""
+    size = sum(_size(told) for told in columns.values())
+    if size > MOST_BYTES:
+        raise ValueError(f"{size} bytes of numbers are told, and at most {MOST_BYTES} are read")
+
+
+def _size(told: Mapping[str, Any]) -> int:
+    """Bytes of the array of a column."""
+    many = told["values"] if "values" in told else len(told["levels"])
+    if not isinstance(many, int) or many < 0:
+        raise ValueError(f"{many!r} is no number of values")
+    return 8 * many
 
 
 def _told(kind: Kind, kept: Summary, arrays: list[np.ndarray[Any, Any]]) -> dict[str, Any]:
@@ -84,7 +102,7 @@ def _told(kind: Kind, kept: Summary, arrays: list[np.ndarray[Any, Any]]) -> dict
         arrays.append(counts)
         told |= {"levels": [*kept.counts], "rest": kept.rest, "count_error": kept.count_error}
         return told
-    arrays.append(kept.values.astype("<f8"))
+    arrays.append(kept.values.astype("<f8", order="C", copy=False))
     told |= {"values": kept.values.size, "rank_error": kept.rank_error}
     if kept.known is not None:
         told["moments"] = asdict(kept.known)
@@ -93,18 +111,43 @@ def _told(kind: Kind, kept: Summary, arrays: list[np.ndarray[Any, Any]]) -> dict
     return told
 
 
-def _read(told: Mapping[str, Any], body: memoryview) -> tuple[tuple[Kind, Summary], memoryview]:
-    """A summary, and the arrays of those that follow."""
-    numeric = "values" in told
-    size = 8 * (told["values"] if numeric else len(told["levels"]))
-    if len(body) < size:
-        raise ValueError("an array is missing")
-    part = body[:size]
-    summary = _numbers(told, part) if numeric else _levels(told, part)
-    return (Kind(told["kind"]), summary), body[size:]
+class _Body:
+    """The packed arrays one after another: never all held twice, and never more than is told."""
+
+    def __init__(self, packed: memoryview) -> None:
+        self._packed = packed
+        self._engine = zlib.decompressobj()
+
+    def take(self, size: int) -> bytes:
+        """The next `size` bytes. ValueError when there are fewer, zlib.error when damaged."""
+        parts = []
+        while size:
+            parts.append(self._some(size))
+            size -= len(parts[-1])
+        return b"".join(parts)
+
+    def finish(self) -> None:
+        """The checksum follows the last array. ValueError when there is more than was told."""
+        while not self._engine.eof:
+            if self._some(_PIECE):
+                raise ValueError("the arrays are longer than the header tells")
+
+    def _some(self, most: int) -> bytes:
+        packed: bytes | memoryview = self._engine.unconsumed_tail
+        if not packed:
+            packed, self._packed = self._packed[:_PIECE], self._packed[_PIECE:]
+        part = self._engine.decompress(packed, most)
+        if not part and not packed:
+            raise ValueError("an array is missing")
+        return part
 
 
-def _numbers(told: Mapping[str, Any], part: memoryview) -> Summary:
+def _read(told: Mapping[str, Any], body: _Body) -> tuple[Kind, Summary]:
+    part = body.take(_size(told))
+    return Kind(told["kind"]), (_numbers if "values" in told else _levels)(told, part)
+
+
+def _numbers(told: Mapping[str, Any], part: bytes) -> Summary:
     return Summary(
         told["rows"],
         told["missing"],
@@ -120,7 +163,7 @@ def _moments(told: Mapping[str, Any]) -> Moments:
     return Moments(**{field.name: told[field.name] for field in fields(Moments)})
 
 
-def _levels(told: Mapping[str, Any], part: memoryview) -> Summary:
+def _levels(told: Mapping[str, Any], part: bytes) -> Summary:
     sizes = np.frombuffer(part, "<i8").tolist()
     return Summary(
         told["rows"],

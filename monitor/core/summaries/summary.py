@@ -157,11 +157,11 @@ def _cuts(values: Floats) -> list[Cut]:
     if not n:
         return []
     quantiles: NDArray[np.float64] = values[np.minimum(np.arange(1, CELLS) * n // CELLS, n - 1)]
-    cuts: set[Cut] = {(float(q), "right") for q in quantiles}
-    for atom in set(quantiles.tolist()) | {float(values[0]), float(values[-1])}:
-        low, high = np.searchsorted(values, atom, "left"), np.searchsorted(values, atom, "right")
-        if high - low >= ATOM_SHARE * n:
-            cuts |= {(float(atom), "left"), (float(atom), "right")}
+    cuts: set[Cut] = {(q, "right") for q in quantiles.tolist()}
+    known = np.concatenate((values[:1], quantiles, values[-1:]))
+    sizes = np.searchsorted(values, known, "right") - np.searchsorted(values, known, "left")
+    for atom in known[sizes >= ATOM_SHARE * n].tolist():
+        cuts |= {(atom, "left"), (atom, "right")}
     return sorted(cuts)  # "left" sorts before "right"
 
 

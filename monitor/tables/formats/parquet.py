@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -59,17 +60,11 @@ class Parquet:
             refuse_repeated(path, schema.names)
             metadata = file.metadata
             yield ParquetBlock(path, metadata, schema, state, ())  # which columns there are
-            if gate.column is None:
-                sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
-                for groups in grouped(sizes):
-                    yield ParquetBlock(path, metadata, schema, state, groups)
-                return
-            there = [gate.column] if gate.column in schema.names else []
-            for group in _groups(file, gate):
-                times = file.read_row_group(group, columns=there)
-                if not there:
-                    times = pa.table({"": pa.nulls(metadata.row_group(group).num_rows)})
-                yield ParquetBlock(path, metadata, schema, state, (group,), gate.inside(times))
+            for groups in _joined(metadata, _groups(file, gate)):
+                block = ParquetBlock(path, metadata, schema, state, groups)
+                if gate.column is not None:
+                    block = replace(block, inside=gate.inside(_times(file, block, gate.column)))
+                yield block
 
     def values(self, path: Place) -> int:
         """Rows times columns of a file, without reading them."""
@@ -112,24 +107,40 @@ def _refuse_other(path: Place) -> None:
         )
 
 
+def _joined(metadata: pq.FileMetaData, groups: Sequence[int]) -> list[tuple[int, ...]]:
+    """Small row groups together, as many as make a block worth reading."""
+    places = grouped([metadata.row_group(group).num_rows for group in groups])
+    return [tuple(groups[place] for place in block) for block in places]
+
+
+def _times(file: pq.ParquetFile, block: ParquetBlock, column: str) -> pa.Table:
+    """The times of a block; nulls where the file has no such column."""
+    if column not in block.schema.names:
+        return pa.table({"": pa.nulls(block.rows)})
+    return file.read_row_groups(list(block.groups), columns=[column])
+
+
 def _groups(file: pq.ParquetFile, gate: Gate) -> list[int]:
     """The row groups that may hold rows for the gate; the others are remembered by it."""
     everything = range(file.num_row_groups)
     if gate.column is None or gate.column not in file.schema_arrow.names or gate.takes_all:
         return list(everything)
     kind = file.schema_arrow.field(gate.column).type
-    return [i for i in everything if not _passed_over(file, i, gate, kind)]
+    described = file.metadata.schema
+    paths = [described.column(i).path for i in range(file.metadata.num_columns)]
+    place = paths.index(gate.column) if gate.column in paths else None
+    return [i for i in everything if not _passed_over(file, i, gate, (place, kind))]
 
 
-def _passed_over(file: pq.ParquetFile, group: int, gate: Gate, kind: pa.DataType) -> bool:
-    metadata = file.metadata.row_group(group)
-    for index in range(metadata.num_columns):
-        column = metadata.column(index)
-        if column.path_in_schema == gate.column:
-            bounds = _bounds(file.metadata.schema.column(index), column.statistics, kind)
-            if bounds is not None:
-                rows, nulls = metadata.num_rows, column.statistics.null_count
-                return gate.passes_over_range(bounds, rows, nulls)
+def _passed_over(
+    file: pq.ParquetFile, group: int, gate: Gate, times: tuple[int | None, pa.DataType]
+) -> bool:
+    metadata, (place, kind) = file.metadata.row_group(group), times
+    if place is not None:
+        statistics = metadata.column(place).statistics
+        bounds = _bounds(file.metadata.schema.column(place), statistics, kind)
+        if bounds is not None:
+            return gate.passes_over_range(bounds, metadata.num_rows, statistics.null_count)
     return gate.passes_over(file.read_row_group(group, columns=[gate.column]))
 
 

@@ -32,7 +32,7 @@ def upgrade() -> None:
 
 
 def _widen_checks() -> None:
-    count = sa.Column("rows_in_window", sa.BigInteger, nullable=False, server_default="0")
+    count = sa.Column("rows_in_window", sa.BigInteger, nullable=False, server_default=sa.text("0"))
     op.add_column("checks", count)
     op.add_column("checks", sa.Column("reference_version", sa.Text))
     op.add_column("checks", sa.Column("reference_rows", sa.BigInteger))
@@ -76,7 +76,7 @@ def _listed(document: Any) -> dict[str, Any]:
 def _widen_retrain_requests() -> None:
     op.add_column("retrain_requests", sa.Column("answered_at", _MOMENT))
     for name in ("answer", "model_version", "new_reference"):
-        column = sa.Column(name, sa.Text, nullable=False, server_default="")
+        column = sa.Column(name, sa.Text, nullable=False, server_default=sa.text("''"))
         op.add_column("retrain_requests", column)
 
 
