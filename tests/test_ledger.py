@@ -361,3 +361,13 @@ def test_findings_are_read_without_documents(store: Store) -> None:
     assert ("age", "psi") in names
     assert isinstance(found["c0"][1]["effect"], float)
     assert Finding and Verdict(found["c0"][1]["verdict"]) is Verdict.DRIFTED
+
+
+# --- Figures ---
+
+
+def test_what_a_store_tells_of_itself(store: Store) -> None:
+    found, wanted = store.schema()
+    assert found == wanted
+    assert store.last_stored() is None
+    assert store.newest_message(("service.stalled",)) is None
