@@ -11,7 +11,7 @@ export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-spark demo test test-slow test-spark check lint types imports docs format bench bench-faults bench-guard bench-trust lock clean
+.PHONY: help install install-spark demo test test-slow test-spark test-lowest test-newest site wheel check lint types imports docs format bench bench-faults bench-guard bench-trust lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) \
@@ -33,6 +33,25 @@ test-slow: $(INSTALLED) ## run the tests marked slow, which `make test` leaves o
 
 test-spark: install-spark ## run the tests of Spark on a cluster of several processes (needs Java 17)
 	$(PY) -m pytest tests/test_spark_source.py -rs $(ARGS)
+
+# The bounds in pyproject.toml are promises: the oldest and the newest of what they allow is tried.
+# Each resolution lives in an environment of its own and needs the network.
+test-lowest: ## try the oldest dependencies that pyproject.toml allows
+	PYTHON=$(PYTHON) sh tests/resolutions.sh lowest-direct
+
+test-newest: ## try the newest ones, beyond the lock
+	PYTHON=$(PYTHON) sh tests/resolutions.sh highest
+
+wheel: $(INSTALLED) ## build wheel and sdist into dist/
+	rm -rf dist
+	$(PY) -m hatchling build
+
+# Pages of docs/ as a site. What builds it is no dependency of the project.
+site: ## build the documentation into .cache/site/
+	@test -x .cache/site-env/bin/mkdocs || { $(PYTHON) -m venv .cache/site-env \
+		&& .cache/site-env/bin/python -m pip install --quiet 'mkdocs>=1.6,<2'; }
+	.cache/site-env/bin/mkdocs build --strict --quiet --config-file docs/site/mkdocs.yml
+	@echo 'open .cache/site/index.html'
 
 check: lint types imports docs ## prove the tree: the four checks below
 
@@ -67,7 +86,7 @@ bench-faults: $(INSTALLED) ## kill, race and cut off the service, write docs/rel
 
 # uv resolves for every platform at once, which pip cannot. It lives in an
 # environment of its own and writes no address of an index into the lock.
-lock: ## resolve the dependencies again and rewrite requirements.lock, and that of Spark
+lock: ## resolve the dependencies again and rewrite the locks: of this folder, of Spark, of the image
 	$(PYTHON) -m venv .cache/lock
 	.cache/lock/bin/python -m pip install --quiet uv
 	.cache/lock/bin/uv pip compile --upgrade --universal --python-version 3.11 \
@@ -80,6 +99,12 @@ lock: ## resolve the dependencies again and rewrite requirements.lock, and that 
 		--generate-hashes --no-emit-index-url --no-emit-find-links \
 		--cache-dir .cache/uv --custom-compile-command "make lock" \
 		--constraint requirements.lock --quiet --output-file requirements-spark.lock -
+	cp requirements.lock requirements-image.lock # its pins are kept wherever the extras allow it
+	.cache/lock/bin/uv pip compile --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-emit-find-links \
+		--cache-dir .cache/uv --custom-compile-command "make lock" \
+		--extra azure --extra gcs --extra otel --extra postgres --extra s3 \
+		--quiet --output-file requirements-image.lock pyproject.toml deploy/image.in
 
 clean: ## remove the environment and every cache
 	rm -rf .venv .cache build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache

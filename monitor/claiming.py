@@ -9,10 +9,10 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from monitor.core.people import Replica
 from monitor.core.records import Window
@@ -52,6 +52,11 @@ class Claimant:
         host, now = socket.gethostname() or "somewhere", clock()
         name = f"{host}-{os.getpid()}-{secrets.token_hex(3)}"
         self.replica = Replica(name, host, now, now, parts)
+        self._moved_at: Callable[[], datetime | None] = lambda: None
+
+    def follow(self, moved_at: Callable[[], datetime | None]) -> None:
+        """Tell with every heartbeat when the scheduler of this process last got on."""
+        self._moved_at = moved_at
 
     @contextmanager
     def holding(self, monitor: str, window: Window) -> Iterator[bool]:
@@ -145,7 +150,9 @@ class Claimant:
 
     def _beat(self) -> None:
         try:
-            self._store.beat(replace(self.replica, seen_at=self._clock()))
+            self._store.beat(
+                replace(self.replica, seen_at=self._clock(), moved_at=self._moved_at())
+            )
         except StoreUnavailable as error:
             log.warning("heartbeat failed error=%r", str(error))
 

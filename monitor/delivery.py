@@ -14,6 +14,7 @@ from monitor.core.digests import DIGEST, gathered
 from monitor.core.records import Message
 from monitor.errors import DeliveryDelayed, DeliveryRefused
 from monitor.ports import Clock, Notifier, Store
+from monitor.sight import traces
 
 log = logging.getLogger("monitor.delivery")
 
@@ -130,7 +131,8 @@ class Delivery:
             return True
         started = time.monotonic()
         try:
-            receipt = self._send(message)
+            with traces.span("deliver", channel=message.channel, kind=message.kind):
+                receipt = self._send(message)
         except DeliveryRefused as refused:
             self._fail(message, str(refused))
         except DeliveryDelayed as delayed:

@@ -209,5 +209,18 @@ class Upkeep(Protocol):
         """
 
 
-class Ledger(Acts, Access, Claims, Pages, Upkeep, Protocol):
+class Figures(Protocol):
+    """What a store tells of itself and of the whole."""
+
+    def schema(self) -> tuple[str | None, str]:
+        """The schema that is found, and the one that this program works with."""
+
+    def last_stored(self) -> datetime | None:
+        """When the newest check was stored, of whichever monitor."""
+
+    def newest_message(self, kinds: Collection[str]) -> Message | None:
+        """The one that came last of some kinds, in whatever state."""
+
+
+class Ledger(Acts, Access, Claims, Pages, Upkeep, Figures, Protocol):
     """All of it."""

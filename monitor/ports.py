@@ -198,6 +198,8 @@ class CheckLine:
     stored_at: datetime
     revision: int
     newest: datetime | None = None  # time of the newest row before the window's end
+    took_s: float | None = None  # all steps together; None: not kept
+    worst: float | None = None  # strength of its worst column; None: none was compared
 
     @property
     def place(self) -> "Place":

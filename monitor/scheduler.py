@@ -25,6 +25,8 @@ from monitor.core.windows import following, latest_complete, window_at
 from monitor.errors import AskedWrongly, MonitorError, StoreUnavailable, one_line
 from monitor.ports import Clock, Store
 from monitor.settings import MonitorSettings
+from monitor.sight import logs
+from monitor.steps.deciding import subject
 from monitor.waking import Waker, schedule_trigger
 
 log = logging.getLogger(__name__)
@@ -34,6 +36,7 @@ PATIENCE_LASTS = timedelta(hours=2)  # at least so long
 FIRST_WAIT_S = 60.0  # after a failure, twice as long after each further one
 LONGEST_WAIT_S = 3600.0
 _INSTANT = timedelta(microseconds=1)
+_OVERSLEPT = timedelta(minutes=5)
 
 
 def due_windows(settings: MonitorSettings, last: Window | None, now: datetime) -> list[Window]:
@@ -154,6 +157,9 @@ class Scheduler:
         self._requests = CheckRequests(monitors, store, run, clock, self._claimant)
         self._asked = False  # whether what people asked for has a place in the line
         self._stopping = threading.Event()
+        self._moved_at: datetime | None = None
+        self.failed_tries = 0  # since the start, of all monitors
+        self._claimant.follow(self.moved_at)
         # Ours and not a pool's: a check that outlives its grace must not hold up the exit.
         self._threads = [
             threading.Thread(target=self._serve, name=f"checks-{n}", daemon=True)
@@ -166,6 +172,7 @@ class Scheduler:
         """Wake every monitor at once, for what was missed, and from now on by its schedule."""
         for name in self._monitors:
             self.wake(name)
+        self._moved_at = self._clock()
         for thread in self._threads:
             thread.start()
         self._waker.start()
@@ -189,6 +196,20 @@ class Scheduler:
     def alive(self) -> bool:
         """Whether somebody watches the clock and somebody looks."""
         return self._waker.alive and all(thread.is_alive() for thread in self._threads)
+
+    def moved_at(self) -> datetime | None:
+        """When it last got on: now while it has nothing to do, else the end of its last turn.
+
+        None before the first turn, and where nobody watches the clock. A clock that is late by
+        minutes does not wake anybody any more.
+        """
+        if not self.alive:
+            return self._moved_at
+        now = self._clock()
+        wakes = map(self._waker.next, self._monitors)
+        asleep = any(wake is not None and now - wake > _OVERSLEPT for wake in wakes)
+        busy = any(at.active for at in self._rounds.values())
+        return self._moved_at if busy or asleep else now
 
     def wake(self, name: str) -> None:
         """Put a monitor in line; one that is at it already looks once more afterwards."""
@@ -220,6 +241,7 @@ class Scheduler:
     def _serve(self) -> None:
         while (turn := self._line.get()) is not None and not self._stopping.is_set():
             turn()
+            self._moved_at = self._clock()
 
     def _serve_monitor(self, name: str) -> None:
         try:
@@ -258,7 +280,8 @@ class Scheduler:
             self._works(at)
             return False
         window = at.waiting.popleft()
-        with self._claimant.holding(name, window) as ours:
+        about = logs.about(**subject(name, window))
+        with about, self._claimant.holding(name, window) as ours:
             go_on = self._claimed(name, window) if ours else self._leave(name)
         if not go_on:
             at.waiting.clear()
@@ -313,6 +336,7 @@ class Scheduler:
         at = self._rounds[name]
         known, at.error = at.error, one_line(error)
         at.failures += 1
+        self.failed_tries += 1
         again_s = wait_s(at.failures)
         self._waker.put_off(name, self._clock() + timedelta(seconds=again_s))
         if at.error == known:
@@ -323,7 +347,7 @@ class Scheduler:
             log.warning("failed %s again_s=%g error=%r", told, again_s, at.error)
         else:
             trace = getattr(error, "told", "") or traceback.format_exc()
-            log.error("failed %s error=%r\n%s", told, at.error, trace.rstrip())
+            log.error("failed %s error=%r", told, at.error, extra={"trace": trace})
 
     def _works(self, at: _Round) -> None:
         at.error, at.failures = "", 0

@@ -1,7 +1,5 @@
 """Settings → a service that runs: checks windows, remembers what they hold, delivers messages."""
 
-import logging
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +11,7 @@ from monitor import wiring
 from monitor.briefing import brief, known_kinds
 from monitor.check import Seen, conclude, run_check
 from monitor.claiming import Claimant
+from monitor.configuration.secrets import secrets_of
 from monitor.configuration.telling import routing_of
 from monitor.core.records import Check, Finding, SampleInfo, Verdict, Window
 from monitor.core.routing import NOBODY
@@ -24,10 +23,17 @@ from monitor.errors import AskedWrongly, PathNotFound, StoreConflict
 from monitor.ports import Clock, Outcome, Source, StoredCheck
 from monitor.references import Reference, ReferenceMaker
 from monitor.retention import forget, too_old
-from monitor.settings import MonitorSettings, RangeSettings, Settings, load_settings
+from monitor.settings import (
+    MonitorSettings,
+    RangeSettings,
+    Settings,
+    load_settings,
+    traces_wanted,
+)
+from monitor.sight import logs, traces
+from monitor.steps.deciding import subject
 from monitor.steps.kit import HISTORY, Look, Timings, Tools, Watch
 
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 CONFLICTS = 10  # times a check is run again because another one changed its episodes meanwhile
 
 
@@ -87,11 +93,17 @@ class Service:
         self, name: str, window: Window, revision: int, *, dry_run: bool = False, tell: bool = True
     ) -> Outcome:
         settings = self.settings.monitor(name)
-        watch, reference = self.briefed(settings, dry_run=dry_run)
-        if not tell:
-            watch = replace(watch, routing=NOBODY, retrain=None)
-        tools = self._tools(settings, dry_run=dry_run)
-        return run_check(watch, reference, window, tools, revision=revision, keep=not dry_run)
+        about = subject(name, window, revision)
+        with logs.about(**about), traces.span("check", **about) as span:
+            watch, reference = self.briefed(settings, dry_run=dry_run)
+            if not tell:
+                watch = replace(watch, routing=NOBODY, retrain=None)
+            tools = self._tools(settings, dry_run=dry_run)
+            outcome = run_check(
+                watch, reference, window, tools, revision=revision, keep=not dry_run
+            )
+            traces.note(span, verdict=str(outcome.check.verdict))
+            return outcome
 
     def briefed(
         self, settings: MonitorSettings, *, dry_run: bool
@@ -264,6 +276,11 @@ class Service:
             show_values=known.show_values if known else "levels",
         )
 
+    @property
+    def alert_channels(self) -> tuple[str, ...]:
+        """The channels on which people hear of everything."""
+        return tuple(self.settings.alerts.names)
+
     def delivery(self) -> Delivery:
         """The outbox loop with every configured channel."""
         return Delivery(
@@ -325,16 +342,23 @@ def open_service(path: Path, *, leave_no_trace: bool = False) -> Service:
     `leave_no_trace`: a store that does not exist yet is not made, but kept in memory.
     """
     settings = load_settings(path)
+    traces.start(traces_wanted())
     if leave_no_trace and wiring.store_is_absent(settings):
         settings = settings.model_copy(update={"store": "memory://"})
     return Service(settings)
 
 
-def open_runner(path: str, log_level: int) -> Callable[[str, Window, bool], str]:
+def log_lines(settings: Settings, form: logs.Form, replica: str) -> logs.Lines:
+    """How this process logs: what it must never repeat is struck out."""
+    return logs.Lines(form, {"replica": replica} if replica else {}, secrets_of(settings))
+
+
+def open_runner(
+    path: str, log_level: int, log_form: logs.Form = "text", replica: str = ""
+) -> Callable[[str, Window, bool], str]:
     """What the worker process runs: checks one window and answers with the verdict."""
-    logging.basicConfig(stream=sys.stderr, format=LOG_FORMAT)
-    logging.getLogger("monitor").setLevel(log_level)
     service = open_service(Path(path))
+    logs.set_up(log_lines(service.settings, log_form, replica), log_level)
 
     def run(name: str, window: Window, again: bool) -> str:
         return str(service.check(name, window, again=again).check.verdict)

@@ -15,12 +15,17 @@ from urllib.parse import urlsplit
 
 from monitor.claiming import Claimant
 from monitor.configuration.keeping import RetentionSettings
+from monitor.core.people import Scope
+from monitor.core.reach import Reach
 from monitor.core.records import Window
 from monitor.core.windows import Span, window_at
 from monitor.desk import Actor
 from monitor.errors import AskedWrongly, MonitorError, one_line
+from monitor.heartbeat import Heartbeat, StallWatch
+from monitor.posting import Endpoint
 from monitor.scheduler import MonitorStatus, Scheduler, look
-from monitor.service import Service, open_runner, open_service
+from monitor.service import Service, log_lines, open_runner, open_service
+from monitor.sight import logs
 from monitor.worker import Worker
 
 if TYPE_CHECKING:
@@ -44,6 +49,7 @@ class Shape:
     scheduler: bool = True
     web: bool = True
     log_level: int = logging.INFO
+    log_form: logs.Form = "text"
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -70,6 +76,8 @@ def serve(config: Path, shape: Shape, say: Callable[[str], None]) -> None:
         if shape.web:
             must_be_guarded(service, shape.host)
         claimant = Claimant(service.store, service.clock, parts=shape.parts)
+        replica = claimant.replica.id
+        logs.set_up(log_lines(service.settings, shape.log_form, replica), shape.log_level)
         listening = parts.enter_context(_listen(shape)) if shape.web else None
         parts.enter_context(claimant.living())
         delivering = parts.enter_context(_delivery(service))
@@ -77,10 +85,12 @@ def serve(config: Path, shape: Shape, say: Callable[[str], None]) -> None:
         scheduler = parts.enter_context(_scheduler(service, claimant, config, shape))
         if shape.scheduler and service.settings.retention != RetentionSettings():
             parts.enter_context(_forgetting(service, claimant))
+        watch = parts.enter_context(_heartbeat(service, scheduler, shape, replica))
         if listening is not None:
             alive = {"delivery": delivering.is_alive, "scheduler": lambda: scheduler.alive}
             checked = alive if shape.scheduler else {"delivery": delivering.is_alive}
-            web = _pages(service, scheduler, checked, shape)
+            web = _pages(service, scheduler, watch, checked, shape)
+            web.state.draining = stop.is_set
             prefix = urlsplit(service.settings.base_url).path.rstrip("/")
             parts.enter_context(_web(web, listening, prefix))
             say(f"pages at http://{shape.host}:{listening.getsockname()[1]} (Ctrl-C stops)")
@@ -88,6 +98,7 @@ def serve(config: Path, shape: Shape, say: Callable[[str], None]) -> None:
             say("running without pages (Ctrl-C stops)")
         stop.wait()
         log.info("stopping")
+        scheduler.stop(GRACE_S)  # meanwhile the pages answer, and say that this process is ending
 
 
 @contextmanager
@@ -95,7 +106,8 @@ def _scheduler(
     service: Service, claimant: Claimant, config: Path, shape: Shape
 ) -> Iterator[Scheduler]:
     """The scheduler, and the worker process its checks run in."""
-    worker = Worker(open_runner, str(config.resolve()), shape.log_level)
+    logging_as = shape.log_level, shape.log_form, claimant.replica.id
+    worker = Worker(open_runner, str(config.resolve()), *logging_as)
     monitors = service.settings.monitors
     scheduler = Scheduler(
         monitors,
@@ -175,42 +187,78 @@ def _slack(service: Service) -> Iterator[None]:
             thread.join(SLACK_GRACE_S)
 
 
+@contextmanager
+def _heartbeat(
+    service: Service, scheduler: Scheduler, shape: Shape, replica: str
+) -> Iterator[StallWatch]:
+    """The watch over the schedulers of all processes, and the ping of this one."""
+    asked, reach = service.settings.heartbeat, Reach.of(service.settings.allow_private_addresses)
+    patience = asked.stalled_after.duration
+    watch = StallWatch(
+        service.settings.monitors,
+        service.store,
+        service.clock,
+        patience=patience,
+        channels=service.alert_channels,
+    )
+    heartbeat = Heartbeat(
+        watch,
+        service.clock,
+        endpoint=Endpoint(asked.url.get_secret_value(), reach=reach) if asked.url else None,
+        every=asked.every.duration,
+        patience=patience,
+        moved_at=scheduler.moved_at if shape.scheduler else lambda: None,
+        replica=replica,
+    )
+    stop = threading.Event()
+    thread = threading.Thread(target=heartbeat.run, args=(stop,), name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield watch
+    finally:
+        stop.set()
+        thread.join(GRACE_S)
+
+
 def _pages(
     service: Service,
     scheduler: Scheduler,
-    alive: Mapping[str, Callable[[], bool]],
+    watch: StallWatch,
+    loops: Mapping[str, Callable[[], bool]],
     shape: Shape,
 ) -> "FastAPI":
     from monitor.web.access import Gate, is_this_machine
     from monitor.web.app import add_routes, make_app
+    from monitor.web.metrics import Process, metrics_routes
     from monitor.web.slack import slack_routes
 
-    gate = Gate(
-        service.store,
-        service.desk,
-        service.clock,
-        lone=is_this_machine(shape.host),
-        base_url=service.settings.base_url,
-    )
+    def alive() -> dict[str, bool]:
+        return {name: runs() for name, runs in loops.items()}
+
+    store, desk, clock = service.store, service.desk, service.clock
+    base_url = service.settings.base_url
+    gate = Gate(store, desk, clock, lone=is_this_machine(shape.host), base_url=base_url)
     made = make_app(
-        service.store,
+        store,
         service.reports,
         scheduler.status,
-        service.clock,
-        desk=service.desk,
+        clock,
+        desk=desk,
         gate=gate,
-        alive=lambda: {name: runs() for name, runs in alive.items()},
+        alive=alive,
         difference=service.diff,
     )
+    process = Process(alive, lambda: scheduler.failed_tries, lambda: watch.stalled)
+    asks = gate.api(Scope.READ)
+    add_routes(made, metrics_routes(store, service.settings.monitors, clock, asks, process))
     doors = [(app.proof, app.interactions.hear) for app in service.slack_apps if app.proof]
     if doors:
-        add_routes(made, slack_routes(doors, service.clock))
+        add_routes(made, slack_routes(doors, clock))
     return made
 
 
 def local_app(service: Service, actor: Actor) -> "FastAPI":
     """The same for one who sits here and has the store, without a port: it may do everything."""
-    from monitor.core.people import Scope
     from monitor.web.access import Gate, Visitor
     from monitor.web.app import make_app
 

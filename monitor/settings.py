@@ -34,6 +34,7 @@ from monitor.configuration.fields import (
     parse_time,
     table_name,
 )
+from monitor.configuration.heartbeat import HeartbeatSettings
 from monitor.configuration.keeping import RetentionSettings
 from monitor.configuration.mistakes import mistakes_of
 from monitor.configuration.section import Section
@@ -370,6 +371,7 @@ class Settings(Section):
     alerts: AlertSettings = AlertSettings()
     allow_private_addresses: tuple[str, ...] = ()  # that alerts and retrain requests may go to
     retention: RetentionSettings = RetentionSettings()
+    heartbeat: HeartbeatSettings = HeartbeatSettings()
     monitors: Annotated[Mapping[MonitorName, MonitorSettings], Field(min_length=1)]
     root: Annotated[Path, Field(exclude=True)] = Path()
 
@@ -454,6 +456,20 @@ def checked(model: type[Model], values: Mapping[str, Any]) -> Model:
         found = mistakes_of(error, model)
         told = [f"{'.'.join(m.keys)}: {m.text}" if m.keys else m.text for m in found]
         raise AskedWrongly("\n".join(told)) from None
+
+
+def traces_wanted() -> bool:
+    """Whether the variables of OpenTelemetry say where traces go; the SDK reads the rest itself."""
+    said = {name: os.environ.get(name, "") for name in _TRACES}
+    off = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
+    return not off and said["OTEL_TRACES_EXPORTER"] != "none" and any(said.values())
+
+
+_TRACES = (
+    "OTEL_TRACES_EXPORTER",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+)
 
 
 def datasets_folder() -> Path | None:

@@ -149,7 +149,8 @@ def test_the_page_on_architecture_names_every_room_and_file_of_the_core() -> Non
 # --- The lock, and what git holds ---
 
 
-LOCKS = ("requirements.lock", "requirements-spark.lock")
+LOCKS = ("requirements.lock", "requirements-spark.lock", "requirements-image.lock")
+IN_THE_IMAGE = ("azure", "gcs", "otel", "postgres", "s3")
 
 
 def locked_blocks(lock: str = LOCKS[0]) -> list[str]:
@@ -178,7 +179,9 @@ def locked(lock: str) -> list[Requirement]:
     return [Requirement(re.split(r" *\\\n| +--hash", b)[0].strip()) for b in locked_blocks(lock)]
 
 
-@pytest.mark.parametrize(("lock", "extras"), [(LOCKS[0], ("postgres", "dev")), (LOCKS[1], ())])
+@pytest.mark.parametrize(
+    ("lock", "extras"), [(LOCKS[0], ("postgres", "dev")), (LOCKS[1], ()), (LOCKS[2], IN_THE_IMAGE)]
+)
 def test_the_lock_satisfies_every_dependency(lock: str, extras: tuple[str, ...]) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     known = project["optional-dependencies"]

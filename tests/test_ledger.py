@@ -469,3 +469,13 @@ def test_references_built_lately(store: Store) -> None:
     for number in range(3):
         store.add_reference(a_reference(f"sha256:{number}", built_at=NOW + number * HOUR))
     assert [r.version for r in store.built_lately(2)] == ["sha256:2", "sha256:1"]
+
+
+# --- Figures ---
+
+
+def test_what_a_store_tells_of_itself(store: Store) -> None:
+    found, wanted = store.schema()
+    assert found == wanted
+    assert store.last_stored() is None
+    assert store.newest_message(("service.stalled",)) is None

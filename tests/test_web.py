@@ -434,17 +434,27 @@ def test_operations_of_an_idle_service(house: House, client: Client) -> None:
 # --- Machines ---
 
 
-def test_health(house: House, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_health_is_of_this_process_and_readiness_of_what_it_needs(
+    house: House, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loops = {"scheduler": True, "delivery": True}
     answer = client.get("/healthz")
-    assert answer.status_code == 200
-    assert answer.json() == {"status": "ok", "store": True, "scheduler": True, "delivery": True}
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok", **loops})
+    answer = client.get("/readyz")
+    parts = {"store": True, "schema": True, **loops, "accepting": True}
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready", **parts})
     house.alive["scheduler"] = False
-    answer = client.get("/healthz")
-    assert (answer.status_code, answer.json()["scheduler"]) == (503, False)
+    for path in ("/healthz", "/readyz"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.json()["scheduler"]) == (503, False)
     house.alive["scheduler"] = True
-    monkeypatch.setattr(house.store, "next_due", unavailable)
-    answer = client.get("/healthz")
+    monkeypatch.setattr(house.store, "schema", lambda: ("0001", "0003"))
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["schema"]) == (503, False)
+    monkeypatch.setattr(house.store, "schema", unavailable)
+    answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["store"]) == (503, False)
+    assert client.get("/healthz").status_code == 200
 
 
 def unavailable(*_: object, **__: object) -> None:

@@ -22,6 +22,7 @@ from monitor.cli import (
     references,
     serving,
     tokens,
+    tracking,
 )
 from monitor.cli.output import ExitCode, complain
 from monitor.errors import AskedWrongly, CouldNotLook, MonitorError
@@ -37,7 +38,7 @@ app = typer.Typer(
 )
 for room in (
     *(project, comparing, monitors, diffing, backtesting, references, alerting, serving),
-    *(overview, deeds, tokens, keeping),
+    *(overview, deeds, tokens, keeping, tracking),
 ):
     room.register(app)
 
@@ -91,8 +92,8 @@ def run(arguments: list[str]) -> int:
     except _Ended:
         complain("ended")
         return ExitCode.ENDED
-    except SystemExit:  # typer leaves like this, with a 1, only when nobody reads any more
-        return ExitCode.UNREAD
+    except SystemExit as end:  # typer leaves like this: with a 1, when nobody reads any more,
+        return ExitCode.UNREAD if end.code == 1 else ExitCode.DONE  # else when a shell was served
     except Exception as error:
         return _told(error)
 

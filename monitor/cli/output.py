@@ -28,6 +28,7 @@ _LOG.setFormatter(logging.Formatter("%(levelname)s %(name)s %(message)s"))
 class ExitCode(IntEnum):
     """How a command ends that has no verdict to tell (0 passed, 1 drifted, 2 violated)."""
 
+    DONE = 0
     UNDECIDED = 3
     ASKED_WRONGLY = 64
     FAULT = 70

@@ -18,6 +18,9 @@ def serve(
     port: Annotated[int, typer.Option(help="On which port; 0 takes a free one.")] = 8080,
     scheduler: Annotated[bool, typer.Option(help="Check windows when they are due.")] = True,
     web: Annotated[bool, typer.Option(help="Show pages.")] = True,
+    log_format: Annotated[
+        str, typer.Option(metavar="text|json", help="How log lines are written, on stderr.")
+    ] = "text",
     json_to: JsonTo = None,
     config: ConfigPath = DEFAULT_CONFIG,
     verbose: Verbose = False,
@@ -28,10 +31,10 @@ def serve(
     """
     out = Output(json_to, verbose)
     level = logging.DEBUG if verbose else logging.INFO
-    logging.getLogger("monitor").setLevel(level)
     from monitor.serving import Shape, serve
+    from monitor.sight.logs import form_of
 
-    shape = Shape(host, port, scheduler, web, level)
+    shape = Shape(host, port, scheduler, web, level, form_of(log_format))
     serve(config, shape, out.say)
     out.document({"stopped": True})
     return 0

@@ -32,6 +32,8 @@ LEVELS_TOLD = 3
 CONSOLE = "console"  # the only channel whose reader sits at this machine
 TEST = "test"  # the kind of a message that is about nothing
 RETRAIN = "retrain"  # the channel a retrain request goes out on
+SERVICE = "the service"  # stands for a monitor where there is none; no monitor can be named so
+STALLED, RECOVERED = "service.stalled", "service.recovered"
 
 Heard = Callable[[str], Collection[str]]  # by episode: the channels that were told of it
 
@@ -143,6 +145,37 @@ _NO_CHECK: Mapping[str, Any] = {
     "window": None,
     "report_url": "",
 }
+
+
+def of_service(
+    kind: str, headline: str, channels: Iterable[str], *, since: datetime, at: datetime
+) -> tuple[Message, ...]:
+    """What is wrong with the service itself, or over; both follow from when it began."""
+    trouble = "service_" + sha256(_iso(since).encode()).hexdigest()[:16]
+    payload = {
+        **_NO_CHECK,
+        "event": kind,
+        "monitor": SERVICE,
+        "cause": "scheduler",
+        "headline": _line(headline, _HEADLINE_CHARS),
+        "check_id": None,
+        "episode_id": trouble,
+        "opened_at": _iso(since),
+        "resolved_at": None if kind == STALLED else _iso(at),
+        "check_url": "",
+    }
+    return tuple(
+        Message(
+            id=message_id(trouble, kind, channel),
+            channel=channel,
+            monitor=SERVICE,
+            kind=kind,
+            payload=payload,
+            created_at=at,
+            episode=trouble,
+        )
+        for channel in channels
+    )
 
 
 def _done(entry: AuditEntry, episode: Episode) -> str:

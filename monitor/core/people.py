@@ -183,3 +183,4 @@ class Replica:
     started_at: datetime
     seen_at: datetime
     parts: tuple[str, ...] = ()  # scheduler, delivery, web
+    moved_at: datetime | None = None  # when its scheduler last got on; None: it has none

@@ -409,7 +409,8 @@ class Message:
     id: str  # also the idempotency key
     channel: str  # the notifier's name: console, slack, webhook, retrain
     monitor: str
-    # episode.opened, .worsened, .resolved, .acknowledged; retrain.requested
+    # episode.opened, .worsened, .resolved, .acknowledged; retrain.requested;
+    # service.stalled, .recovered
     kind: str
     payload: Mapping[str, Any]  # plain JSON, no secrets
     created_at: datetime

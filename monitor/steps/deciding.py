@@ -107,6 +107,15 @@ def _reproduce(monitor: str, window: Window | None) -> dict[str, str]:
     return {"command": f"monitor check {monitor} --at {window.start.isoformat()} --again"}
 
 
+def subject(monitor: str, window: Window, revision: int = 0) -> dict[str, str]:
+    """What lines and spans of a check are about."""
+    return {
+        "monitor": monitor,
+        "window": f"{window.start.isoformat()}/{window.end.isoformat()}",
+        "check": check_id(monitor, window, revision),
+    }
+
+
 def check_id(monitor: str, window: Window | None, revision: int) -> str:
     """An id that follows from what is checked, so that a check made again after a crash is the
     same check: `loans-20260105T0000-20260106T0000`, with `-2` for the second look and so on."""

@@ -22,6 +22,7 @@ from monitor.core.records import (
 from monitor.core.routing import NOBODY, Routing
 from monitor.core.summaries.binary import Kept
 from monitor.ports import Clock, Draw, Explorer, Reports, Source, Store, Validator
+from monitor.sight import traces
 
 HISTORY = 30  # past checks a report shows
 
@@ -113,5 +114,6 @@ class Timings(dict[str, float]):
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         began = time.perf_counter()
-        yield
+        with traces.span(name):
+            yield
         self[name] = round(self[name] + time.perf_counter() - began, 4)

@@ -58,6 +58,8 @@ def shown_of(check: Check) -> dict[str, Any]:
         "reference_rows": check.reference and check.reference.rows,
         "newest": check.sample.newest,
         "made_at": check.made_at,
+        "took_s": sum(check.timings_s.values()) if check.timings_s else None,
+        "worst": max((c.strength for c in check.columns if c.compared), default=None),
     }
 
 

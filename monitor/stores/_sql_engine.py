@@ -117,6 +117,13 @@ class Database:
                     raw.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
             raw.execute("PRAGMA optimize").fetchall()
 
+    def schema(self) -> tuple[str | None, str]:
+        """The schema that is found, and the one that this program works with."""
+        if self._in_memory:
+            return HEAD, HEAD
+        with self.reading() as db:
+            return _version(db), HEAD
+
     def _prepare(self) -> None:
         """Bring the schema up to date; processes that open the database together take turns."""
         if self._in_memory:

@@ -111,4 +111,5 @@ replicas = Table(
     must("started_at", Moment),
     must("seen_at", Moment),
     must("parts", Plain),
+    Column("moved_at", Moment),
 )

@@ -111,6 +111,8 @@ checks = Table(
     Column("reference_rows", sa.BigInteger),
     Column("made_at", Moment),
     Column("newest", Moment),
+    Column("took_s", sa.Double),
+    Column("worst", sa.Double),  # strength of its worst column
     UniqueConstraint(*WINDOW, name="checks_window"),
     Index("checks_by_time", "window_start"),
     Index("checks_by_arrival", "stored_at"),

@@ -15,6 +15,7 @@ from monitor.stores._sql_columns import Columns
 from monitor.stores._sql_copies import Copies
 from monitor.stores._sql_engine import Database
 from monitor.stores._sql_episodes import Episodes
+from monitor.stores._sql_figures import Figures
 from monitor.stores._sql_filling import SCHEMA
 from monitor.stores._sql_keeping import Keeping
 from monitor.stores._sql_outbox import Outbox
@@ -30,7 +31,9 @@ def make(url: str, root: Path) -> "SqlStore":
     return SqlStore(Database(url, root, SCHEMA))
 
 
-class SqlStore(Checks, Columns, Episodes, Outbox, Acts, Access, Claims, Pages, Keeping, Copies):
+class SqlStore(
+    Checks, Columns, Episodes, Outbox, Acts, Access, Claims, Pages, Keeping, Copies, Figures
+):
     """`ports.Store` over one database; safe for threads and for several processes."""
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from monitor.desk import Desk
 from monitor.ports import Clock, Reports, Store
 from monitor.scheduler import MonitorStatus
+from monitor.sight import traces
 from monitor.web.access import Gate, address_of
 from monitor.web.api.kit import Kit
 from monitor.web.api.routes import api_routes
@@ -21,10 +22,11 @@ from monitor.web.pages import ASSETS, asset_routes, page_routes
 from monitor.web.problems import tell_problems, told, too_often
 from monitor.web.reports import report_routes
 from monitor.web.signing_in import sign_in_routes
+from monitor.web.tracing import Traced
 from monitor.web.views import Views
 
 # What nobody needs a token for
-OPEN = ("/healthz", "/sign-in", *(f"/{name}" for name in ASSETS))
+OPEN = ("/healthz", "/readyz", "/sign-in", *(f"/{name}" for name in ASSETS))
 
 
 def make_app(
@@ -57,13 +59,16 @@ def make_app(
         page_routes(front),
     )
     app.state.parts = []
+    app.state.draining = lambda: False  # whoever runs it says when it ends
     for part in parts:
         add_routes(app, part)
     tell_problems(app)
     app.add_middleware(Tagged)
     app.add_middleware(SizeLimit)
     app.add_middleware(_Counted, limits=gate.limits)
-    app.add_middleware(Careful, secure=gate.is_secure)  # the outermost: added last
+    app.add_middleware(Careful, secure=gate.is_secure)
+    if traces.are_on():
+        app.add_middleware(Traced)  # the outermost: added last
     return app
 
 

@@ -79,7 +79,7 @@ def told(request: Request, problem: Problem) -> Response:
 
 
 def is_for_machines(request: Request) -> bool:
-    return path_of(request).startswith(("/api/", "/healthz"))
+    return path_of(request).startswith(("/api/", "/healthz", "/readyz", "/metrics", "/slack/"))
 
 
 def path_of(request: Request) -> str:

@@ -34,6 +34,8 @@ def _widen_checks() -> None:
     op.add_column("checks", sa.Column("reference_rows", sa.BigInteger))
     op.add_column("checks", sa.Column("made_at", _MOMENT))
     op.add_column("checks", sa.Column("newest", _MOMENT))
+    op.add_column("checks", sa.Column("took_s", sa.Double))
+    op.add_column("checks", sa.Column("worst", sa.Double))
     op.create_index("checks_by_arrival", "checks", ["stored_at"])
 
 
@@ -177,4 +179,5 @@ def _create_replicas() -> None:
         sa.Column("started_at", _MOMENT, nullable=False),
         sa.Column("seen_at", _MOMENT, nullable=False),
         sa.Column("parts", sa.JSON, nullable=False),
+        sa.Column("moved_at", _MOMENT),
     )
