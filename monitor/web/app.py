@@ -54,7 +54,7 @@ def make_app(
         sign_in_routes(gate),
         asset_routes(),
         report_routes(front),
-        page_routes(front),
+        *page_routes(front),
     )
     for part in parts:
         app.include_router(part)
