@@ -1,5 +1,6 @@
 """What pages show, read from the store: monitors by urgency, their checks, what is under way."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -17,6 +18,7 @@ from monitor.web.strips import Strips
 
 _OfMonitor = TypeVar("_OfMonitor", Episode, Silence)
 CHECKS = 50  # a page of checks
+_STATUS_S = 1.0  # how old the status of monitors may be
 LISTED = 20  # names of what there is, when something is not there
 
 
@@ -86,8 +88,17 @@ class Views:
     ) -> None:
         self.store = store
         self.strips = Strips(store)
-        self._status = status
+        self._ask_status = status
+        self._statuses: tuple[float, list[MonitorStatus]] = (0.0, [])
         self._clock = clock
+
+    def _status(self) -> list[MonitorStatus]:
+        """One page asks several times, and many people look at once."""
+        until_s, known = self._statuses
+        if time.monotonic() >= until_s:
+            known = self._ask_status()
+            self._statuses = time.monotonic() + _STATUS_S, known
+        return known
 
     def now(self) -> datetime:
         return self._clock()
