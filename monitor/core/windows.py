@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
 
 from monitor.core.records import Window
 
@@ -97,7 +98,11 @@ def latest_complete(
     now: datetime, span: Span, zone: tzinfo, lateness: timedelta, step: Span | None = None
 ) -> Window:
     """The newest window that ended at least `lateness` ago."""
-    reached = now - lateness
+    return _latest_before(now.astimezone(UTC) - lateness, span, zone, step)
+
+
+@lru_cache(maxsize=256)  # many monitors of one shape are asked about at one moment
+def _latest_before(reached: datetime, span: Span, zone: tzinfo, step: Span | None) -> Window:
     if step is None or step == span:
         end = _boundary_before(reached, span, zone)
         return window_at(end - _INSTANT, span, zone)

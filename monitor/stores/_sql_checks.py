@@ -24,6 +24,7 @@ from monitor.stores._sql_episodes import open_of, put_episodes
 from monitor.stores._sql_rows import Row, add, add_all, record_of, row_of, window_of
 from monitor.stores._sql_tables import (
     WINDOW,
+    Moment,
     checks,
     column_results,
     expectation_results,
@@ -34,6 +35,7 @@ from monitor.stores._sql_tables import (
 )
 
 _LISTED = [c for c in checks.c if c.name != "document"]
+_LONG_AGO = datetime(1, 1, 2, tzinfo=UTC)
 _AT_ONCE = 200  # windows that one statement names
 _NEWEST = (checks.c.window_start.desc(), checks.c.window_end.desc(), checks.c.monitor)
 
@@ -111,21 +113,36 @@ class Checks(Part):
         return self._lines(query.order_by(checks.c.stored_at, checks.c.id).limit(limit))
 
     def strips(self, length: int) -> dict[str, list[CheckLine]]:
-        number = sa.func.row_number().over(partition_by=checks.c.monitor, order_by=_NEWEST[:2])
-        numbered = sa.select(*_LISTED, number.label("number")).where(_latest_revision())
-        ranked = numbered.subquery()
-        query = sa.select(ranked).where(ranked.c.number <= length)
-        newest = (ranked.c.window_start.desc(), ranked.c.window_end.desc(), ranked.c.monitor)
+        names, first = _names(), checks.alias("first")
+        oldest = (  # every window has a first look
+            sa.select(first.c.window_start)
+            .where(first.c.monitor == names.c.monitor, first.c.revision == 0)
+            .order_by(first.c.window_start.desc())
+            .limit(1)
+            .offset(length - 1)
+            .scalar_subquery()
+        )
+        since = sa.func.coalesce(oldest, sa.literal(_LONG_AGO, Moment), type_=Moment)
+        mine = sa.and_(checks.c.monitor == names.c.monitor, checks.c.window_start >= since)
+        query = sa.select(*_LISTED).select_from(names).join(checks, mine)
         found: dict[str, list[CheckLine]] = {}
-        for line in self._lines(query.order_by(*newest)):
+        for line in self._lines(query.where(_latest_revision()).order_by(*_NEWEST)):
             found.setdefault(line.monitor, []).append(line)
-        return found
+        return {name: lines[:length] for name, lines in found.items()}
 
     def last_windows(self) -> dict[str, Window]:
-        newest = _newest_starts().subquery()
-        same = (checks.c.monitor == newest.c.monitor) & (checks.c.window_start == newest.c.start)
-        query = sa.select(checks.c.monitor, checks.c.window_start, checks.c.window_end)
-        rows = self._database.rows(query.join(newest, same).order_by(checks.c.window_end))
+        names = _names()
+        start, end = checks.c.window_start, checks.c.window_end
+        same = checks.alias("same")
+        newest = (
+            sa.select(same.c.id)
+            .where(same.c.monitor == names.c.monitor)
+            .order_by(same.c.window_start.desc(), same.c.window_end.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        query = sa.select(checks.c.monitor, start, end).select_from(names)
+        rows = self._database.rows(query.join(checks, checks.c.id == newest))
         return {row["monitor"]: window_of(row) for row in rows}
 
     def lines_of(self, windows: Mapping[str, Window]) -> dict[str, CheckLine]:
@@ -170,20 +187,17 @@ class Checks(Part):
 # --- Statements ---
 
 
-def _newest_starts() -> sa.Select[Any]:
-    """Each monitor with the start of its newest window, hopping from name to name by the index:
-    grouping would read every check."""
-    monitor = checks.c.monitor
-    names = sa.select(sa.func.min(monitor).label("name")).cte("names", recursive=True)
-    following = sa.select(sa.func.min(monitor)).where(monitor > names.c.name).scalar_subquery()
-    names = names.union_all(sa.select(following).where(names.c.name.is_not(None)))
-    starts = sa.select(sa.func.max(checks.c.window_start)).where(monitor == names.c.name)
-    columns = names.c.name.label("monitor"), starts.scalar_subquery().label("start")
-    return sa.select(*columns).where(names.c.name.is_not(None))
-
-
 def _of(monitor: str | None) -> Sequence[Any]:
     return () if monitor is None else (checks.c.monitor == monitor,)
+
+
+def _names() -> sa.CTE:
+    """The monitors that have a check, each found behind the one before in the index: their number
+    counts, not that of their checks."""
+    names = sa.select(sa.func.min(checks.c.monitor).label("monitor")).cte("names", recursive=True)
+    behind = sa.select(sa.func.min(checks.c.monitor)).where(checks.c.monitor > names.c.monitor)
+    step = sa.select(behind.scalar_subquery()).where(names.c.monitor.is_not(None))
+    return names.union_all(step)
 
 
 def _older_than(place: Place) -> Any:
@@ -263,13 +277,22 @@ def _reference(row: Row) -> ReferenceInfo | None:
 
 
 def _line(row: Row) -> CheckLine:
-    return record_of(
-        CheckLine,
-        row,
+    """Written out, for there may be tens of thousands."""
+    return CheckLine(
+        id=row["id"],
+        monitor=row["monitor"],
         verdict=Verdict(row["verdict"]),
-        window=window_of(row),
+        headline=row["headline"],
+        window=Window(row["window_start"], row["window_end"]),
         rows=row["rows_in_window"],
         reference=_reference(row),
+        report=row["report"],
+        made_at=row["made_at"],
+        stored_at=row["stored_at"],
+        revision=row["revision"],
+        newest=row["newest"],
+        took_s=row["took_s"],
+        worst=row["worst"],
     )
 
 

@@ -9,7 +9,7 @@ from monitor.core.records import Check, Finding, Verdict
 from monitor.core.verdict import deciding
 from monitor.ports import BEYOND_MEASURE, ColumnLine, Tally
 from monitor.stores._sql_engine import Part
-from monitor.stores._sql_rows import record_of, row_of
+from monitor.stores._sql_rows import Row, row_of
 from monitor.stores._sql_tables import column_results, expectation_results, findings
 
 
@@ -26,10 +26,7 @@ class Columns(Part):
         names = [row["column"] for row in self._database.rows(ranked)]
         shown = {name: place for place, name in enumerate(names[:most])}
         query = sa.select(column_results).where(of_checks, column.in_(list(shown)))
-        lines = [
-            record_of(ColumnLine, row, check=row["check_id"], verdict=Verdict(row["verdict"]))
-            for row in self._database.rows(query)
-        ]
+        lines = [_line(row) for row in self._database.rows(query)]
         lines.sort(key=lambda line: shown[line.column])
         return lines, max(0, len(names) - most)
 
@@ -73,6 +70,21 @@ def column_rows(check: Check) -> list[dict[str, Any]]:
         | _lead(c.findings)
         for place, c in enumerate(compared)
     ]
+
+
+def _line(row: Row) -> ColumnLine:
+    """Written out, for there may be thousands."""
+    return ColumnLine(
+        check=row["check_id"],
+        column=row["column"],
+        verdict=Verdict(row["verdict"]),
+        strength=row["strength"],
+        missing_reference=row["missing_reference"],
+        missing_current=row["missing_current"],
+        test=row["test"],
+        effect=row["effect"],
+        threshold=row["threshold"],
+    )
 
 
 def _lead(found: Collection[Finding]) -> dict[str, Any]:

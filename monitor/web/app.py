@@ -56,7 +56,7 @@ def make_app(
         sign_in_routes(gate),
         asset_routes(),
         report_routes(front),
-        page_routes(front),
+        *page_routes(front),
     )
     app.state.parts = []
     app.state.draining = lambda: False  # whoever runs it says when it ends

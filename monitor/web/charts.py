@@ -86,6 +86,8 @@ class Charts:
         self._root = root
         self._spans = spans(history.lines, history.axis)
         self._windows = [words.window(c.window, history.axis.zone) for c in history.lines]
+        at = escape(f"{root}/checks/")
+        self._links = {c.id: f"{at}{quote(c.id, safe='')}" for c in history.lines}
 
     # --- The checks themselves ---
 
@@ -110,7 +112,7 @@ class Charts:
         return zip(self._spans, self._lines, self._windows, last, strict=True)
 
     def _link(self, line: CheckLine) -> str:
-        return f"{escape(self._root)}/checks/{quote(line.id, safe='')}"
+        return self._links[line.id]
 
     # --- Columns ---
 

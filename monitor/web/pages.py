@@ -22,7 +22,13 @@ ROWS = 50  # monitors on a page
 ASSETS = {"style.css": "text/css", "bar.css": "text/css", "live.js": "text/javascript"}
 
 
-def page_routes(front: Front) -> APIRouter:
+def page_routes(front: Front) -> tuple[APIRouter, ...]:
+    """The routes of every page."""
+    parts = (monitor_routes, check_routes, episode_routes, operations_routes, deed_routes)
+    return _home_routes(front), *(routes_of(front) for routes_of in parts)
+
+
+def _home_routes(front: Front) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
     reads = [Depends(front.gate.page(Scope.READ))]
     views = front.views
@@ -53,8 +59,6 @@ def page_routes(front: Front) -> APIRouter:
         word = sha256(views.pulse().encode()).hexdigest()[:16]
         return Response(word, media_type="text/plain", headers={"Cache-Control": "no-store"})
 
-    for part in (monitor_routes, check_routes, episode_routes, operations_routes, deed_routes):
-        routes.include_router(part(front))
     return routes
 
 

@@ -1,8 +1,8 @@
 """The newest checks of every monitor, held in this process and kept up with the store.
 
 1. The first look reads the newest checks of all monitors at once; that is slow with many checks.
-2. Every later look reads only what was stored since, with an overlap: a check is stamped before it
-   is committed, so one that took long appears behind others.
+2. Every later look reads only what was stored since the one before, with an overlap: a check is
+   stamped before it is committed, so one that took long appears behind others.
 3. Now and then everything is read again in the background: checks may have been deleted.
 """
 
@@ -10,15 +10,15 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from monitor.errors import MonitorError
-from monitor.ports import CheckLine, Store
+from monitor.ports import CheckLine, Clock, Store
 
 log = logging.getLogger(__name__)
 
 LENGTH = 30  # checks of a strip
-OVERLAP = timedelta(minutes=1)  # longer than any check waits for its commit
+OVERLAP = timedelta(minutes=1)  # longer than any check waits for its commit, and clocks differ
 READ_ANEW_S = 600.0
 _AT_ONCE = 1000  # lines in one answer
 
@@ -26,9 +26,12 @@ _AT_ONCE = 1000  # lines in one answer
 class Strips:
     """By monitor its newest checks, the oldest first; safe for threads."""
 
-    def __init__(self, store: Store, length: int = LENGTH) -> None:
+    def __init__(self, store: Store, length: int = LENGTH, clock: Clock | None = None) -> None:
+        """`clock` is the one by which the store stamps."""
         self._store = store
         self._length = length
+        self._clock = clock or (lambda: datetime.now(UTC))
+        self._looked_at: datetime | None = None
         self._lock = threading.Lock()
         self._held: dict[str, tuple[CheckLine, ...]] = {}
         self._seen: datetime | None = None  # when the last known check was stored
@@ -37,10 +40,11 @@ class Strips:
     def look(self) -> Mapping[str, tuple[CheckLine, ...]]:
         """What there is now."""
         with self._lock:
-            if self._seen is None:
+            before, self._looked_at = self._looked_at, self._clock()
+            if self._seen is None or before is None:
                 self._take(self._read())
             else:
-                self._follow(self._seen)
+                self._follow(before - OVERLAP)
             if time.monotonic() > self._anew_at_s:
                 self._anew_at_s = time.monotonic() + READ_ANEW_S
                 threading.Thread(target=self._read_anew, name="strips", daemon=True).start()
@@ -63,6 +67,7 @@ class Strips:
         self._anew_at_s = time.monotonic() + READ_ANEW_S
 
     def _read_anew(self) -> None:
+        looked_at = self._clock()
         try:
             read = self._read()
         except MonitorError as error:
@@ -70,13 +75,14 @@ class Strips:
             return
         with self._lock:
             self._take(read)
+            self._looked_at = looked_at
 
-    def _follow(self, seen: datetime) -> None:
+    def _follow(self, moment: datetime) -> None:
         """Take in what was stored since; a new mapping, for others may hold the one before."""
-        news = self._since(seen - OVERLAP)
+        news = self._since(moment)
         if not news:
             return
-        self._seen = max(seen, news[-1].stored_at)
+        self._seen = max(self._seen or moment, news[-1].stored_at)
         fresh = [line for line in news if self._belongs(line)]
         if not fresh:
             return

@@ -1,9 +1,11 @@
 """What pages show, read from the store: monitors by urgency, their checks, what is under way."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from difflib import get_close_matches
+from typing import TypeVar
 from urllib.parse import quote
 
 from monitor.core.people import Acknowledgement, Silence, SilenceKind
@@ -14,7 +16,9 @@ from monitor.scheduler import MonitorStatus
 from monitor.web.missing import Missing
 from monitor.web.strips import Strips
 
+_OfMonitor = TypeVar("_OfMonitor", Episode, Silence)
 CHECKS = 50  # a page of checks
+_STATUS_S = 1.0  # how old the status of monitors may be
 LISTED = 20  # names of what there is, when something is not there
 
 
@@ -84,8 +88,17 @@ class Views:
     ) -> None:
         self.store = store
         self.strips = Strips(store)
-        self._status = status
+        self._ask_status = status
+        self._statuses: tuple[float, list[MonitorStatus]] = (0.0, [])
         self._clock = clock
+
+    def _status(self) -> list[MonitorStatus]:
+        """One page asks several times, and many people look at once."""
+        until_s, known = self._statuses
+        if time.monotonic() >= until_s:
+            known = self._ask_status()
+            self._statuses = time.monotonic() + _STATUS_S, known
+        return known
 
     def now(self) -> datetime:
         return self._clock()
@@ -100,8 +113,12 @@ class Views:
         episodes = _by_monitor(self.store.open_episodes())
         known = self.store.acknowledgements([e.id for found in episodes.values() for e in found])
         silences = self.store.silences(since=_oldest(held, now))
+        quiet = _by_monitor(silences)
         rows = [
-            _row(s, held.get(s.name, ()), episodes.get(s.name, []), known, silences, now)
+            _row(
+                *(s, held.get(s.name, ()), episodes.get(s.name, []), known),
+                *([*quiet.get(s.name, ()), *quiet.get(None, ())], now),
+            )
             for s in self._status()
         ]
         return sorted(rows, key=lambda row: (URGENCY.index(row.state), row.is_quiet, row.name))
@@ -203,10 +220,11 @@ def _holds(silence: Silence, name: str, newest: CheckLine | None, now: datetime)
     return silence.covers(name, now)
 
 
-def _by_monitor(episodes: Sequence[Episode]) -> dict[str, list[Episode]]:
-    found: dict[str, list[Episode]] = {}
-    for episode in episodes:
-        found.setdefault(episode.monitor, []).append(episode)
+def _by_monitor(things: Sequence[_OfMonitor]) -> dict[str | None, list[_OfMonitor]]:
+    """Under None, what is of every monitor."""
+    found: dict[str | None, list[_OfMonitor]] = {}
+    for thing in things:
+        found.setdefault(thing.monitor, []).append(thing)
     return found
 
 
