@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from monitor.core.comparison import Current, Plan, columns_alone, judged
 from monitor.core.dataset_socket import Found, find_in_table
-from monitor.core.records import Column, ColumnResult, Finding, Stream
+from monitor.core.records import ColumnResult, Finding, Stream
 from monitor.core.side_by_side import Run
 from monitor.core.summaries.kept import Summaries
 from monitor.core.table import rows_of
@@ -47,18 +47,10 @@ def _found(
 ) -> list[Found]:
     if not plan.dataset_tests:
         return []
-    rows = rows_of(*both_drawn(reference, current, alone), alone)
+    rows = rows_of(reference, current, alone)
     tests = plan.dataset_tests.items()
     found = (find_in_table(name, test, rows, plan.rule) for name, test in tests)
     return [each for each in found if each is not None]
-
-
-def both_drawn(
-    reference: Mapping[str, Stream], current: Mapping[str, Stream], results: Sequence[ColumnResult]
-) -> tuple[dict[str, Column], dict[str, Column]]:
-    """The drawn rows of the compared columns on both sides."""
-    names = [r.name for r in results if r.compared]
-    return {n: reference[n].drawn() for n in names}, {n: current[n].drawn() for n in names}
 
 
 def _ranked(

@@ -12,7 +12,7 @@ import numpy as np
 
 from monitor.core import spelling
 from monitor.core.parts import cut, where
-from monitor.core.records import Column, ColumnResult, Flags, Floats, Kind
+from monitor.core.records import Column, ColumnResult, Flags, Floats, Kind, Stream
 from monitor.core.summaries.collecting import measured
 
 MOST_ROWS = 10_000  # of a side; a seeded draw of them where there are more
@@ -74,32 +74,37 @@ class Rows:
 
 
 def rows_of(
-    reference: Mapping[str, Column], current: Mapping[str, Column], results: Sequence[ColumnResult]
+    reference: Mapping[str, Stream], current: Mapping[str, Stream], results: Sequence[ColumnResult]
 ) -> Rows:
     """The compared columns of both sides, row by row, the most important ones first.
 
     Left out are columns that could not be read, and those whose source does not tell which rows
     hold a value. At most MOST_ROWS rows a side, drawn by a fixed seed.
     """
-    usable = [r for r in results if r.compared and _placed(reference[r.name], current[r.name])]
-    chosen = sorted(usable, key=lambda r: -r.importance)[:MOST_COLUMNS]
-    drawn = [_draw(side, place) for place, side in enumerate((reference, current))]
-    variables = [
-        _variable(
-            result, _some(reference[result.name], drawn[0]), _some(current[result.name], drawn[1])
-        )
-        for result in chosen
-    ]
-    return Rows(tuple(variables), len(usable))
+    compared = sorted((r for r in results if r.compared), key=lambda r: -r.importance)
+    chosen: list[tuple[ColumnResult, Column, Column]] = []
+    unusable = 0
+    for result in compared:  # drawing a column takes its time, so only until there are enough
+        if len(chosen) == MOST_COLUMNS:
+            break
+        sides = reference[result.name].drawn(), current[result.name].drawn()
+        if _placed(*sides):
+            chosen.append((result, *sides))
+        else:
+            unusable += 1
+    before = _draw([side for _, side, _ in chosen], 0)
+    now = _draw([side for _, _, side in chosen], 1)
+    variables = (_variable(r, _some(b, before), _some(n, now)) for r, b, n in chosen)
+    return Rows(tuple(variables), len(compared) - unusable)
 
 
 def _placed(*sides: Column) -> bool:
     return all(not c.problem and (c.present is not None or c.missing in (0, c.rows)) for c in sides)
 
 
-def _draw(side: Mapping[str, Column], place: int) -> Flags | None:
+def _draw(side: Sequence[Column], place: int) -> Flags | None:
     """Which rows to look at, shape (rows,); None is all of them."""
-    rows = max((column.rows for column in side.values()), default=0)
+    rows = max((column.rows for column in side), default=0)
     if rows <= MOST_ROWS:
         return None
     drawn = np.zeros(rows, dtype=np.bool_)

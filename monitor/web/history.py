@@ -22,6 +22,9 @@ _EARLIER_WINDOW = "window:"  # such a reference is another one at every check
 Told = Mapping[str, Any]
 
 
+_ASKED = {"succeeded": "new model", "failed": "no new model", "refused": "no new model"}
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """Something that happened, beside what was measured."""
@@ -138,7 +141,8 @@ def _of_request(request: RetrainRequest, axis: Axis) -> Mark:
     when = words.day_and_time(request.requested_at, axis.zone)
     told = f"New model asked for on {when}: {'; '.join(request.reasons)} ({request.state})"
     link = f"/episodes/{quote(request.episode)}" if request.episode else ""
-    return Mark("retrain", request.requested_at, None, f"new model {request.state}", told, link)
+    label = _ASKED.get(request.state, "new model asked for")
+    return Mark("retrain", request.requested_at, None, label, told, link)
 
 
 def _of_reference(before: CheckLine, after: CheckLine, axis: Axis) -> Mark | None:
