@@ -9,7 +9,9 @@ The story, and the room of each sentence:
               and as windows vary over time        core/over_time/
     decide    what that means                      core/verdict.py, core/episodes.py
     report    it on one page                       reports/, explorers/
-    alert     the people and systems who must act  notifiers/, through delivery.py
+    remember  it with all that follows             stores/, by ports.py and ledger.py
+    alert     the people and systems who must act  notifiers/, slack/, through delivery.py
+    show      everything, and do what people ask   web/, desk.py
     backtest  the rules on past windows            backtest.py, core/replay/
     diff      one stored window with another       diff.py, core/summaries/
 

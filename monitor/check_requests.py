@@ -46,7 +46,8 @@ class CheckRequests:
 
     def _is_wanted(self, request: CheckRequest) -> bool:
         """Whoever had the window until now may have settled it."""
-        return any(r.id == request.id for r in self._store.check_requests(state="pending"))
+        now = self._store.get_check_request(request.id)
+        return now is not None and now.state == "pending"
 
     def _serve(self, request: CheckRequest) -> None:
         """Look and say what came of it; of a process that looked and died before it said so, the

@@ -115,7 +115,7 @@ class Claimant:
         """Show the others that this process lives; at the end all its claims and its entry go."""
         done = threading.Event()
         self._beat()
-        beating = threading.Thread(target=self._live, args=(done,), name="heartbeat", daemon=True)
+        beating = threading.Thread(target=self._live, args=(done,), name="living", daemon=True)
         beating.start()
         try:
             yield

@@ -56,6 +56,27 @@ class Links:
     report: Callable[[str], str] = lambda _: ""  # by name of the report
 
 
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What a request that may come twice goes by."""
+
+    key: str
+    asker: str  # keys of one asker are not those of another
+    asked: str  # digest of what is asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A deed that was done now, with its secret if it made one; or what it got when it was."""
+
+    act: Act | None = None
+    secret: str | None = None
+    before: Once | None = None
+
+
+Planned = tuple[Act, str | None]  # with a secret that is told once
+
+
 class Desk:
     """Plans and does deeds. Every planning method raises AskedWrongly when it makes no sense."""
 
@@ -82,6 +103,33 @@ class Desk:
     def do(self, act: Act, once: Once | None = None) -> Once | None:
         """Store it; see `ledger.Acts.act`."""
         return self._store.act(act, once)
+
+    def do_once(
+        self,
+        key: Key | None,
+        plan: Callable[[], Planned],
+        answer: Callable[[Act], Any] = lambda _: {},
+    ) -> Done:
+        """What `plan` says, unless that was done already under the same key.
+
+        1. A key that is known gets what it got. AskedWrongly when it asked for something else.
+        2. Plan, and store the deed together with its answer, in one transaction.
+        3. Where that fails, the same request may have been faster: then its answer is ours.
+        """
+        if (before := self._before(key)) is not None:
+            return Done(before=before)
+        try:
+            act, secret = plan()
+            faster = self.do(act, _once(key, act, answer(act)) if key else None)
+        except (AskedWrongly, StoreConflict):
+            if (before := self._before(key)) is not None:
+                return Done(before=before)
+            raise
+        return Done(act, secret) if faster is None else Done(before=_same(faster, key))
+
+    def _before(self, key: Key | None) -> Once | None:
+        known = key and self._store.answered(key.key, key.asker)
+        return _same(known, key) if known else None
 
     # --- Episodes ---
 
@@ -335,6 +383,19 @@ class Desk:
         return AuditEntry(
             _new_id("audit"), at, actor.name, actor.via, deed, subject, reason, monitor
         )
+
+
+def _once(key: Key, act: Act, answer: Any) -> Once:
+    return Once(key.key, key.asker, key.asked, answer, act.entry.at)
+
+
+def _same(known: Once, key: Key | None) -> Once:
+    if key is not None and known.asked != key.asked:
+        raise AskedWrongly(
+            "this key was used for another request",
+            hint="a key stands for one request; make a new one for each",
+        )
+    return known
 
 
 def digest_of(secret: str) -> str:

@@ -6,9 +6,9 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any, Literal, NamedTuple, Protocol
 
-from monitor.desk import WHY_CHARS, Actor, Desk
+from monitor.desk import WHY_CHARS, Actor, Desk, Done, Key
 from monitor.errors import AskedWrongly, DeliveryError, StoreConflict, StoreUnavailable
-from monitor.ledger import Act, Once
+from monitor.ledger import Act
 from monitor.ports import Clock, Store
 from monitor.slack.blocks import ACKNOWLEDGE, HOURS, MUTE, RETRAIN
 from monitor.slack.modals import (
@@ -138,9 +138,13 @@ class Interactions:
         if refusal := self._refusal(wish.channel, payload):
             return Reply(instead(telling("Not allowed", refusal)))
         try:
-            act, done = self._planned(wish, _actor(payload["user"]), view)
-            once = self._once(str(view["id"]), str(payload["user"]["id"]), wish)
-            self._desk.do(act, once)
+            key = Key(f"slack {view['id']}", f"slack {payload['user']['id']}", _digest(wish))
+            actor = _actor(payload["user"])
+            done = self._desk.do_once(
+                key,
+                lambda: (self._planned(wish, actor, view), None),
+                lambda act: {"told": _told(wish, act)},
+            )
         except StoreConflict as error:
             text = f"Somebody was faster, or it is over: {error}. Nothing was changed."
             return Reply(instead(telling("Nothing to do", text)))
@@ -148,27 +152,37 @@ class Interactions:
             return Reply(wrong(WHY, "The store does not answer now. Please try again."))
         except AskedWrongly as error:
             return Reply(wrong(WHY, " – ".join(p for p in (str(error), error.hint) if p)))
-        return Reply(instead(telling("Done", done)))
+        told = _told(wish, done.act) if done.act else _told_before(done)
+        return Reply(instead(telling("Done", told)))
 
-    def _planned(self, wish: Wish, actor: Actor, view: Mapping[str, Any]) -> tuple[Act, str]:
-        """The deed, and what is said when it is done."""
+    def _planned(self, wish: Wish, actor: Actor, view: Mapping[str, Any]) -> Act:
         why = answer_to(view, WHY)
         if wish.do == ACKNOWLEDGE:
-            act = self._desk.acknowledge(actor, wish.episode, why)
-            return act, f"You look after {wish.monitor} now; the others are told."
+            return self._desk.acknowledge(actor, wish.episode, why)
         if wish.do == RETRAIN:
-            act = self._desk.request_retrain(actor, wish.monitor, why)
-            return act, f"The training system of {wish.monitor} is asked for a new model."
+            return self._desk.request_retrain(actor, wish.monitor, why)
         hours = int(answer_to(view, LASTS))
         if hours not in HOURS:
             raise AskedWrongly(f"a monitor is muted from here for {HOURS} hours")
         until = self._clock() + timedelta(hours=hours)
-        act = self._desk.mute(actor, wish.monitor, until, why)
-        return act, f"{wish.monitor} is muted until {until:%Y-%m-%d %H:%M} UTC."
+        return self._desk.mute(actor, wish.monitor, until, why)
 
-    def _once(self, view_id: str, user: str, wish: Wish) -> Once:
-        asked = sha256(repr(wish).encode()).hexdigest()
-        return Once(f"slack {view_id}", f"slack {user}", asked, {"done": wish.do}, self._clock())
+
+def _told(wish: Wish, act: Act) -> str:
+    """What is said when it is done."""
+    if act.acknowledged is not None:
+        return f"You look after {wish.monitor} now; the others are told."
+    if act.silence is not None:
+        return f"{wish.monitor} is muted until {act.silence.end:%Y-%m-%d %H:%M} UTC."
+    return f"The training system of {wish.monitor} is asked for a new model."
+
+
+def _told_before(done: Done) -> str:
+    return str(done.before.answer["told"]) if done.before else ""
+
+
+def _digest(wish: Wish) -> str:
+    return sha256(repr(wish).encode()).hexdigest()
 
 
 def _actor(user: Mapping[str, Any]) -> Actor:

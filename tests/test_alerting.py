@@ -3,6 +3,7 @@
 import re
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -19,6 +20,7 @@ from test_notifiers import TOKEN, Web
 
 from monitor import serving, wiring
 from monitor.cli.main import run
+from monitor.heartbeat import StallWatch
 from monitor.scheduler import Scheduler
 from monitor.service import Service, open_service
 
@@ -161,7 +163,8 @@ def pages(service: Service) -> Any:
         service.settings.monitors, service.store, lambda *_: "passed", service.clock,
         give_up=service.give_up,
     )  # fmt: skip
-    return serving._pages(service, idle, {})
+    watch = StallWatch({}, service.store, service.clock, patience=timedelta(hours=1))
+    return serving._pages(service, idle, watch, {}, serving.Shape())
 
 
 def test_the_service_listens_by_socket_mode_and_stops(tmp_path: Path, server: SlackServer) -> None:

@@ -395,7 +395,7 @@ def test_all_mistakes_of_a_configuration_are_told_with_their_lines(
 @pytest.mark.parametrize(
     ("old", "new", "told", "hint"),
     [
-        ("time: at}", "time: att}", "5: monitors.orders.production.time: there is no column named "
+        ("time: at}", "time: att}", "6: monitors.orders.production.time: there is no column named "
          "'att'; there are: age, amount, at, region", "did you mean 'at'?"),
         ("explorer: never", "drift: {segments: [regoin]}", "monitors.orders.drift: the reference "
          "has no column 'regoin' (drift); there are: at, amount", "'region' for 'regoin'"),

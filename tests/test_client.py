@@ -300,7 +300,7 @@ class serving:  # noqa: N801 - used like a function
     """The application of a project on a real port."""
 
     def __init__(self, config: Path) -> None:
-        from monitor.scheduler import look
+        from monitor.scheduler import MonitorStatus, look
         from monitor.web.access import Gate
         from monitor.web.app import make_app
 
@@ -308,8 +308,13 @@ class serving:  # noqa: N801 - used like a function
         store, desk, clock = made.store, made.desk, made.clock
         gate = Gate(store, desk, clock, lone=True)
         watched = made.settings.monitors.values()
+
+        def status() -> list[MonitorStatus]:
+            last = store.last_windows()
+            return [look(m, last.get(m.name), clock()) for m in watched]
+
         app = make_app(
-            *(store, made.reports, lambda: [look(m, store, clock()) for m in watched], clock),
+            *(store, made.reports, status, clock),
             desk=desk,
             gate=gate,
         )

@@ -61,7 +61,7 @@ def client(
 ) -> TestClient:
     app, clock = FastAPI(), clock or Time()
     known = monitors(*names)
-    gate = Gate(store, Desk(store, clock, known, lambda _: ()), clock, lone=True)
+    gate = Gate(store, Desk(store, clock, known), clock, lone=True)
     asks = gate.api(Scope.READ)
     app.include_router(metrics_routes(store, known, clock, asks, process, most=most))
 
@@ -188,7 +188,7 @@ def test_a_store_that_does_not_answer_is_a_number(
 def test_who_may_ask(store: Store) -> None:
     assert client(store, "loan").get("/metrics").status_code == 200
     assert client(store, "loan", host="http://elsewhere").get("/metrics").status_code == 401
-    desk = Desk(store, Time(), monitors("loan"), lambda _: ())
+    desk = Desk(store, Time(), monitors("loan"))
     shown = token_of(desk)
     asked = client(store, "loan")
     assert asked.get("/metrics").status_code == 401

@@ -122,7 +122,6 @@ def test_without_a_word_from_anybody_nothing_is_imported(tmp_path: Path) -> None
         "assert not traces.start(traces_wanted())\n"
         "with traces.span('check') as span:\n"
         "    traces.note(span, verdict='passed')\n"
-        "assert traces.outgoing() == {}\n"
         "print(*[name for name in sys.modules if name.startswith('opentelemetry')])\n"
     )
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}

@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from monitor.client import InProcess
 from monitor.configuration.telling import RetrainSettings
 from monitor.core.people import Scope, Token
+from monitor.core.routing import everybody
 from monitor.desk import Actor, Desk
 from monitor.ports import Store
 from monitor.reports.folder import ReportFolder
@@ -57,7 +58,7 @@ class WebService:
     store: Store = field(default_factory=lambda: sql.make("memory:", Path()))
 
     def __post_init__(self) -> None:
-        self.desk = Desk(self.store, self.clock, watched(), lambda _: ("console",))
+        self.desk = Desk(self.store, self.clock, watched(), everybody("console"))
         self.gate = Gate(
             *(self.store, self.desk, self.clock),
             lone=self.lone,

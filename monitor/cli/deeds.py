@@ -8,7 +8,8 @@ import typer
 
 from monitor.cli.options import DEFAULT_CONFIG, ConfigPath, JsonTo, Verbose
 from monitor.cli.output import Output
-from monitor.cli.reaching import Server, TokenFile, Why, minute, moment, reach, zone_of
+from monitor.cli.picking import moment
+from monitor.cli.reaching import Server, TokenFile, Why, minute, reach, zone_of
 from monitor.errors import AskedWrongly
 
 if TYPE_CHECKING:

@@ -133,7 +133,7 @@ def report(
     with open_configured(config) as service:
         stored = service.store.get_check(check_id)
         if stored is None:
-            raise UnknownCheck(check_id, [s.check.id for s in service.store.list_checks(limit=500)])
+            raise UnknownCheck(check_id, [line.id for line in service.store.lines(limit=500)])
         page = service.render(stored)
         if html is not None:
             write_file(html, page)
@@ -195,7 +195,7 @@ def _deliver(out: Output, service: "Service") -> None:
         return
     if not done:
         out.say("alerts:  not all delivered yet; `monitor serve` or the next command tries again")
-    failed = len(service.store.list_messages(state="failed"))
+    failed = service.store.count_messages().get("failed", 0)
     if failed:
         told = "one was" if failed == 1 else f"{failed} were"
         complain(f"alerts: {told} refused for good; `monitor serve` shows why under Operations")

@@ -8,7 +8,6 @@ import typer
 from monitor.cli.options import DEFAULT_CONFIG, ConfigPath, JsonTo, Verbose
 from monitor.cli.output import Output
 from monitor.cli.reaching import Server, TokenFile, minute, reach
-from monitor.core.urgency import URGENCY
 
 if TYPE_CHECKING:
     from monitor.web.api.shapes import AuditEntry, Episode, Monitor
@@ -31,6 +30,8 @@ def status(
     verbose: Verbose = False,
 ) -> int:
     """All monitors, the most urgent first: state, since when, and what the newest check says."""
+    from monitor.core.urgency import URGENCY
+
     out = Output(json_to, verbose)
     with reach(config, server, token_file) as client:
         found = sorted(client.monitors(), key=lambda m: (URGENCY.index(m.state), m.name))

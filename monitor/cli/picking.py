@@ -1,6 +1,6 @@
 """Which windows a command is about: the latest complete one, the one of a time, all of a range."""
 
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
 from monitor.errors import AskedWrongly
@@ -20,7 +20,9 @@ def window_of(
     lateness = settings.lateness.duration
     if at is None:
         return latest_complete(now, settings.window, settings.timezone, lateness, settings.step)
-    window = window_at(_time(at, settings), settings.window, settings.timezone, settings.step)
+    window = window_at(
+        moment(at, settings.timezone), settings.window, settings.timezone, settings.step
+    )
     complete = window.end + lateness
     if complete > now and not early:
         local = f"{complete.astimezone(settings.timezone):%Y-%m-%d %H:%M} {settings.timezone}"
@@ -46,14 +48,15 @@ def told(window: "Window", settings: "MonitorSettings") -> str:
 
 def moment_of(text: str | None, settings: "MonitorSettings") -> datetime | None:
     """A time as asked for, in the monitor's time zone when it names none; None stays None."""
-    return None if text is None else _time(text, settings)
+    return None if text is None else moment(text, settings.timezone)
 
 
-def _time(text: str, settings: "MonitorSettings") -> datetime:
+def moment(text: str, zone: tzinfo) -> datetime:
+    """A time as somebody types it."""
     from monitor.configuration.fields import parse_time
 
     try:
-        return parse_time(text, settings.timezone)
+        return parse_time(text, zone)
     except ValueError:
         raise AskedWrongly(
             f"{text!r} is not a time", hint="write 2026-03-01 or 2026-03-01T12:00+01:00"

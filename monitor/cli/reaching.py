@@ -76,18 +76,6 @@ def zone_of(client: "Client", monitor: str | None) -> "tzinfo":
     return ZoneInfo(client.monitor(monitor).schedule.timezone)
 
 
-def moment(text: str, zone: "tzinfo") -> "datetime":
-    """A time as somebody types it."""
-    from monitor.configuration.fields import parse_time
-
-    try:
-        return parse_time(text, zone)
-    except ValueError:
-        raise AskedWrongly(
-            f"{text!r} is not a time", hint="write 2026-03-01 or 2026-03-01T12:00+01:00"
-        ) from None
-
-
 def minute(told: "datetime | None") -> str:
     """A time in a table: `2026-03-01 12:00`, in UTC."""
     from datetime import UTC

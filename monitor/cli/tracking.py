@@ -57,12 +57,11 @@ def log(
 
 
 def _stored(service: "Service", name: str, check_id: str | None) -> "StoredCheck":
-    newest = service.store.list_checks(name, limit=500)
-    if check_id is None and newest:
-        return newest[0]
-    found = service.store.get_check(check_id or "")
+    known = [line.id for line in service.store.lines(name, limit=500)]
+    wanted = check_id or next(iter(known), "")
+    found = service.store.get_check(wanted)
     if found is None or found.check.monitor != name:
-        raise UnknownCheck(check_id or "of the newest window", [s.check.id for s in newest])
+        raise UnknownCheck(check_id or "of the newest window", known)
     return found
 
 

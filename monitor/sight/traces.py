@@ -62,17 +62,6 @@ def request_span(method: str, headers: Mapping[str, str]) -> Iterator[Any]:
         yield current
 
 
-def outgoing() -> dict[str, str]:
-    """The headers by which a receiver can join its spans to ours."""
-    if _tracer is None:
-        return {}
-    from opentelemetry.propagate import inject
-
-    headers: dict[str, str] = {}
-    inject(headers)
-    return headers
-
-
 def flush(timeout_s: float) -> None:
     """Send what is waiting."""
     if _tracer is not None:

@@ -262,9 +262,8 @@ def _use_write_ahead_log(engine: sa.Engine) -> None:
     """The file remembers the mode. SQLite does not queue for this lock, so we ask again."""
     give_up = time.monotonic() + _WAIT_S
     with engine.execution_options(begin=None).connect() as db:  # not within a transaction
-        # Of a file that is new; in one that has tables it changes nothing, and freed pages are
-        # used again instead of given back.
-        db.exec_driver_sql(f"PRAGMA auto_vacuum={_INCREMENTAL}")
+        if db.exec_driver_sql("PRAGMA page_count").scalar() == 0:  # later it would change nothing
+            db.exec_driver_sql(f"PRAGMA auto_vacuum={_INCREMENTAL}")
         while db.exec_driver_sql("PRAGMA journal_mode").scalar() != "wal":
             try:
                 db.exec_driver_sql("PRAGMA journal_mode=WAL")

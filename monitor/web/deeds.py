@@ -17,9 +17,8 @@ from starlette.concurrency import run_in_threadpool
 from monitor.configuration.fields import parse_time
 from monitor.core.people import Scope, SilenceKind
 from monitor.core.records import Window
-from monitor.desk import Desk, digest_of
+from monitor.desk import Desk, Key, Planned, digest_of
 from monitor.errors import AskedWrongly, MonitorError, NotAllowed, StoreConflict, StoreUnavailable
-from monitor.ledger import Act, Once
 from monitor.web.access import MARK, Visitor, form_of
 from monitor.web.drawing import draw, root_of
 from monitor.web.front import Front
@@ -74,7 +73,7 @@ class Form:
     """One kind of form: who may send it, and what it plans; a secret is shown once, or is None."""
 
     scope: Scope
-    plan: Callable[[Asked], tuple[Act, str | None]]
+    plan: Callable[[Asked], Planned]
 
 
 def deed_routes(front: Front) -> APIRouter:
@@ -97,27 +96,26 @@ def _route(front: Front, name: str, form: Form) -> Callable[..., object]:
 def _do(request: Request, name: str, form: Form, asked: Asked) -> Response:
     back = ours(asked.fields.get("back", "/"))
     try:
-        act, secret = form.plan(asked)
-        before = asked.desk.do(act, _once(asked, name, act))
+        done = asked.desk.do_once(_key(asked, name), lambda: form.plan(asked))
     except (AskedWrongly, StoreConflict) as error:
         return _refused(request, asked, back, error)
     except StoreUnavailable as error:
         return _refused(request, asked, back, error, 503)
-    if secret is not None and before is None:
-        page = draw(request, "token.html.j2", token=act.token, secret=secret, back=back)
+    if done.act is not None and done.secret is not None:
+        page = draw(request, "token.html.j2", token=done.act.token, secret=done.secret, back=back)
         page.headers["Cache-Control"] = "no-store"
         return page
     return RedirectResponse(root_of(request) + with_notice(back, name), 303)
 
 
-def _once(asked: Asked, name: str, act: Act) -> Once | None:
-    """Under the key of the form; a form without one is done as often as it is sent."""
+def _key(asked: Asked, name: str) -> Key | None:
+    """That of the form; one without is done as often as it is sent."""
     key = asked.fields.get("once", "")[:_KEY_CHARS]
     if not key:
         return None
     told = sorted((k, v) for k, v in asked.fields.items() if k != MARK)
     asker = asked.visitor.token or asked.visitor.name
-    return Once(f"form {key}", asker, digest_of(f"{name} {told}"), {}, act.entry.at)
+    return Key(f"form {key}", asker, digest_of(f"{name} {told}"))
 
 
 def _refused(
@@ -152,15 +150,15 @@ def with_notice(path: str, name: str) -> str:
 # --- What each form plans ---
 
 
-def _acknowledge(asked: Asked) -> tuple[Act, None]:
+def _acknowledge(asked: Asked) -> Planned:
     return asked.desk.acknowledge(asked.visitor.actor, asked.must("episode"), asked.why), None
 
 
-def _resolve(asked: Asked) -> tuple[Act, None]:
+def _resolve(asked: Asked) -> Planned:
     return asked.desk.resolve(asked.visitor.actor, asked.must("episode"), asked.why), None
 
 
-def _mute(asked: Asked) -> tuple[Act, None]:
+def _mute(asked: Asked) -> Planned:
     """Until a time of its own, else for as long as the list says."""
     if asked.fields.get("until"):
         until = asked.moment("until")
@@ -172,12 +170,12 @@ def _mute(asked: Asked) -> tuple[Act, None]:
     return asked.desk.mute(asked.visitor.actor, asked.monitor(), until, asked.why), None
 
 
-def _maintain(asked: Asked) -> tuple[Act, None]:
+def _maintain(asked: Asked) -> Planned:
     span = asked.moment("start"), asked.moment("end")
     return asked.desk.maintain(asked.visitor.actor, asked.monitor(), *span, asked.why), None
 
 
-def _lift(asked: Asked) -> tuple[Act, None]:
+def _lift(asked: Asked) -> Planned:
     """Who may not set maintenance may not end it either."""
     silence, now = asked.must("silence"), asked.front.views.now()
     lasting = asked.front.views.store.silences(since=now)
@@ -187,26 +185,26 @@ def _lift(asked: Asked) -> tuple[Act, None]:
     return asked.desk.lift(asked.visitor.actor, silence, asked.why), None
 
 
-def _check_again(asked: Asked) -> tuple[Act, None]:
+def _check_again(asked: Asked) -> Planned:
     window = Window(asked.moment("start"), asked.moment("end"))
     act = asked.desk.check_again(asked.visitor.actor, asked.must("monitor"), window, asked.why)
     return act, None
 
 
-def _retrain(asked: Asked) -> tuple[Act, None]:
+def _retrain(asked: Asked) -> Planned:
     return asked.desk.request_retrain(asked.visitor.actor, asked.must("monitor"), asked.why), None
 
 
-def _promote(asked: Asked) -> tuple[Act, None]:
+def _promote(asked: Asked) -> Planned:
     names = asked.must("monitor"), asked.must("version")
     return asked.desk.promote(asked.visitor.actor, *names, asked.why), None
 
 
-def _resend(asked: Asked) -> tuple[Act, None]:
+def _resend(asked: Asked) -> Planned:
     return asked.desk.resend(asked.visitor.actor, asked.must("message"), asked.why), None
 
 
-def _make_token(asked: Asked) -> tuple[Act, str]:
+def _make_token(asked: Asked) -> Planned:
     scopes = {scope for scope in Scope if asked.fields.get(f"scope_{scope}")}
     days = asked.fields.get("days", "")
     if days not in LASTS_DAYS:
@@ -216,11 +214,11 @@ def _make_token(asked: Asked) -> tuple[Act, str]:
     return asked.desk.make_token(asked.visitor.actor, name, scopes, asked.why, lasts=lasts)
 
 
-def _rotate_token(asked: Asked) -> tuple[Act, str]:
+def _rotate_token(asked: Asked) -> Planned:
     return asked.desk.rotate_token(asked.visitor.actor, asked.must("token"), asked.why)
 
 
-def _revoke_token(asked: Asked) -> tuple[Act, None]:
+def _revoke_token(asked: Asked) -> Planned:
     return asked.desk.revoke_token(asked.visitor.actor, asked.must("token"), asked.why), None
 
 

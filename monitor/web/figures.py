@@ -54,7 +54,8 @@ class Tally:
 
     def _arrived(self) -> list[CheckLine]:
         lines = self._since(self._from - _LATE)
-        new = [line for line in lines if line.id not in {*self._seen, *self._ignored}]
+        known = self._seen.keys() | self._ignored
+        new = [line for line in lines if line.id not in known]
         if lines:
             self._from = max(self._from, lines[-1].stored_at)
         return new

@@ -17,7 +17,6 @@ from monitor.web.missing import Missing
 from monitor.web.strips import Strips
 
 _OfMonitor = TypeVar("_OfMonitor", Episode, Silence)
-CHECKS = 50  # a page of checks
 _STATUS_S = 1.0  # how old the status of monitors may be
 LISTED = 20  # names of what there is, when something is not there
 
@@ -139,11 +138,6 @@ class Views:
             near = get_close_matches(name, [s.name for s in known], n=LISTED, cutoff=0.0)
             raise Missing("monitor", name, [(n, f"/monitors/{quote(n)}") for n in near])
         return found
-
-    def lines(
-        self, name: str | None, before: Place | None = None, limit: int = CHECKS
-    ) -> list[CheckLine]:
-        return self.store.lines(name, before=before, limit=limit)
 
     def check(self, check_id: str) -> StoredCheck:
         """One check; Missing names the newest ones."""

@@ -54,7 +54,7 @@ class Kit:
 
     @cached_property
     def writer(self) -> Writer:
-        return Writer(self.store, self.desk, self.clock, self.gate)
+        return Writer(self.desk, self.gate)
 
     def reads(self, scope: Scope = Scope.READ) -> Any:
         """The rule of a route that only tells."""

@@ -8,18 +8,15 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from monitor.core.people import Scope
-from monitor.desk import Desk
-from monitor.errors import AskedWrongly, StoreConflict
-from monitor.ledger import Act, Once
-from monitor.ports import Clock, Store
+from monitor.desk import Desk, Key, Planned
+from monitor.ledger import Act
 from monitor.web.access import Gate, Visitor
 from monitor.web.api.telling import done_of
 
-Key = Annotated[
+KeyHeader = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",
@@ -44,10 +41,8 @@ class Asked:
 class Writer:
     """Plans a deed, does it once, and answers with what the audit log has of it."""
 
-    def __init__(self, store: Store, desk: Desk, clock: Clock, gate: Gate) -> None:
-        self._store = store
+    def __init__(self, desk: Desk, gate: Gate) -> None:
         self._desk = desk
-        self._clock = clock
         self._gate = gate
 
     def rule(self, scope: Scope) -> Callable[..., Any]:
@@ -60,40 +55,25 @@ class Writer:
         plan: Callable[[], Act | tuple[Act, str]],
         status: int = 200,
     ) -> Response:
-        """What `plan` says, unless that was done already under the same key.
+        """What `plan` says; under the same key it is done once, and answered as it was."""
 
-        1. A key that is known gets the answer it got.
-        2. Plan, and store the deed together with its answer, in one transaction.
-        3. Where that fails, the same request may have been faster: then its answer is ours.
-        """
-        if (before := self._before(asked)) is not None:
-            return before
-        try:
-            planned = plan()
-            act, shown = planned if isinstance(planned, tuple) else (planned, None)
-            done = done_of(act)
-            faster = self._desk.do(act, self._once(asked, status, done))
-        except (AskedWrongly, StoreConflict):
-            if (before := self._before(asked)) is not None:
-                return before
-            raise
-        if faster is not None:
-            return _again(faster, asked)
-        if shown is not None:  # told now and kept nowhere, not even under the key
-            done = done.model_copy(update={"shown": shown})
-        return JSONResponse(done.model_dump(mode="json"), status, headers=_FRESH)
+        def planned() -> Planned:
+            made = plan()
+            return made if isinstance(made, tuple) else (made, None)
 
-    def _before(self, asked: Asked) -> Response | None:
-        if asked.key is None:
-            return None
-        once = self._store.answered(asked.key, asked.visitor.token)
-        return _again(once, asked) if once else None
+        def answer(act: Act) -> dict[str, Any]:
+            return {"status": status, "body": done_of(act).model_dump(mode="json")}
 
-    def _once(self, asked: Asked, status: int, done: BaseModel) -> Once | None:
-        if asked.key is None:
-            return None
-        answer = {"status": status, "body": done.model_dump(mode="json")}
-        return Once(asked.key, asked.visitor.token, asked.digest, answer, self._clock())
+        key = Key(asked.key, asked.visitor.token, asked.digest) if asked.key else None
+        done = self._desk.do_once(key, planned, answer)
+        if done.act is None:
+            assert done.before is not None, "it was done now, or before"
+            known = done.before.answer
+            return JSONResponse(known["body"], known["status"], headers=_REPEATED)
+        told = done_of(done.act)
+        if done.secret is not None:  # told now and kept nowhere, not even under the key
+            told = told.model_copy(update={"shown": done.secret})
+        return JSONResponse(told.model_dump(mode="json"), status, headers=_FRESH)
 
 
 _FRESH = {"Cache-Control": "no-store"}
@@ -104,7 +84,7 @@ def asked_by(rule: Callable[..., Any]) -> Callable[..., Any]:
     """A dependency: whom the rule lets in, asking in JSON."""
 
     async def ask(
-        request: Request, visitor: Annotated[Visitor, Depends(rule)], key: Key = None
+        request: Request, visitor: Annotated[Visitor, Depends(rule)], key: KeyHeader = None
     ) -> Asked:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json":
@@ -121,12 +101,3 @@ def digest_of_request(request: Request, body: bytes) -> str:
     except (ValueError, RecursionError):
         said = body
     return sha256(f"{request.method} {request.url.path}\n".encode() + said).hexdigest()
-
-
-def _again(once: Once, asked: Asked) -> Response:
-    if once.asked != asked.digest:
-        raise AskedWrongly(
-            "this Idempotency-Key was used for another request",
-            hint="a key stands for one request; make a new one for each",
-        )
-    return JSONResponse(once.answer["body"], once.answer["status"], headers=_REPEATED)
