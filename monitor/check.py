@@ -12,6 +12,7 @@ nothing has happened: a process may die anywhere before it, and the window is st
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from monitor.core.records import Window
 from monitor.core.summaries.windows import stored_form
@@ -22,7 +23,7 @@ from monitor.steps.deciding import consequences, decide, is_newest
 from monitor.steps.holding import hold_against
 from monitor.steps.kit import Look, Timings, Tools, Watch
 from monitor.steps.looking import compare_rows, confirm_files, sample_window, validate_rows
-from monitor.steps.quieting import with_silences
+from monitor.steps.quieting import under_maintenance, with_silences
 from monitor.steps.telling import announce, explore, write_report
 
 
@@ -46,7 +47,10 @@ def run_check(
     look = validate_rows(watch, sample, look, tools.validator, timings)
     # 3. compare
     seen_so_far = sample, look
-    held, look = hold_against(watch, reference, window, seen_so_far, tools.source, timings)
+    maintained = partial(under_maintenance, watch.name, tools.store)
+    held, look = hold_against(
+        watch, reference, window, seen_so_far, tools.source, timings, maintained
+    )
     look = compare_rows(watch, held.reference, sample, look, timings, held.measure)
     look = confirm_files(held.reference, sample, look)
     seen = Seen(held.reference, sample, look, timings)
@@ -70,8 +74,8 @@ def conclude(
     reference, timings = seen.reference, seen.timings
     # 4. decide
     state = tools.store.state(watch.name)
-    look = within_budget(watch, reference, window, seen.look, tools.store)
-    watch, look = with_silences(watch, window, look, tools)
+    watch, look = with_silences(watch, window, seen.look, tools)
+    look = within_budget(watch, reference, window, look, tools.store)
     check = decide(watch, reference, window, look, timings, revision)
     changes, request = consequences(watch, check, tools)
     told = announce(watch, check, changes, request, tools)
@@ -80,7 +84,8 @@ def conclude(
     check = replace(check, timings_s=timings, made_at=tools.clock())
     report = write_report(watch, check, told, explorer, tools, timings)
     # 6. remember
-    based_on = state if is_newest(check, tools.store) else None
+    follows = changes or request or is_newest(check, tools.store)
+    based_on = state if follows else None
     kept = stored_form(look.summaries, watch.name if watch.show_values == "never" else "")
     outcome = Outcome(check, changes, told, request, report, based_on, revision, kept)
     if keep:

@@ -227,8 +227,18 @@ class Desk:
         return settings.retrain.secret.get_secret_value() if settings and settings.retrain else None
 
     def check_again(self, actor: Actor, monitor: str, window: Window, why: str) -> Act:
-        """Have a window looked at, once more when it was before."""
-        self._known(monitor)
+        """Have a window looked at, once more when it was before.
+
+        Only windows that the monitor has: any other could pass for its newest, and hide those to
+        come. One that is stored may be of a configuration that was changed since.
+        """
+        fits = window == self.window_of(monitor, window.start)
+        if not fits and self._store.find_check(monitor, window) is None:
+            raise AskedWrongly(
+                f"{monitor} has no window from {window.start.isoformat()} to "
+                f"{window.end.isoformat()}",
+                hint="choose one of its checks, or the time its windows begin at",
+            )
         if window.end > self._clock():
             raise AskedWrongly(
                 f"the window until {window.end.isoformat()} is not complete yet",
@@ -290,8 +300,9 @@ class Desk:
         """Hold the windows to come against another version of the reference."""
         self._known(monitor)
         versions = [r.version for r in self._store.list_references(monitor)]
-        matching = [v for v in versions if v == version or v[7:].startswith(version)]
-        if len(matching) != 1 or not version:
+        bare = version.removeprefix("sha256:")
+        matching = [v for v in versions if v.removeprefix("sha256:").startswith(bare)]
+        if len(matching) != 1 or not bare:
             raise UnknownName("reference", version, versions)
         entry = self._entry(actor, Deed.REFERENCE_PROMOTED, matching[0], why, monitor)
         return Act(replace(entry, details={"instead_of": versions[0]}), promoted=matching[0])
@@ -362,9 +373,9 @@ class Desk:
 
     # --- Common ---
 
-    def note(self, actor: Actor, deed: Deed, subject: str) -> None:
-        """Write down what needs no reason: signing in and out."""
-        self.do(Act(self._entry(actor, deed, subject, deed.value, None)))
+    def note(self, actor: Actor, deed: Deed, subject: str, monitor: str | None = None) -> None:
+        """Write down what needs no reason: signing in and out, building a reference."""
+        self.do(Act(self._entry(actor, deed, subject, deed.value, monitor)))
 
     def _known(self, monitor: str) -> MonitorSettings:
         if monitor not in self._monitors:

@@ -76,10 +76,10 @@ class StallWatch:
             for name, settings in self._monitors.items()
             if self._is_overdue(settings, lasts.get(name), now - self._patience)
         )
-        moves = [r.moved_at for r in self._store.replicas() if r.moved_at is not None]
-        if (stored := self._store.last_stored()) is not None:
-            moves.append(stored)
-        return Pulse(overdue, max(moves, default=None), self._patience)
+        moves = [*(r.moved_at for r in self._store.replicas()), self._store.last_stored()]
+        # What a clock that was ahead wrote says nothing of how things are.
+        known = [m for m in moves if m is not None and m <= now + self._patience]
+        return Pulse(overdue, max(known, default=None), self._patience)
 
     def look(self) -> Pulse:
         """Ask the store how things are, and tell people when that changed.

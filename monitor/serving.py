@@ -291,6 +291,7 @@ def _web(app: "FastAPI", listening: socket.socket, prefix: str) -> Iterator[None
             log_level=logging.WARNING,
             lifespan="off",
             server_header=False,
+            proxy_headers=False,  # anybody could write them
             timeout_graceful_shutdown=WEB_GRACE_S,
             root_path=prefix,
         )

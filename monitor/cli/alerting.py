@@ -30,7 +30,8 @@ def list_channels(
 
     out = Output(json_to, verbose)
     found = _channels(load_settings(config))
-    out.table([(c["channel"], c["kind"], c["when"], ", ".join(c["monitors"])) for c in found])
+    rows = [(c["channel"], c["kind"], c["when"], ", ".join(c["monitors"])) for c in found]
+    out.table(rows, ("channel", "kind", "told", "of monitors"))
     out.document({"channels": found})
     return 0
 

@@ -118,7 +118,7 @@ def silences(
         found = list(client.silences(over=over))
     if not found:
         out.say("no silence")
-    out.table([_silence_row(silence) for silence in found])
+    out.table(map(_silence_row, found), ("silence", "kind", "monitor", "from", "to", "who and why"))
     out.document([silence.model_dump(mode="json") for silence in found])
     return 0
 
@@ -154,7 +154,9 @@ def tell_done(out: Output, done: "Done") -> None:
     entry = done.entry
     out.say(f"{entry.deed}: {entry.subject}, by {entry.who}")
     if done.silence is not None:
-        out.say(f"until {minute(done.silence.end)} UTC; `monitor lift {done.silence.id}` ends it")
+        out.say(
+            f"until {minute(done.silence.end)} UTC; `monitor lift {done.silence.id} --why TEXT` ends it"
+        )
 
 
 def _silence_row(silence: "Silence") -> tuple[str, ...]:

@@ -61,9 +61,14 @@ class Output:
             told.append(paragraph if laid_out else wrapped)
         self.say("\n\n".join(told))
 
-    def table(self, rows: Iterable[Sequence[str]]) -> None:
-        """Columns aligned by their widest cell; on a terminal the last one wraps within itself."""
-        cells = [[_printable(" ".join(str(cell).splitlines())) for cell in row] for row in rows]
+    def table(self, rows: Iterable[Sequence[str]], heads: Sequence[str] = ()) -> None:
+        """Columns aligned by their widest cell; on a terminal the last one wraps within itself.
+
+        Without rows there are no heads either.
+        """
+        found = list(rows)
+        lines = [heads, *found] if heads and found else found
+        cells = [[_printable(" ".join(str(cell).splitlines())) for cell in row] for row in lines]
         columns = zip(*(row[:-1] for row in cells), strict=True)
         widths = [min(max(map(len, column)), _WIDEST) for column in columns]
         for row in cells:

@@ -29,13 +29,13 @@ def status(
     config: ConfigPath = DEFAULT_CONFIG,
     verbose: Verbose = False,
 ) -> int:
-    """All monitors, the most urgent first: state, since when, and what the newest check says."""
+    """All monitors, the most urgent first: state, how far it was checked, and what the newest check says."""
     from monitor.core.urgency import URGENCY
 
     out = Output(json_to, verbose)
     with reach(config, server, token_file) as client:
         found = sorted(client.monitors(), key=lambda m: (URGENCY.index(m.state), m.name))
-    out.table([_monitor_row(monitor) for monitor in found])
+    out.table(map(_monitor_row, found), ("monitor", "state", "newest until", "what it says"))
     out.document([monitor.model_dump(mode="json") for monitor in found])
     return 0
 
@@ -56,7 +56,7 @@ def episodes(
         found = list(islice(client.episodes(name, None if over else "open"), limit))
     if not found:
         out.say("no episode" if over else "no open episode")
-    out.table([_episode_row(episode) for episode in found])
+    out.table(map(_episode_row, found), ("episode", "monitor", "since", "state", "what"))
     out.document([episode.model_dump(mode="json") for episode in found])
     return 0
 
@@ -76,7 +76,7 @@ def audit(
         found = list(islice(client.audit(name), limit))
     if not found:
         out.say("nobody did anything yet")
-    out.table([_deed_row(entry) for entry in found])
+    out.table(map(_deed_row, found), ("at", "who", "by", "deed", "why"))
     out.document([entry.model_dump(mode="json") for entry in found])
     return 0
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monitor.cli.monitors import actor, open_configured
-from monitor.errors import AskedWrongly, PathNotFound
+from monitor.errors import AskedWrongly, NotSignedIn, PathNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,11 @@ def reach(config: Path, server: str | None, token_file: Path | None) -> "Iterato
 
     if server is not None:
         with Client(server, _token(token_file)) as client:
-            yield client
+            try:
+                yield client
+            except NotSignedIn as error:
+                hint = "name a token in MONITOR_TOKEN, or its file with --token-file"
+                raise NotSignedIn(str(error), hint=hint) from None
         return
     if token_file is not None:
         raise AskedWrongly("--token-file is for --server", hint="name the service, too")

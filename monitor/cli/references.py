@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor.cli.monitors import open_configured
+from monitor.cli.monitors import actor, open_configured
 from monitor.cli.options import (
     DEFAULT_CONFIG,
     ConfigPath,
@@ -47,6 +47,8 @@ def build(
 ) -> int:
     """Freeze the configured reference of monitor NAME as the current version."""
     out = Output(json_to, verbose)
+    from monitor.core.people import Deed
+
     with open_configured(config) as service:
         maker = service.reference_maker(service.settings.monitor(name))
         if maker is None:
@@ -54,6 +56,7 @@ def build(
                 f"monitor {name} has no reference", hint="configure `reference: PATH`"
             )
         stored = maker.build(service.store, service.clock).stored
+        service.desk.note(actor(), Deed.REFERENCE_BUILT, stored.version, name)
         out.say(f"{name}: {stored.version}, {stored.rows} rows from {stored.origin}")
         out.document(_document(stored, current=True))
     return 0
@@ -155,6 +158,7 @@ def promote(
     with reach(config, server, token_file) as client:
         done = client.promote(name, version, why)
     out.say(f"{name} is held against {done.entry.subject} from now on")
+    out.say("`reference:` in monitor.yaml has to name that data again, if it names newer data now")
     out.document(done.model_dump(mode="json"))
     return 0
 

@@ -61,7 +61,7 @@ def list_tokens(
         found = list(client.tokens())
     if not found:
         out.say("no token yet; `monitor token make NAME --why TEXT` makes one")
-    out.table([_row(token) for token in found])
+    out.table(map(_row, found), ("token", "scopes", "made", "used", "ends", "name"))
     out.document([token.model_dump(mode="json") for token in found])
     return 0
 
@@ -104,6 +104,7 @@ def revoke(
 
 def _show(out: Output, done: "Done") -> None:
     out.say(f"{done.shown}")
+    out.say(f"its id is {done.entry.subject}, which `rotate` and `revoke` take")
     out.say("keep it now: it is shown once and cannot be told again")
     out.document(done.model_dump(mode="json"))
 

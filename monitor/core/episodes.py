@@ -157,15 +157,32 @@ def as_heard(
     """The changes as people hear them: an episode nobody was told of opens for them now, if
     anybody listens.
 
-    One that ends before anybody was told of it stays untold.
+    One that ends before anybody was told of it stays untold. What got worse while nobody was to be
+    told is told now.
     """
     return tuple(_heard(change, listens) for change in changes)
 
 
 def _heard(change: EpisodeChange, listens: Callable[[EpisodeChange], bool]) -> EpisodeChange:
-    if change.episode.told or change.change is Change.RESOLVED or not listens(change):
+    episode = change.episode
+    if change.change is Change.RESOLVED:
         return change
-    return EpisodeChange(Change.OPENED, replace(change.episode, told=True))
+    if episode.told:
+        again = Change.WORSENED if episode.worse_untold else change.change
+        return EpisodeChange(again, replace(episode, worse_untold=False))
+    if not listens(change):
+        return change
+    return EpisodeChange(Change.OPENED, replace(episode, told=True))
+
+
+def as_unheard(changes: Sequence[EpisodeChange]) -> tuple[EpisodeChange, ...]:
+    """The changes where nobody is told of them: what got worse is still to be told."""
+    return tuple(
+        replace(c, episode=replace(c.episode, worse_untold=True))
+        if c.change is Change.WORSENED and c.episode.told
+        else c
+        for c in changes
+    )
 
 
 def with_request(

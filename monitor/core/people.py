@@ -48,6 +48,7 @@ class Deed(StrEnum):
     CHECK_REQUESTED = "check requested"
     RETRAIN_REQUESTED = "retrain requested"
     RETRAIN_ANSWERED = "retrain answered"
+    REFERENCE_BUILT = "reference built"
     REFERENCE_PROMOTED = "reference promoted"
     MESSAGE_RESENT = "message resent"
     TOKEN_MADE = "token made"
@@ -108,7 +109,8 @@ class Silence:
 
     def touches(self, monitor: str, window: Window) -> bool:
         """Whether it holds for a monitor during some of a window."""
-        return self._is_of(monitor) and self.start < window.end and window.start < self.until
+        overlaps = self.start < window.end and window.start < self.until
+        return self._is_of(monitor) and self.start < self.until and overlaps
 
     @property
     def until(self) -> datetime:

@@ -364,6 +364,7 @@ class Episode:
     resolved_by: str | None = None  # check id, or that of the audit entry of a person
     resolved_at: datetime | None = None
     retrain_request: str | None = None  # id of the one request of this episode
+    worse_untold: bool = False  # it got worse while alerts were muted
 
 
 class Change(StrEnum):

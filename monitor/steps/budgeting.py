@@ -31,7 +31,8 @@ def within_budget(
     checks, rule = watch.checks_per_alarm, watch.plan.rule
     if checks is None:
         return look
-    if not can_judge(look.columns) or is_violated(look.dataset, look.expectations):
+    broken = is_violated(look.dataset, look.expectations) or watch.in_maintenance
+    if broken or not can_judge(look.columns):
         columns = hold_back(look.columns, rule)
         return replace(
             look,

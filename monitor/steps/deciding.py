@@ -21,6 +21,7 @@ from monitor.core.verdict import dataset_p, judge_check
 from monitor.ports import Store
 from monitor.references import Reference
 from monitor.steps.kit import Look, Tools, Watch
+from monitor.steps.quieting import was_maintained
 
 
 def decide(
@@ -143,9 +144,9 @@ def consequences(
     changes = episodes.advance(tools.store.open_episodes(watch.name), check)
     request = _request(watch, check, changes, tools.store)
     changes = episodes.with_request(changes, request)
-    if not watch.muted:
-        changes = episodes.as_heard(changes, lambda change: _is_heard(watch, check, change))
-    return changes, request
+    if watch.muted:
+        return episodes.as_unheard(changes), request
+    return episodes.as_heard(changes, lambda c: _is_heard(watch, check, c)), request
 
 
 def _is_heard(watch: Watch, check: Check, change: EpisodeChange) -> bool:
@@ -184,8 +185,8 @@ def _recent(watch: Watch, check: Check, store: Store, count: int) -> list[Check]
     stored = store.list_checks(watch.name, before=check.window.start, limit=count)
     in_a_row, next_start = [], check.window.start
     for before in (s.check for s in stored):
-        if before.window is None or before.window.end < next_start:
-            break  # a gap: what was never looked at confirms nothing
+        if before.window is None or before.window.end < next_start or was_maintained(before):
+            break  # what was never looked at confirms nothing, and what was not normal neither
         in_a_row.append(before)
         next_start = before.window.start
     return in_a_row

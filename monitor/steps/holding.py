@@ -1,5 +1,6 @@
 """Step 3, first half: what the window is held against, and how much such windows vary."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from monitor.core import words
@@ -29,11 +30,13 @@ def hold_against(
     seen: tuple[Sample | None, Look],
     source: Source,
     timings: Timings,
+    maintained: Callable[[Window], bool] = lambda _: False,
 ) -> tuple[Held, Look]:
     """3. compare, at first: the reference, or the rows of the earlier window that is configured.
 
     Of an earlier window the reference still tells kinds, schema, and how much windows vary; without
-    one these are told by that window alone. A window that has none before it is `undecided`.
+    one these are told by that window alone. A window that has none before it is `undecided`, and so
+    is one whose earlier window was `maintained`: what is not normal is no yardstick.
     """
     sample, look = seen
     cadence = watch.cadence
@@ -42,7 +45,11 @@ def hold_against(
     earlier = None
     if watch.compare_with != "reference":
         with timings.step("sample"):
-            earlier, look = _earlier(watch, cadence, reference, window, source, look)
+            before = earlier_window(window, watch.compare_with, cadence)
+            if maintained(before):
+                look = _no_baseline(look, f"{_named(watch, before)} is under maintenance")
+            else:
+                earlier, look = _earlier(watch, before, reference, source, look)
         if earlier is None:
             return Held(None), look
     held = earlier or reference
@@ -79,16 +86,10 @@ def _calibration(
 
 
 def _earlier(
-    watch: Watch,
-    cadence: Cadence,
-    reference: Reference | None,
-    window: Window,
-    source: Source,
-    look: Look,
+    watch: Watch, before: Window, reference: Reference | None, source: Source, look: Look
 ) -> tuple[Reference | None, Look]:
     """The rows of the earlier window as a reference; none, and a finding, when there are none."""
-    before = earlier_window(window, watch.compare_with, cadence)
-    named = f"{versus(watch.compare_with, cadence)} ({words.window(before, cadence.zone)})"
+    named = _named(watch, before)
     try:
         sample = source.read(before, columns=watch.needed, limit=watch.sample_rows, seed=watch.seed)
         if sample.info.rows:
@@ -96,8 +97,18 @@ def _earlier(
         reason = f"there are no rows of {named} to compare with{_feed_begins(before, source)}"
     except CouldNotLook as error:
         reason = f"the rows of {named} could not be read: {error}"
+    return None, _no_baseline(look, reason)
+
+
+def _named(watch: Watch, before: Window) -> str:
+    assert watch.cadence is not None, "only a window of a series has one before it"
+    told = words.window(before, watch.cadence.zone)
+    return f"{versus(watch.compare_with, watch.cadence)} ({told})"
+
+
+def _no_baseline(look: Look, reason: str) -> Look:
     missing = Finding(test="baseline", verdict=Verdict.UNDECIDED, reason=reason)
-    return None, replace(look, dataset=(*look.dataset, missing))
+    return replace(look, dataset=(*look.dataset, missing))
 
 
 def _feed_begins(before: Window, source: Source) -> str:

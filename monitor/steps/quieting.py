@@ -5,8 +5,11 @@ from datetime import datetime
 
 from monitor.core import words
 from monitor.core.people import Silence, SilenceKind
-from monitor.core.records import Notice, Window
+from monitor.core.records import Check, Notice, Window
+from monitor.ports import Store
 from monitor.steps.kit import Look, Tools, Watch
+
+MAINTENANCE = "maintenance"  # the kind of the notice
 
 
 def with_silences(watch: Watch, window: Window, look: Look, tools: Tools) -> tuple[Watch, Look]:
@@ -24,6 +27,17 @@ def with_silences(watch: Watch, window: Window, look: Look, tools: Tools) -> tup
     return quiet, replace(look, notices=(*look.notices, *notices))
 
 
+def under_maintenance(monitor: str, store: Store, window: Window) -> bool:
+    """Whether the data of a window are said not to be normal."""
+    known = store.silences(since=window.start)
+    return any(s.kind is SilenceKind.MAINTENANCE and s.touches(monitor, window) for s in known)
+
+
+def was_maintained(check: Check) -> bool:
+    """Whether a check says that its window was under maintenance when it was made."""
+    return any(notice.kind == MAINTENANCE for notice in check.notices)
+
+
 def _holds(silence: Silence, monitor: str, window: Window, now: datetime) -> bool:
     if silence.kind is SilenceKind.MUTE:
         return silence.covers(monitor, now)
@@ -36,4 +50,4 @@ def _notice(silence: Silence, watch: Watch) -> Notice:
     if silence.kind is SilenceKind.MUTE:
         return Notice("muted", f"alerts are muted until {until} {by}")
     since = words.day_and_time(silence.start, watch.timezone)
-    return Notice("maintenance", f"maintenance from {since} to {until} {by}; nothing follows")
+    return Notice(MAINTENANCE, f"maintenance from {since} to {until} {by}; nothing follows")

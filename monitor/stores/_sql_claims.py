@@ -21,7 +21,8 @@ class Claims(Part):
     ) -> bool:
         row = {"monitor": monitor, "window_start": window.start, "window_end": window.end}
         row |= {"holder": holder, "until": until}
-        free = sa.or_(claims.c.until <= now, claims.c.holder == holder)
+        absurd = until + (until - now)  # of a process whose clock was ahead
+        free = sa.or_(claims.c.until <= now, claims.c.holder == holder, claims.c.until > absurd)
         take = sa.update(claims).where(*_exactly(monitor, window), free)
         with self._database.writing() as db:
             if add(db, claims, row):
@@ -41,7 +42,9 @@ class Claims(Part):
 
     def beat(self, replica: Replica) -> None:
         row = row_of(replica, replicas) | {"parts": list(replica.parts)}
-        old = sa.delete(replicas).where(replicas.c.seen_at < replica.seen_at - _FORGOTTEN)
+        unseen = replicas.c.seen_at < replica.seen_at - _FORGOTTEN
+        absurd = replicas.c.seen_at > replica.seen_at + _FORGOTTEN  # its clock was ahead
+        old = sa.delete(replicas).where(sa.or_(unseen, absurd))
         with self._database.writing() as db:
             keep = insert(db, replicas).values(row)
             db.execute(keep.on_conflict_do_update(index_elements=["id"], set_=row))

@@ -102,7 +102,7 @@ def _old_documents(before: datetime) -> tuple[Condition, ...]:
 
 
 def _old_summaries(before: datetime) -> tuple[Condition, ...]:
-    of_old = sa.select(checks.c.id).where(*_of_old_windows(before))
+    of_old = sa.select(checks.c.id).where(*_old_checks(before))
     return (window_summaries.c.check_id.in_(of_old),)
 
 

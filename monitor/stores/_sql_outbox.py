@@ -51,7 +51,10 @@ class Outbox(Part):
         until = now + timedelta(seconds=lease_s)
         due = (
             sa.func.coalesce(outbox.c.next_at, now, type_=Moment) <= now,
-            sa.func.coalesce(outbox.c.claimed_until, now, type_=Moment) <= now,
+            sa.or_(
+                sa.func.coalesce(outbox.c.claimed_until, now, type_=Moment) <= now,
+                outbox.c.claimed_until > until + (until - now),  # a clock was ahead
+            ),
         )
         oldest = (outbox.c.created_at, outbox.c.place)
         query = sa.select(outbox).where(*_first_in_line(), *due).order_by(*oldest).limit(1)

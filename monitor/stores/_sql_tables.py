@@ -183,6 +183,7 @@ episodes = Table(
     must("breaches", Integer),
     must("told", sa.Boolean),
     must("worsened", sa.Boolean),
+    _later("worse_untold", sa.Boolean, "false"),
     Column("resolved_by", Words),
     Column("resolved_at", Moment),
     Column("retrain_request", Words),

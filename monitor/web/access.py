@@ -136,8 +136,11 @@ class Gate:
 
     def sign_in(self, shown: str, address: str) -> str:
         """Begin a session; what its cookie holds. Raises NotSignedIn, NotAllowed, TooOften."""
-        self.limits.sign_in(address)
-        token = self._token(shown.strip(), address)
+        try:
+            token = self._token(shown.strip(), address)
+        except NotSignedIn:
+            self.limits.sign_in(address)  # who shows a good one is not held up by others
+            raise
         if not allows(token.scopes, Scope.READ):
             raise NotAllowed("this token opens no page: it may not read")
         cookie = secrets.token_urlsafe(32)

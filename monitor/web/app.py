@@ -47,6 +47,7 @@ def make_app(
         openapi_url=None,  # the document of the API is behind its own rule
         docs_url=None,  # these pages would load scripts from the network
         redoc_url=None,
+        redirect_slashes=False,  # that would lead to whatever host the request names
     )
     views = Views(store, status, clock)
     front = Front(views, reports, gate, desk, alive, difference)

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from monitor.core.people import Scope
+from monitor.core.records import Check, Episode
 from monitor.errors import StoreUnavailable
 from monitor.ports import CheckLine, Reports, StoredCheck
 from monitor.web.drawing import draw, root_of, text_of
@@ -19,6 +20,7 @@ from monitor.web.views import line
 
 log = logging.getLogger(__name__)
 
+EPISODES = 50  # the newest, among which those of a check are looked for
 EXPLORER = "-explore.html"  # how the page for digging is named beside the report
 
 REPORT_POLICY = (
@@ -107,11 +109,20 @@ def _bar(request: Request, front: Front, stored: StoredCheck) -> str:
     return text_of(request, "report_bar.html.j2", check=line(stored), **_around(front, stored))
 
 
+def _around_it(episodes: Sequence[Episode], check: Check) -> list[Episode]:
+    """Those that were going on when the window began."""
+    if check.window is None:
+        return []
+    start = check.window.start
+    begun = (e for e in episodes if e.opened_at <= start)
+    return [e for e in begun if e.resolved_at is None or start < e.resolved_at]
+
+
 def _around(front: Front, stored: StoredCheck) -> dict[str, Any]:
     """What a check lies between, and what it belongs to."""
     check, views = stored.check, front.views
     before, after = views.neighbours(check)
-    episodes = views.store.open_episodes(check.monitor)
+    episodes = _around_it(views.store.page_of_episodes(check.monitor, limit=EPISODES), check)
     return {
         "before": before,
         "after": after,

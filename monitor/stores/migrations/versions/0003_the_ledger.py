@@ -15,6 +15,8 @@ def upgrade() -> None:
     _widen_checks()
     _create_column_results()
     _widen_retrain_requests()
+    untold = sa.Column("worse_untold", sa.Boolean, nullable=False, server_default=sa.text("false"))
+    op.add_column("episodes", untold)
     op.create_index("outbox_of_episode", "outbox", ["episode"])
     _create_audit()
     _create_acknowledgements()
