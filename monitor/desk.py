@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
+from itertools import count
 from typing import Any
 
 from monitor.core import episodes, messages
@@ -38,6 +39,7 @@ LONGEST_SILENCE = timedelta(days=366)
 ANSWERS = ("accepted", "succeeded", "failed")
 TOKEN_PREFIX = "dm"
 _SECRET_BYTES = 32
+_COUNT = count()  # entries of one moment stand in the order in which they were made
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,9 +393,7 @@ class Desk:
         if len(reason) > WHY_CHARS:
             raise AskedWrongly(f"a reason has {WHY_CHARS} characters at most")
         at = self._clock()
-        return AuditEntry(
-            _new_id("audit"), at, actor.name, actor.via, deed, subject, reason, monitor
-        )
+        return AuditEntry(_audit_id(at), at, actor.name, actor.via, deed, subject, reason, monitor)
 
 
 def _once(key: Key, act: Act, answer: Any) -> Once:
@@ -412,6 +412,11 @@ def _same(known: Once, key: Key | None) -> Once:
 def digest_of(secret: str) -> str:
     """What is kept of a secret with 256 random bits; nobody guesses one, so no salt is needed."""
     return sha256(secret.encode()).hexdigest()
+
+
+def _audit_id(at: datetime) -> str:
+    """In the order of time, and within a moment in that of this process."""
+    return f"audit-{at.timestamp():.6f}-{next(_COUNT):06x}{secrets.token_hex(4)}"
 
 
 def _new_id(kind: str) -> str:

@@ -31,6 +31,7 @@ def socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         "[drift_monitor.horns]\nloud = stranger\nsoft = stranger:Soft\nbroken = broken\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
+    catalogue._installed.cache_clear()
     yield "house.horns"
     for name in [name for name in sys.modules if name.split(".")[0] in ("house", "stranger")]:
         del sys.modules[name]

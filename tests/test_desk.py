@@ -10,6 +10,7 @@ from test_stores import a_check, a_message, a_reference, an_episode, day, opened
 
 from monitor.configuration.telling import RetrainSettings
 from monitor.core.people import Answer, Deed, Scope, SilenceKind
+from monitor.core.records import Window
 from monitor.core.routing import everybody
 from monitor.desk import Actor, Desk, digest_of
 from monitor.errors import AskedWrongly, StoreConflict, UnknownName
@@ -114,7 +115,10 @@ def test_silences_that_make_no_sense(desk: Desk) -> None:
 
 def test_a_window_that_is_not_over_is_not_asked_for(store: Store, desk: Desk) -> None:
     with pytest.raises(AskedWrongly, match="not complete"):
-        desk.check_again(MIA, "loan", replace(day(0), end=NOW + HOUR), WHY)
+        desk.check_again(MIA, "loan", desk.window_of("loan", NOW), WHY)
+    for wrong in (replace(day(0), end=NOW), Window(day(0).end, day(0).start)):
+        with pytest.raises(AskedWrongly, match="has no window"):
+            desk.check_again(MIA, "loan", wrong, WHY)
     desk.do(desk.check_again(MIA, "loan", day(0), WHY))
     assert [r.window for r in store.check_requests()] == [day(0)]
 

@@ -12,6 +12,7 @@ from test_stores import a_check
 
 from monitor.core.messages import RECOVERED, STALLED
 from monitor.core.people import Replica
+from monitor.core.reach import Reach
 from monitor.core.records import Window
 from monitor.core.windows import Span
 from monitor.heartbeat import Heartbeat, StallWatch
@@ -25,6 +26,8 @@ from monitor.stores import sql
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 PATIENCE = 90 * MINUTE
+
+HERE = Reach.of(("127.0.0.1",))
 
 
 class Time:
@@ -194,7 +197,7 @@ def test_pings_as_long_as_the_scheduler_gets_on(
 ) -> None:
     moved: list[datetime | None] = [clock()]
     heart = Heartbeat(
-        watch(store, clock), clock, endpoint=Endpoint(outside.url), every=timedelta(0),
+        watch(store, clock), clock, endpoint=Endpoint(outside.url, reach=HERE), every=timedelta(0),
         patience=PATIENCE, moved_at=lambda: moved[0], replica="a",
     )  # fmt: skip
     assert heart.beat()
@@ -212,7 +215,11 @@ def test_a_ping_that_is_not_taken_is_tried_again_at_the_next_look(
     store: Store, clock: Time, outside: Outside
 ) -> None:
     heart = Heartbeat(
-        watch(store, clock), clock, endpoint=Endpoint(outside.url), moved_at=clock, replica="a"
+        watch(store, clock),
+        clock,
+        endpoint=Endpoint(outside.url, reach=HERE),
+        moved_at=clock,
+        replica="a",
     )
     outside.status = 500
     assert not heart.beat()
@@ -229,7 +236,7 @@ def test_the_loop_outlives_whatever_fails(store: Store, clock: Time, outside: Ou
 
     stop = Event()
     one = watch(store, clock)
-    heart = Heartbeat(one, clock, endpoint=Endpoint(outside.url), moved_at=broken)
+    heart = Heartbeat(one, clock, endpoint=Endpoint(outside.url, reach=HERE), moved_at=broken)
     thread = Thread(target=heart.run, args=(stop,))
     thread.start()
     thread.join(10)

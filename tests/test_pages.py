@@ -449,8 +449,8 @@ def test_the_story_of_an_episode_is_told_in_order(service: WebService) -> None:
         "New model asked for",
         "Acknowledged",
         "Resolved by hand",
-        "Still to tell console that somebody looks after it",
-        "Still to tell console that it is over",
+        "Still to tell slack that somebody looks after it",
+        "Still to tell slack that it is over",
     ]
     text = client.get("/episodes/e0").text
     assert text.index("seen first") < text.index("Got worse") < text.index("because of acknowledge")

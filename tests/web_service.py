@@ -58,7 +58,7 @@ class WebService:
     store: Store = field(default_factory=lambda: sql.make("memory:", Path()))
 
     def __post_init__(self) -> None:
-        self.desk = Desk(self.store, self.clock, watched(), everybody("console"))
+        self.desk = Desk(self.store, self.clock, watched(), everybody("slack", "console"))
         self.gate = Gate(
             *(self.store, self.desk, self.clock),
             lone=self.lone,

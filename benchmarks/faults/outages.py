@@ -20,6 +20,7 @@ from store_backends import new_postgresql_database, restart_postgresql
 from benchmarks.faults import racing
 from benchmarks.faults.racing import LEASE, Clock, Race, Written, outcome_of, write_line
 from monitor.claiming import Claimant
+from monitor.core.reach import Reach
 from monitor.core.records import Message
 from monitor.delivery import Delivery
 from monitor.demo.receiver import Receiver
@@ -32,6 +33,7 @@ from monitor.stores import sql
 
 # --- The database is restarted ---
 
+HERE = Reach.of(("127.0.0.1",))
 SIMULATED_S = 120.0  # of the simulated clock in a second: waits after failures are minutes
 
 
@@ -150,10 +152,10 @@ def down_for_hours(hours: float, *, messages: int = 5) -> dict[str, Any]:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # nobody listens
         nobody = f"http://127.0.0.1:{taken.getsockname()[1]}/"
-        tries = _deliver_until(store, Webhook(Endpoint(nobody, SECRET), clock), clock, hours)
+        tries = _deliver_until(store, _webhook(nobody, clock), clock, hours)
     with Receiver(SECRET, clock=clock) as receiver:
         back = clock.now
-        _deliver_until(store, Webhook(Endpoint(receiver.url, SECRET), clock), clock, hours + 2)
+        _deliver_until(store, _webhook(receiver.url, clock), clock, hours + 2)
         late_s = max((m.sent_at - back).total_seconds() for m in store.list_messages() if m.sent_at)
         acted_on = len(receiver.acted_on)
     store.close()
@@ -172,6 +174,10 @@ class _Simulated:
 
     def __call__(self) -> datetime:
         return self.now
+
+
+def _webhook(url: str, clock: Any) -> Webhook:
+    return Webhook(Endpoint(url, SECRET, reach=HERE), clock)
 
 
 def _deliver_until(store: Store, notifier: Notifier, clock: _Simulated, hours: float) -> int:
@@ -204,7 +210,7 @@ def lying_endpoint() -> dict[str, int]:
     store = sql.make("memory://", Path())
     store.add_message(Message("m0", "webhook", "orders", "test", {}, clock.now))
     with _liar(LIES) as (url, keys):
-        endpoint = Endpoint(url, SECRET, connect_s=1.0, total_s=1.0)
+        endpoint = Endpoint(url, SECRET, reach=HERE, connect_s=1.0, total_s=1.0)
         _deliver_until(store, Webhook(endpoint, clock), clock, 48)
     [message] = store.list_messages()
     store.close()

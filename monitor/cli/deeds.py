@@ -154,9 +154,8 @@ def tell_done(out: Output, done: "Done") -> None:
     entry = done.entry
     out.say(f"{entry.deed}: {entry.subject}, by {entry.who}")
     if done.silence is not None:
-        out.say(
-            f"until {minute(done.silence.end)} UTC; `monitor lift {done.silence.id} --why TEXT` ends it"
-        )
+        ends = f"`monitor lift {done.silence.id} --why TEXT` ends it"
+        out.say(f"until {minute(done.silence.end)} UTC; {ends}")
 
 
 def _silence_row(silence: "Silence") -> tuple[str, ...]:

@@ -29,7 +29,7 @@ def status(
     config: ConfigPath = DEFAULT_CONFIG,
     verbose: Verbose = False,
 ) -> int:
-    """All monitors, the most urgent first: state, how far it was checked, and what the newest check says."""
+    """All monitors, the most urgent first: state, how far it was checked, what was seen last."""
     from monitor.core.urgency import URGENCY
 
     out = Output(json_to, verbose)
