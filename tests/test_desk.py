@@ -102,6 +102,15 @@ def test_silences(store: Store, desk: Desk) -> None:
         desk.lift(MIA, lasting[0].id, WHY)
 
 
+def test_a_silence_that_was_lifted_before_it_began_never_was(store: Store, desk: Desk) -> None:
+    desk.do(desk.maintain(MIA, "loan", NOW + HOUR, NOW + 3 * HOUR, WHY))
+    (silence,) = store.silences()
+    desk.do(desk.lift(MIA, silence.id, WHY))
+    (lifted,) = store.silences()
+    assert not lifted.touches("loan", Window(NOW - HOUR, NOW + 9 * HOUR))
+    assert not lifted.covers("loan", NOW + 2 * HOUR)
+
+
 def test_silences_that_make_no_sense(desk: Desk) -> None:
     with pytest.raises(AskedWrongly, match="past"):
         desk.mute(MIA, "loan", NOW, WHY)

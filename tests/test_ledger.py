@@ -479,3 +479,25 @@ def test_what_a_store_tells_of_itself(store: Store) -> None:
     assert found == wanted
     assert store.last_stored() is None
     assert store.newest_message(("service.stalled",)) is None
+
+
+def test_what_a_clock_that_was_ahead_wrote_binds_nobody(store: Store) -> None:
+    ahead = NOW + timedelta(days=365)
+    assert store.claim_window("loan", day(0), "ahead", ahead, ahead + HOUR)
+    assert store.claim_window("loan", day(0), "b", NOW, NOW + HOUR)
+    wanted = CheckRequest("q0", "loan", day(0), NOW, "mia")
+    store.act(Act(an_entry(0), wanted=wanted))
+    assert store.claim_check_request(ahead, ahead + HOUR) == wanted
+    assert store.claim_check_request(NOW, NOW + HOUR) == wanted
+    store.add_message(a_message("m0"))
+    assert store.claim_message(ahead, 60) is not None
+    assert store.claim_message(NOW, 60) is not None
+    store.beat(Replica("ahead", "host", ahead, ahead))
+    store.beat(Replica("b", "host", NOW, NOW))
+    assert [r.id for r in store.replicas()] == ["b"]
+
+
+def test_an_episode_remembers_that_it_got_worse_untold(store: Store) -> None:
+    episode = an_episode(told=True, worse_untold=True)
+    store.save(Outcome(a_check("c0"), changes=(opened(episode),)))
+    assert store.open_episodes("loan") == [episode]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from projects import SECRET, day, rows, write_project
@@ -199,6 +200,26 @@ def test_what_was_decided_on_an_older_state_is_decided_again(
     assert [s.check.window for s in store.list_checks("orders")] == [day(6), day(3), day(2)]
 
 
+def test_a_newer_window_that_is_checked_while_the_report_is_drawn_is_not_undone(
+    service: Service, folder: Path
+) -> None:
+    pq.write_table(rows(99, 800, day(6).start), folder / "data" / "day6.parquet")
+    service.check("orders", day(2))
+    other = Service(service.settings, clock=lambda: NOON)
+    other.store = service.store
+    write = service.reports.write
+
+    def overtaken(name: str, content: str) -> str:
+        if name.startswith(f"orders-{day(3).start:%Y%m%d}"):
+            other.check("orders", day(6))
+        return write(name, content)
+
+    service.reports.write = overtaken  # type: ignore[method-assign]
+    service.check("orders", day(3))
+    [episode] = service.store.list_episodes("orders")
+    assert episode.resolved_at == day(6).start and service.store.open_episodes("orders") == []
+
+
 def test_a_window_nobody_could_look_at_is_told(service: Service, people: Receiver) -> None:
     service.give_up("orders", day(1), "the worker process was ended by SIGKILL")
     service.delivery().drain(5.0)
@@ -271,6 +292,33 @@ def test_from_a_window_under_maintenance_nothing_follows(
     assert service.store.list_episodes() == []
     play(service, range(4, 6))
     assert [told["event"] for told in people.acted_on] == ["episode.opened"]
+
+
+def test_what_got_worse_in_a_mute_is_told_by_the_next_check_after_it(
+    service: Service, folder: Path, people: Receiver
+) -> None:
+    play(service, range(3))
+    service.desk.do(service.desk.mute(MIA, "orders", NOON + HOUR, "night"))
+    for number in (3, 4):
+        path = folder / "data" / f"day{number}.parquet"
+        table = pq.read_table(path)
+        elsewhere = pa.array(["elsewhere"] * table.num_rows)
+        pq.write_table(table.set_column(2, table.column_names[2], elsewhere), path)
+    play(service, range(3, 4))
+    assert [told["event"] for told in people.acted_on] == ["episode.opened"]
+    (silence,) = service.store.silences()
+    service.desk.do(service.desk.lift(MIA, silence.id, "morning"))
+    play(service, range(4, 5))
+    assert [t["event"] for t in people.acted_on] == ["episode.opened", "episode.worsened"]
+
+
+def test_a_window_under_maintenance_confirms_nothing(service: Service, trainer: Receiver) -> None:
+    there = service.desk.maintain(MIA, "orders", day(2).start, day(2).end, "backfill")
+    service.desk.do(there)
+    play(service, range(4))
+    assert not trainer.acted_on, "two windows in a row, and one of them was not normal"
+    play(service, range(4, 5))
+    assert len(trainer.acted_on) == 1
 
 
 def test_an_episode_that_a_person_ended_opens_anew_when_it_goes_on(
