@@ -18,7 +18,7 @@ from store_backends import Backend, new_postgresql_database
 from test_ledger import a_silence, a_token
 from test_stores import a_check, a_message, a_reference, a_retrain, an_episode, day
 
-from monitor.core.records import Cause
+from monitor.core.records import Cause, Check
 from monitor.ports import CheckLine, Outcome, Store
 from monitor.stores import _sql_engine as engine
 from monitor.stores import _sql_filling as filling
@@ -89,6 +89,9 @@ def a_line(number: int) -> CheckLine:
         made_at=check.made_at,
         stored_at=datetime(2026, 3, 1, 13, tzinfo=UTC),
         revision=0,
+        newest=check.sample.newest,
+        took_s=sum(check.timings_s.values()),
+        worst=max(column.strength for column in check.columns),
     )
 
 
@@ -175,14 +178,14 @@ def test_old_checks_are_filled_in_while_others_write(
             for table, rows in rows_of("0002").items():
                 for row in rows:
                     insert(old, table, row)
-        listed, calls = filling._listed, threading.Semaphore(1)
+        shown, calls = filling.shown_of, threading.Semaphore(1)
 
-        def stopped(document: Any) -> dict[str, Any]:
+        def stopped(check: Check) -> dict[str, Any]:
             if not calls.acquire(blocking=False):
                 raise KeyboardInterrupt
-            return listed(document)
+            return shown(check)
 
-        monkeypatch.setattr(filling, "_listed", stopped)
+        monkeypatch.setattr(filling, "shown_of", stopped)
         with pytest.raises(KeyboardInterrupt):
             backend.open()
         with other.begin() as old:
@@ -190,7 +193,7 @@ def test_old_checks_are_filled_in_while_others_write(
             [late] = [r for r in rows_of("0001")["checks"] if r["id"] == "c1"]
             start = {"time": "2026-03-09 00:00:00.000000"}
             insert(old, "checks", {**late, "id": "late", "window_start": start})
-        monkeypatch.setattr(filling, "_listed", listed)
+        monkeypatch.setattr(filling, "shown_of", shown)
         store = backend.open()
         assert {line.rows for line in store.lines()} == {120}
         store.close()
