@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
+from monitor.core.messages import RETRAIN
 from monitor.core.people import AuditEntry, Deed, Silence, SilenceKind
 from monitor.core.records import Episode, Message, RetrainRequest
 from monitor.ports import CheckLine, Place, Store
@@ -60,7 +61,7 @@ def story(store: Store, episode: Episode, now: datetime) -> Story:
         *_opened(episode, known),
         *_done(entries),
         *_told(messages),
-        *_asked(requests),
+        *_asked(requests, {m.id: m.created_at for m in messages}),
         *_quiet(store.silences(since=episode.opened_at), episode, now),
         *_over(episode, known),
     ]
@@ -113,11 +114,11 @@ def _done(entries: Iterable[AuditEntry]) -> Iterator[Event]:
         yield Event(entry.at, kind, what, entry.why, entry.who)
 
 
-def _asked(requests: Sequence[RetrainRequest]) -> Iterator[Event]:
+def _asked(requests: Sequence[RetrainRequest], written: Mapping[str, datetime]) -> Iterator[Event]:
+    """A request counts from the end of its window; in the story it stands when it was made."""
     for request in requests:
-        yield Event(
-            request.requested_at, "retrain", "New model asked for", "; ".join(request.reasons)
-        )
+        at = written.get(request.id, request.requested_at)
+        yield Event(at, "retrain", "New model asked for", "; ".join(request.reasons))
         if request.answered_at is not None and request.state in ("accepted", "succeeded", "failed"):
             model = f", model {request.model_version}" if request.model_version else ""
             what = f"Training {request.state}{model}"
@@ -147,5 +148,6 @@ def _made(line: CheckLine) -> datetime:
 
 
 def _and(names: Sequence[str]) -> str:
-    found = list(dict.fromkeys(names))
+    named = ("the training system" if name == RETRAIN else name for name in names)
+    found = list(dict.fromkeys(named))
     return " and ".join([", ".join(found[:-1]), found[-1]] if len(found) > 1 else found)
