@@ -26,6 +26,9 @@ PAGE_POLICY = (
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
+_UNSEEN = re.compile(
+    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]"
+)
 _QUOTED = re.compile(r"`([^`]+)`")
 _VERDICT = re.compile(r"^(Passed|Drifted|Violated|Undecided|Resolved): (\w)?")
 
@@ -47,7 +50,16 @@ def text_of(request: Request, template: str, **values: Any) -> str:
         "here": _here(request),
         "notice": DONE.get(request.query_params.get("done", ""), ""),
     }
-    return _environment().get_template(template).render(known | values)
+    return visible(_environment().get_template(template).render(known | values))
+
+
+def visible(page: str) -> str:
+    """Characters that only steer how others are shown, told by their number.
+
+    >>> visible("abc\u202edef")
+    'abc⟨U+202E⟩def'
+    """
+    return _UNSEEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", page)
 
 
 def root_of(request: Request) -> str:
