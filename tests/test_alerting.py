@@ -129,7 +129,7 @@ def test_channels_are_listed_with_whom_they_tell_of(
     }
     assert TOKEN not in said.out + said.err
     bare = ask(configured(tmp_path / "bare", ""), "alerts list")
-    assert bare.out.split() == ["console", "console", "at", "once", "orders"]
+    assert bare.out.splitlines()[1].split() == ["console", "console", "at", "once", "orders"]
 
 
 # --- The service ---
