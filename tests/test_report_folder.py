@@ -7,6 +7,7 @@ import pytest
 
 from monitor.errors import AskedWrongly
 from monitor.reports.folder import Nowhere, ReportFolder
+from monitor.tables.addresses import place_of
 from monitor.tables.local_files import LocalPlace
 
 
@@ -58,3 +59,13 @@ def test_others_may_read_as_the_umask_says(tmp_path: Path) -> None:
 
 def test_nowhere_keeps_nothing() -> None:
     assert Nowhere().write("a.html", "x") == Nowhere().location("a.html") == ""
+
+
+@pytest.mark.parametrize("root", ["reports", "memory://reports"])
+def test_a_report_is_deleted_and_one_that_is_gone_stays_gone(root: str, tmp_path: Path) -> None:
+    reports = ReportFolder(place_of(root, tmp_path, {}))
+    reports.write("a.html", "<p>a</p>")
+    reports.write("b.html", "<p>b</p>")
+    for name in ("a.html", "a.html", "../b.html", ""):
+        reports.remove(name)
+    assert reports.holding(["a.html", "b.html"]) == {"b.html"}
