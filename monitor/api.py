@@ -7,7 +7,7 @@
 <Verdict.DRIFTED: 'drifted'>
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,8 +18,10 @@ from pydantic import Field
 
 from monitor import briefing, wiring
 from monitor.configuration.comparing import DriftSettings
+from monitor.configuration.datasets import FROZEN, CsvSettings, ShowValues, SourceSettings
+from monitor.configuration.mistakes import checked
 from monitor.configuration.urls import scheme_of, without_secrets
-from monitor.core import wire
+from monitor.core import laws, wire
 from monitor.core.comparison import Plan
 from monitor.core.kinds import decide_kind
 from monitor.core.records import Check, Kind, Notice, Verdict, Window
@@ -27,7 +29,6 @@ from monitor.core.side_by_side import are_held
 from monitor.errors import AskedWrongly, CouldNotLook, NoCommonColumns, UnknownName
 from monitor.ports import Sample, Source, StoredReference
 from monitor.references import Reference, content_version, version_as_asked
-from monitor.settings import FROZEN, CsvSettings, ShowValues, SourceSettings, checked
 from monitor.steps.deciding import decide
 from monitor.steps.kit import Look, Timings, Watch
 from monitor.steps.looking import compare_rows, confirm_files, unread_look, validate_rows
@@ -101,7 +102,9 @@ class Question(DriftSettings):
         return {role: column for role in names if (column := getattr(self, role)) is not None}
 
 
-def compare(reference: Any, current: Any, **question: Any) -> Result:
+def compare(
+    reference: Any, current: Any, *, meanwhile: Callable[[], None] | None = None, **question: Any
+) -> Result:
     """Compare two datasets: data frames, Arrow tables, or paths of files, folders and patterns.
 
     The rows of a Spark data frame stay on its cluster, except a draw of at most 100 000.
@@ -119,6 +122,9 @@ def compare(reference: Any, current: Any, **question: Any) -> Result:
 
     Raises AskedWrongly for what cannot be asked (an unknown test or column, a path that does not
     exist, nothing in common). A file that cannot be read is a result with verdict `undecided`.
+
+    `meanwhile` is called once, in a thread of its own, while the columns are read and sorted: what
+    the caller has to prepare costs little then.
     """
     asked = checked(Question, question)
     _refuse_frozen(current)
@@ -137,22 +143,28 @@ def compare(reference: Any, current: Any, **question: Any) -> Result:
         segments=asked.segments,
         setup=_setup(plan, reference, current, asked),
     )
-    check = _check(watch, reference, current, asked)
+    check = _check(watch, reference, current, asked, meanwhile)
     made_at = wiring.now()
     check = replace(check, id=f"compare-{made_at:%Y%m%dT%H%M%S%f}", made_at=made_at)
     return Result(check, asked.show_values)
 
 
-def _check(watch: Watch, reference: Any, current: Any, asked: Question) -> Check:
+def _check(
+    watch: Watch,
+    reference: Any,
+    current: Any,
+    asked: Question,
+    meanwhile: Callable[[], None] | None,
+) -> Check:
     """Read both sides, look, decide; a side that cannot be read is a finding."""
     timings = Timings()
     before = None
-    with ThreadPoolExecutor(1) as aside:
+    with ThreadPoolExecutor(2) as aside:
         try:
             with timings.step("sample"):
                 source = _source(reference, asked)
-                before = _reference(reference, source, asked)
                 version = aside.submit(_fingerprint, source)
+                before = _reference(reference, source, asked)
                 now = _read(current, _source(current, asked, asked.time_column), asked)
                 window = _window(current, now, asked)
         except CouldNotLook as error:
@@ -160,16 +172,26 @@ def _check(watch: Watch, reference: Any, current: Any, asked: Question) -> Check
         _check_names(before.sample, now, asked)
         _refuse_untimed(now, window, asked)
         look = Look(now.info, notices=(*now.notices, *_time_told(watch.plan, asked)))
-        look = validate_rows(watch, now, look, wiring.validator(), timings)
+        prepared = aside.submit(_prepare, meanwhile)
+        if watch.suite is not None:
+            look = validate_rows(watch, now, look, wiring.validator(), timings)
         look = compare_rows(watch, before, now, look, timings)
         look = confirm_files(before, now, look)
+        prepared.result()
         told = version.result() or content_version(before.sample)
         before = replace(before, stored=replace(before.stored, version=told))
     return decide(watch, before, window, look, timings)
 
 
+def _prepare(meanwhile: Callable[[], None] | None) -> None:
+    """What columns need when they have been read and sorted, then what the caller needs."""
+    laws.prepare()
+    if meanwhile is not None:
+        meanwhile()
+
+
 def prepare_report() -> None:
-    """Do what every report needs and no result does, while a comparison reads and sorts."""
+    """Do what every report needs and no result does: `meanwhile` of a comparison."""
     wiring.prepare_report()
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from monitor import catalogue
 from monitor.configuration.comparing import DriftSettings
@@ -20,8 +20,10 @@ from monitor.core.records import Kind, Verdict
 from monitor.core.routing import NOBODY, Routing
 from monitor.errors import AskedWrongly
 from monitor.references import Reference, require_columns
-from monitor.settings import MonitorSettings
 from monitor.steps.kit import Watch
+
+if TYPE_CHECKING:
+    from monitor.settings import MonitorSettings
 
 DRIFT_SOCKET = "monitor.core.drift"
 DATASET_SOCKET = "monitor.core.dataset_drift"
@@ -52,7 +54,7 @@ def _member(socket: str, name: str, what: str) -> Any:
 
 
 def brief(
-    settings: MonitorSettings,
+    settings: "MonitorSettings",
     reference: Reference | None,
     *,
     suite: Path | None,
@@ -99,24 +101,24 @@ def brief(
     )
 
 
-def cadence_of(settings: MonitorSettings) -> Cadence:
+def cadence_of(settings: "MonitorSettings") -> Cadence:
     """How a monitor cuts time into windows."""
     return Cadence(settings.window, settings.timezone, settings.step)
 
 
-def _told_comparison(settings: MonitorSettings) -> dict[str, str]:
+def _told_comparison(settings: "MonitorSettings") -> dict[str, str]:
     """What a report says a window is compared with, when that is not the training data."""
     asked = settings.drift.compare_with
     return {} if asked == "reference" else {"compared_with": versus(asked, cadence_of(settings))}
 
 
-def _checks_per_alarm(settings: MonitorSettings) -> float | None:
+def _checks_per_alarm(settings: "MonitorSettings") -> float | None:
     budget = settings.drift.false_alarms
     step = settings.step or settings.window
     return None if budget is None else budget.checks_per_alarm(step.duration)
 
 
-def check_monitor(settings: MonitorSettings) -> None:
+def check_monitor(settings: "MonitorSettings") -> None:
     """Raise what can be known to be wrong with a monitor before any data is read."""
     plan_of(settings, None)
     asked = settings.drift.compare_with
@@ -134,13 +136,13 @@ def check_monitor(settings: MonitorSettings) -> None:
         )
 
 
-def ranked_by(settings: MonitorSettings) -> str:
+def ranked_by(settings: "MonitorSettings") -> str:
     """The dataset test that ranks the causes; "" where importance is configured by column."""
     asked = settings.drift.importance
     return RANKING if asked is not None and our_name(asked) == RANKING else ""
 
 
-def weights_file(settings: MonitorSettings) -> str | None:
+def weights_file(settings: "MonitorSettings") -> str | None:
     """The configured path of a file of weights; AskedWrongly for what is neither file nor test."""
     asked = settings.drift.importance
     if asked is None or ranked_by(settings):
@@ -154,7 +156,7 @@ def weights_file(settings: MonitorSettings) -> str | None:
 
 
 def plan_of(
-    settings: MonitorSettings,
+    settings: "MonitorSettings",
     reference: Reference | None,
     weights: Mapping[str, float] | None = None,
 ) -> Plan:
@@ -314,7 +316,7 @@ def _must_see(
     return found
 
 
-def known_kinds(settings: MonitorSettings) -> dict[str, Kind]:
+def known_kinds(settings: "MonitorSettings") -> dict[str, Kind]:
     """Kinds that configuration states, in words or by a column's role."""
     kinds = {name: c.kind for name, c in settings.columns.items() if c.kind is not None}
     if settings.model.id:
@@ -324,7 +326,7 @@ def known_kinds(settings: MonitorSettings) -> dict[str, Kind]:
     return kinds
 
 
-def named_columns(settings: MonitorSettings, weights: Mapping[str, float]) -> dict[str, str]:
+def named_columns(settings: "MonitorSettings", weights: Mapping[str, float]) -> dict[str, str]:
     """Every column that configuration speaks of, and where; all must exist in the reference."""
     model, retrain = settings.model, settings.retrain
     named = dict.fromkeys(weights, "drift.importance")
@@ -340,7 +342,7 @@ def named_columns(settings: MonitorSettings, weights: Mapping[str, float]) -> di
     return named
 
 
-def _retrain_policy(settings: MonitorSettings) -> episodes.RetrainPolicy | None:
+def _retrain_policy(settings: "MonitorSettings") -> episodes.RetrainPolicy | None:
     retrain = settings.retrain
     if retrain is None:
         return None

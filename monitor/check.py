@@ -14,9 +14,10 @@ nothing has happened: a process may die anywhere before it, and the window is st
 from dataclasses import dataclass, replace
 from functools import partial
 
+from monitor.archive import Outcome
 from monitor.core.records import Window
 from monitor.core.summaries.windows import stored_form
-from monitor.ports import Outcome, Sample
+from monitor.ports import Sample
 from monitor.references import Reference
 from monitor.steps.budgeting import within_budget
 from monitor.steps.deciding import consequences, decide, is_newest

@@ -4,11 +4,12 @@ import logging
 from collections.abc import Callable, Container
 from typing import Any
 
+from monitor.archive import Store
 from monitor.claiming import Claimant
 from monitor.core.people import CheckRequest
 from monitor.core.records import Window
 from monitor.errors import one_line
-from monitor.ports import Clock, Store
+from monitor.ports import Clock
 
 log = logging.getLogger(__name__)
 

@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from monitor.archive import Store
 from monitor.core.people import Replica
 from monitor.core.records import Window
 from monitor.errors import StoreUnavailable, WindowTaken
-from monitor.ports import Clock, Store
+from monitor.ports import Clock
 
 log = logging.getLogger(__name__)
 

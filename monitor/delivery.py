@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import Any
 
+from monitor.archive import Store
 from monitor.core.digests import DIGEST, gathered
 from monitor.core.records import Message
 from monitor.errors import DeliveryDelayed, DeliveryRefused
-from monitor.ports import Clock, Notifier, Store
+from monitor.ports import Clock, Notifier
 from monitor.sight import traces
 
 log = logging.getLogger("monitor.delivery")

@@ -13,6 +13,7 @@ from hashlib import sha256
 from itertools import count
 from typing import Any
 
+from monitor.archive import Store, StoredCheck
 from monitor.core import episodes, messages
 from monitor.core.people import (
     Acknowledgement,
@@ -30,7 +31,7 @@ from monitor.core.routing import NOBODY, Routing
 from monitor.core.windows import window_at
 from monitor.errors import AskedWrongly, StoreConflict, UnknownName
 from monitor.ledger import Act, Once
-from monitor.ports import Clock, Store, StoredCheck
+from monitor.ports import Clock
 from monitor.settings import MonitorSettings
 
 WHY_CHARS = 500

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from monitor.archive import Store
 from monitor.core import words
 from monitor.core.comparison import Plan, compare_columns
 from monitor.core.frozen import FrozenColumn, Picture
@@ -20,7 +21,7 @@ from monitor.core.records import Check, Column, Finding, Kind, Notice, Stream, V
 from monitor.core.summaries.summary import Summary
 from monitor.core.summaries.windows import added_up, any_hidden, without_levels
 from monitor.errors import AskedWrongly
-from monitor.ports import Clock, Sample, Store
+from monitor.ports import Clock, Sample
 from monitor.steps.deciding import check_id, decide
 from monitor.steps.holding import as_reference
 from monitor.steps.kit import Look, Timings, Watch

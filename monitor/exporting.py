@@ -8,8 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from monitor.archive import Store
 from monitor.errors import AskedWrongly
-from monitor.ports import Store
 
 FORMAT = 1  # of what is written; docs/configuration.md says what it is
 _AT_ONCE = 500  # rows held in memory

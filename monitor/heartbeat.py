@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from monitor.archive import Store
 from monitor.core.messages import RECOVERED, STALLED, of_service
 from monitor.core.records import Window
 from monitor.errors import DeliveryError, MonitorError
-from monitor.ports import Clock, Store
+from monitor.ports import Clock
 from monitor.posting import Endpoint, post_json
 from monitor.scheduler import due_windows
 from monitor.settings import MonitorSettings

@@ -6,10 +6,11 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any, Literal, NamedTuple, Protocol
 
+from monitor.archive import Store
 from monitor.desk import WHY_CHARS, Actor, Desk, Done, Key
 from monitor.errors import AskedWrongly, DeliveryError, StoreConflict, StoreUnavailable
 from monitor.ledger import Act
-from monitor.ports import Clock, Store
+from monitor.ports import Clock
 from monitor.slack.blocks import ACKNOWLEDGE, HOURS, MUTE, RETRAIN
 from monitor.slack.modals import (
     CALLBACK,

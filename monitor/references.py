@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from monitor.core.comparison import Plan, kind_of
 from monitor.core.frozen import are_frozen
@@ -13,7 +14,10 @@ from monitor.core.records import Floats, Kind, ReferenceInfo, Window
 from monitor.core.side_by_side import are_held
 from monitor.core.summaries.kept import Summaries
 from monitor.errors import AskedWrongly, ReferenceChanged, nearest
-from monitor.ports import Clock, Sample, Snapshots, Source, Store, StoredReference
+from monitor.ports import Clock, Sample, Snapshots, Source, StoredReference
+
+if TYPE_CHECKING:
+    from monitor.archive import Store
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +60,7 @@ class ReferenceMaker:
     snapshots: Snapshots
     times: Callable[[Sample], Floats | None]  # of the rows, by the time column of production
 
-    def build(self, store: Store, clock: Clock) -> Reference:
+    def build(self, store: "Store", clock: Clock) -> Reference:
         """Read the rows, decide the kinds, freeze both as the current version."""
         sample = self._read()
         version, path = self._keep(sample)
@@ -72,7 +76,7 @@ class ReferenceMaker:
         return self._frozen(picture, sample, self.kinds, write=False)
 
     def load(
-        self, store: Store, clock: Clock, kept: Reference | None = None, *, write: bool = True
+        self, store: "Store", clock: Clock, kept: Reference | None = None, *, write: bool = True
     ) -> Reference:
         """The current version with its rows; built on first use. Rows of `kept` are not read again.
 

@@ -4,8 +4,9 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 
+from monitor.archive import Store
 from monitor.configuration.keeping import RetentionSettings
-from monitor.ports import Reports, Store
+from monitor.ports import Reports
 
 log = logging.getLogger(__name__)
 

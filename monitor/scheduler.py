@@ -18,12 +18,13 @@ from datetime import datetime, timedelta, tzinfo
 from functools import partial
 from typing import Any
 
+from monitor.archive import Store
 from monitor.check_requests import CheckRequests
 from monitor.claiming import Claimant
 from monitor.core.records import Window
 from monitor.core.windows import following, latest_complete, window_at
 from monitor.errors import AskedWrongly, MonitorError, StoreUnavailable, one_line
-from monitor.ports import Clock, Store
+from monitor.ports import Clock
 from monitor.settings import MonitorSettings
 from monitor.sight import logs
 from monitor.steps.deciding import subject

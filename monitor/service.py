@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
-from monitor import wiring
+from monitor import channels, wiring
+from monitor.archive import Outcome, StoredCheck
 from monitor.briefing import brief, known_kinds
 from monitor.check import Seen, conclude, run_check
 from monitor.claiming import Claimant
@@ -20,7 +21,7 @@ from monitor.delivery import Delivery, Patience
 from monitor.desk import Desk, Links
 from monitor.diff import diff
 from monitor.errors import AskedWrongly, PathNotFound, StoreConflict
-from monitor.ports import Clock, Outcome, Source, StoredCheck
+from monitor.ports import Clock, Source
 from monitor.references import Reference, ReferenceMaker
 from monitor.retention import forget, too_old
 from monitor.settings import (
@@ -285,16 +286,16 @@ class Service:
         """The outbox loop with every configured channel."""
         return Delivery(
             self.store,
-            wiring.open_notifiers(self.settings, self.clock),
+            channels.open_notifiers(self.settings, self.clock),
             self.clock,
             patience=self._patience,
             gathering=routing_of(self.settings.alerts).digests,
         )
 
     @cached_property
-    def slack_apps(self) -> list[wiring.SlackApp]:
+    def slack_apps(self) -> list[channels.SlackApp]:
         """Apps of Slack whose buttons are listened to."""
-        return wiring.open_slack_apps(self.settings, self.desk, self.store, self.clock)
+        return channels.open_slack_apps(self.settings, self.desk, self.store, self.clock)
 
     @cached_property
     def claimant(self) -> Claimant:

@@ -1,6 +1,6 @@
-"""The only file that joins sockets to adapters: what settings name is opened here."""
+"""Joins the sockets of data, stores and reports to adapters: what settings name is opened here."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -9,33 +9,24 @@ from zoneinfo import ZoneInfo
 
 from monitor import catalogue
 from monitor.briefing import weights_file
-from monitor.configuration.channels import InteractionSettings, SlackSettings
+from monitor.configuration.datasets import SourceSettings
 from monitor.configuration.weights import read_weights
 from monitor.core.comparison import Plan
-from monitor.core.reach import Reach
 from monitor.core.records import Floats
-from monitor.desk import Desk
-from monitor.interactions import Interactions
 from monitor.ports import (
-    Around,
-    Clock,
     Draw,
     Explorer,
-    Notifier,
     Reports,
     Sample,
     Snapshots,
     Source,
-    Store,
     StoredReference,
     Validator,
 )
-from monitor.posting import Endpoint
-from monitor.settings import MonitorSettings, Settings, SourceSettings
-from monitor.slack.proof import Proof
 
 if TYPE_CHECKING:
-    from monitor.slack.socket_mode import SocketMode
+    from monitor.archive import Store
+    from monitor.settings import MonitorSettings, Settings
     from monitor.tables.frozen import Frozen
     from monitor.tables.places import Place
 
@@ -111,7 +102,7 @@ def read_frozen(file: str) -> "Frozen":
         raise place.missing() from None
 
 
-def weights_of(settings: MonitorSettings, whole: Settings) -> dict[str, float]:
+def weights_of(settings: "MonitorSettings", whole: "Settings") -> dict[str, float]:
     """Importance by column from the file a monitor names; empty without one."""
     path = weights_file(settings)
     return {} if path is None else read_weights(whole.path(path))
@@ -146,20 +137,20 @@ def explorer() -> Explorer:
 # --- What the settings of a service name ---
 
 
-def open_store(settings: Settings) -> Store:
+def open_store(settings: "Settings") -> "Store":
     module = catalogue.load("monitor.stores", "sql", "store")
     store: Store = module.make(settings.store, settings.root)
     return store
 
 
-def store_is_absent(settings: Settings) -> bool:
+def store_is_absent(settings: "Settings") -> bool:
     """Whether opening the store would make a file."""
     scheme, _, rest = settings.store.partition("///")
     file = rest.partition("?")[0]
     return scheme.startswith("sqlite") and bool(file) and not settings.path(file).exists()
 
 
-def open_reports(settings: Settings) -> Reports:
+def open_reports(settings: "Settings") -> Reports:
     from monitor.reports.folder import ReportFolder
 
     return ReportFolder(_place(settings, settings.reports), settings.base_url)
@@ -172,7 +163,7 @@ def no_reports() -> Reports:
     return Nowhere()
 
 
-def open_snapshots(settings: Settings) -> Snapshots:
+def open_snapshots(settings: "Settings") -> Snapshots:
     from monitor.tables.snapshots import SnapshotFolder
 
     return SnapshotFolder(
@@ -182,75 +173,8 @@ def open_snapshots(settings: Settings) -> Snapshots:
     )
 
 
-def _place(settings: Settings, path: str) -> "Place":
+def _place(settings: "Settings", path: str) -> "Place":
     """Where files of our own go: a folder, or an object store."""
     from monitor.tables.addresses import place_of
 
     return place_of(path, settings.root, settings.stored(path).storage)
-
-
-# --- Channels ---
-
-
-def open_notifiers(settings: Settings, clock: Clock) -> dict[str, Notifier]:
-    """Every configured channel, and the one that asks training systems, by name."""
-    from monitor.notifiers.console import Console
-    from monitor.notifiers.retrain import Retrain
-
-    reach = Reach.of(settings.allow_private_addresses)
-    trainers = {
-        name: Endpoint(m.retrain.url, m.retrain.secret.get_secret_value(), reach=reach)
-        for name, m in settings.monitors.items()
-        if m.retrain is not None
-    }
-    made: dict[str, Notifier] = {"retrain": Retrain(trainers, clock)}
-    if "console" in settings.alerts.names:
-        made["console"] = Console()
-    for name, (kind, section) in settings.alerts.named.items():
-        around = Around(name, clock, reach, frozenset(trainers))
-        made[name] = catalogue.load("monitor.notifiers", kind, "channel").make(section, around)
-    return made
-
-
-@dataclass(frozen=True, slots=True)
-class SlackApp:
-    """One app of Slack, and the door by which its presses come in."""
-
-    interactions: Interactions
-    proof: Proof | None = None  # Slack calls us
-    socket_mode: "SocketMode | None" = None  # we listen
-
-
-def open_slack_apps(settings: Settings, desk: Desk, store: Store, clock: Clock) -> list[SlackApp]:
-    """Every app whose buttons are listened to; several channels may be of one app."""
-    apps: dict[tuple[str, ...], dict[str, SlackSettings]] = {}
-    for name, (_, section) in settings.alerts.named.items():
-        if isinstance(section, SlackSettings) and section.interactions is not None:
-            apps.setdefault(_app_of(section, section.interactions), {})[name] = section
-    reach = Reach.of(settings.allow_private_addresses)
-    return [_open_slack_app(channels, desk, store, clock, reach) for channels in apps.values()]
-
-
-def _app_of(section: SlackSettings, listens: InteractionSettings) -> tuple[str, ...]:
-    secrets = (section.token, listens.app_token, listens.signing_secret)
-    return (section.api_url, *(s.get_secret_value() if s else "" for s in secrets))
-
-
-def _open_slack_app(
-    channels: dict[str, SlackSettings], desk: Desk, store: Store, clock: Clock, reach: Reach
-) -> SlackApp:
-    from monitor.slack.client import Api
-    from monitor.slack.socket_mode import SocketMode
-
-    first = next(iter(channels.values()))
-    allowed = {name: s.interactions.allow for name, s in channels.items() if s.interactions}
-    api = Api(first.token.get_secret_value(), clock, api_url=first.api_url, reach=reach)
-    interactions = Interactions(api, desk, store, clock, allowed)
-    listens = first.interactions
-    assert listens is not None
-    if listens.signing_secret is not None:
-        return SlackApp(interactions, proof=Proof(listens.signing_secret.get_secret_value()))
-    assert listens.app_token is not None
-    token = listens.app_token.get_secret_value()
-    socket_mode = SocketMode(token, interactions.hear, api_url=first.api_url, reach=reach)
-    return SlackApp(interactions, socket_mode=socket_mode)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.ports import Store
+from monitor.archive import Store
 
 
 @dataclass(frozen=True)

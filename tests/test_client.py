@@ -18,6 +18,7 @@ from test_stores import a_check
 from test_stores import day as a_day
 from web_service import NOW, WebService
 
+from monitor.archive import Outcome
 from monitor.cli.main import run
 from monitor.client import TRIES, Client, InProcess
 from monitor.core.people import Scope
@@ -30,7 +31,6 @@ from monitor.errors import (
     StoreUnavailable,
     UnknownName,
 )
-from monitor.ports import Outcome
 from monitor.service import Service
 from monitor.settings import load_settings
 

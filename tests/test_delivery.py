@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from slack_server import Answer, SlackServer
 
+from monitor.archive import Store
 from monitor.core.messages import retrain_message
 from monitor.core.reach import Reach
 from monitor.core.records import Message, RetrainRequest
@@ -24,7 +25,7 @@ from monitor.demo.receiver import Receiver
 from monitor.errors import DeliveryDelayed, DeliveryRefused
 from monitor.notifiers.retrain import Retrain
 from monitor.notifiers.slack import Slack
-from monitor.ports import Notifier, Store
+from monitor.ports import Notifier
 from monitor.posting import Endpoint
 from monitor.slack.client import Api
 from monitor.stores import sql

@@ -41,7 +41,7 @@ def told() -> set[str]:
     from prometheus_client.parser import text_string_to_metric_families
     from test_metrics import day, drifted, monitors
 
-    from monitor.ports import Outcome
+    from monitor.archive import Outcome
 
     store = sql.make("memory:", Path())
     store.save(Outcome(drifted("c1", day(1))))

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from test_stores import a_check, a_message, a_reference, an_episode, day, opened
 
+from monitor.archive import Outcome, Store
 from monitor.configuration.telling import RetrainSettings
 from monitor.core.people import Answer, Deed, Scope, SilenceKind
 from monitor.core.records import Window
 from monitor.core.routing import everybody
 from monitor.desk import Actor, Desk, digest_of
 from monitor.errors import AskedWrongly, StoreConflict, UnknownName
-from monitor.ports import Outcome, Store
 from monitor.settings import MonitorSettings
 from monitor.stores import sql
 

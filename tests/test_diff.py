@@ -16,6 +16,7 @@ import pytest
 from column_fixtures import numbers, plan, texts
 from projects import day, rows
 
+from monitor.archive import Outcome
 from monitor.cli.main import run
 from monitor.core.records import Check, ColumnResult, Finding, Kind, Verdict, Window
 from monitor.core.summaries.binary import from_bytes
@@ -32,7 +33,6 @@ from monitor.core.summaries.windows import (
 from monitor.core.wire import check_schema, check_to_json
 from monitor.diff import restored
 from monitor.errors import AskedWrongly, CouldNotLook, UnknownCheck
-from monitor.ports import Outcome
 from monitor.service import Service
 from monitor.settings import load_settings
 from monitor.steps.stored import Stored

@@ -14,6 +14,7 @@ from test_delivery import Channel, Time
 from test_notifiers import alert
 from test_stores import backend  # noqa: F401  # a fixture
 
+from monitor.archive import Store
 from monitor.core.digests import gathered
 from monitor.core.messages import alerts
 from monitor.core.records import Message
@@ -21,7 +22,6 @@ from monitor.core.routing import Digest, Routing, everybody
 from monitor.core.windows import Span
 from monitor.delivery import Delivery, Patience
 from monitor.errors import DeliveryDelayed, DeliveryRefused
-from monitor.ports import Store
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")

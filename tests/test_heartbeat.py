@@ -10,6 +10,7 @@ from threading import Event, Thread
 import pytest
 from test_stores import a_check
 
+from monitor.archive import Outcome, Store
 from monitor.core.messages import RECOVERED, STALLED
 from monitor.core.people import Replica
 from monitor.core.reach import Reach
@@ -18,7 +19,6 @@ from monitor.core.windows import Span
 from monitor.heartbeat import Heartbeat, StallWatch
 from monitor.notifiers.console import block
 from monitor.notifiers.slack import fallback_text, message_blocks
-from monitor.ports import Outcome, Store
 from monitor.posting import Endpoint
 from monitor.scheduler import Scheduler
 from monitor.settings import MonitorSettings

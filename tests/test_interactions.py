@@ -21,12 +21,12 @@ from slack_socket import SlackSocket
 from test_notifiers import LOOPBACK, TOKEN, alert, slack
 from test_stores import a_check, an_episode, opened
 
+from monitor.archive import Outcome, Store
 from monitor.core.people import Deed
 from monitor.core.routing import everybody
 from monitor.delivery import Delivery
 from monitor.desk import Actor, Desk
 from monitor.interactions import Allowed, Interactions, Reply
-from monitor.ports import Outcome, Store
 from monitor.settings import MonitorSettings
 from monitor.slack.blocks import Buttons
 from monitor.slack.client import Api

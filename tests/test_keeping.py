@@ -27,12 +27,12 @@ from test_stores import (
 )
 
 from monitor import serving
+from monitor.archive import Outcome, Store
 from monitor.configuration.keeping import RetentionSettings
 from monitor.core.people import Answer, CheckRequest, Deed, Session
 from monitor.errors import AskedWrongly
 from monitor.exporting import export
 from monitor.ledger import Act
-from monitor.ports import Outcome, Store
 from monitor.reports.folder import ReportFolder
 from monitor.retention import KINDS, count_old, forget, too_old
 from monitor.service import Service

@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from monitor import api
+from monitor.configuration.datasets import SourceSettings
 from monitor.core import comparison
 from monitor.core.records import Kind, Verdict
 from monitor.errors import SourceUnreadable
-from monitor.settings import SourceSettings
 from monitor.sources import _files_scan, files
 from monitor.sources.files import FileSource
 from monitor.tables import blocks, frozen, snapshots, streams

@@ -11,6 +11,7 @@ import pytest
 from store_backends import Backend, new_postgresql_database
 from test_stores import a_check, a_message, a_reference, a_retrain, an_episode, day, opened, save
 
+from monitor.archive import BEYOND_MEASURE, Outcome, Place, Store, Tally
 from monitor.core.people import (
     Acknowledgement,
     Answer,
@@ -28,7 +29,6 @@ from monitor.core.people import (
 from monitor.core.records import Check, Finding, Verdict
 from monitor.errors import StoreConflict
 from monitor.ledger import Act, Once
-from monitor.ports import BEYOND_MEASURE, Outcome, Place, Store, Tally
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -22,12 +22,12 @@ from test_stores import (
 )
 from web_service import NOW, SECRET, WebService
 
+from monitor.archive import Outcome
 from monitor.core.people import Scope
 from monitor.core.signing import sign, timestamp
 from monitor.core.wire import check_from_json
 from monitor.desk import Actor
 from monitor.errors import StoreUnavailable
-from monitor.ports import Outcome
 from monitor.stores import sql
 from monitor.web.api.paging import cursor_of
 

@@ -15,11 +15,11 @@ from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families as families
 from test_stores import a_check, a_message, an_episode, day, opened
 
+from monitor.archive import Outcome, Store
 from monitor.core.people import Replica, Scope
 from monitor.core.records import Check, ColumnResult, Kind, Verdict, Window
 from monitor.desk import Actor, Desk
 from monitor.errors import AskedWrongly, StoreUnavailable
-from monitor.ports import Outcome, Store
 from monitor.settings import MonitorSettings
 from monitor.stores import sql
 from monitor.web.access import Gate

@@ -18,8 +18,8 @@ from store_backends import Backend, new_postgresql_database
 from test_ledger import a_silence, a_token
 from test_stores import a_check, a_message, a_reference, a_retrain, an_episode, day
 
+from monitor.archive import CheckLine, Outcome, Store
 from monitor.core.records import Cause, Check
-from monitor.ports import CheckLine, Outcome, Store
 from monitor.stores import _sql_engine as engine
 from monitor.stores import _sql_filling as filling
 

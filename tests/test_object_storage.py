@@ -24,6 +24,7 @@ from starlette.testclient import TestClient
 
 from monitor.api import compare
 from monitor.cli.main import run
+from monitor.configuration.datasets import SourceSettings
 from monitor.core.records import Verdict, Window
 from monitor.errors import (
     AskedWrongly,
@@ -34,7 +35,7 @@ from monitor.errors import (
 )
 from monitor.reports.folder import ReportFolder
 from monitor.service import open_service
-from monitor.settings import SourceSettings, load_settings
+from monitor.settings import load_settings
 from monitor.sources.files import FileSource
 from monitor.tables.addresses import place_of
 from monitor.tables.local_files import LocalPlace

@@ -17,6 +17,7 @@ from page_reading import Page
 from test_stores import a_check, a_message, a_reference, a_retrain, an_episode, day, opened
 from web_service import ROOT, WebService, id_of
 
+from monitor.archive import CheckLine, Outcome, Store
 from monitor.core.people import (
     Acknowledgement,
     AuditEntry,
@@ -28,7 +29,6 @@ from monitor.core.people import (
 )
 from monitor.core.records import Finding, Notice, Verdict
 from monitor.ledger import Act
-from monitor.ports import CheckLine, Outcome, Store
 from monitor.scheduler import MonitorStatus
 from monitor.stores import sql
 from monitor.web import strips

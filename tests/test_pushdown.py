@@ -24,11 +24,11 @@ from pushdown_cases import (
 )
 from store_backends import new_postgresql_database
 
+from monitor.configuration.datasets import SourceSettings
 from monitor.core.aggregates import Among, Count, Missing, Of
 from monitor.core.records import ExpectationResult
 from monitor.errors import CouldNotLook
 from monitor.ports import Aggregating, Sample
-from monitor.settings import SourceSettings
 from monitor.sources import files, sql
 from monitor.tables.spool import Spool
 from monitor.validation.patterns import portable

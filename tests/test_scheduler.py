@@ -15,6 +15,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from monitor.archive import Outcome
 from monitor.check_requests import CheckRequests
 from monitor.claiming import Claimant, Lease
 from monitor.core.people import AuditEntry, CheckRequest, Deed
@@ -28,7 +29,6 @@ from monitor.errors import (
     WorkerDied,
 )
 from monitor.ledger import Act
-from monitor.ports import Outcome
 from monitor.scheduler import PATIENCE, PATIENCE_LASTS, Scheduler, due_windows, look, wait_s
 from monitor.settings import MonitorSettings
 from monitor.stores import sql

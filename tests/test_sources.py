@@ -24,6 +24,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from monitor import catalogue
+from monitor.configuration.datasets import CsvSettings, SourceSettings
 from monitor.core.records import Window
 from monitor.errors import (
     AskedWrongly,
@@ -33,7 +34,7 @@ from monitor.errors import (
     UnknownName,
 )
 from monitor.ports import Sample
-from monitor.settings import CsvSettings, SourceSettings, datasets_folder
+from monitor.settings import datasets_folder
 from monitor.sources.files import FileSource, make
 from monitor.tables.times import to_datetime
 

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from monitor import api
+from monitor.configuration.datasets import SourceSettings
 from monitor.core.aggregates import Among, Count, Missing, Not, Of, Repeated
 from monitor.core.records import Check, Finding, Kind, Verdict, Window
 from monitor.core.summaries.collecting import Foretold, summarize
@@ -28,7 +29,6 @@ from monitor.errors import (
     UnknownName,
 )
 from monitor.service import open_service
-from monitor.settings import SourceSettings
 from monitor.sources import _spark_cluster, files
 from monitor.sources.spark import make
 from monitor.tables.streams import rows_to_draw

@@ -22,6 +22,7 @@ from store_backends import new_postgresql_database
 
 from monitor import wiring
 from monitor.cli.main import run
+from monitor.configuration.datasets import SourceSettings
 from monitor.core.records import Window
 from monitor.errors import (
     AskedWrongly,
@@ -33,7 +34,7 @@ from monitor.errors import (
 )
 from monitor.ports import Sample
 from monitor.service import Service
-from monitor.settings import SourceSettings, load_settings
+from monitor.settings import load_settings
 from monitor.sources import _sql_database
 from monitor.sources.files import FileSource
 from monitor.sources.sql import SqlSource, make

@@ -24,6 +24,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from store_backends import Backend, new_postgresql_database
 
+from monitor.archive import Outcome, Store
 from monitor.core.records import (
     Cause,
     Change,
@@ -47,7 +48,7 @@ from monitor.core.records import (
     Window,
 )
 from monitor.errors import ConfigError, StoreConflict, StoreUnavailable
-from monitor.ports import Outcome, Store, StoredReference
+from monitor.ports import StoredReference
 from monitor.stores import _sql_checks, _sql_columns, sql
 from monitor.stores import _sql_engine as engine
 from monitor.stores import _sql_tables as tables

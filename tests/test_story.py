@@ -9,11 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 from projects import SECRET, day, rows, write_project
 
+from monitor.archive import Outcome
 from monitor.core.records import Cause, Verdict
 from monitor.delivery import Patience
 from monitor.demo.receiver import Receiver
 from monitor.desk import Actor
-from monitor.ports import Outcome
 from monitor.service import Service
 from monitor.settings import load_settings
 

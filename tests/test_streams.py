@@ -17,11 +17,12 @@ import pytest
 from large_files import hold_at_most
 
 from monitor.api import Result, compare, freeze
+from monitor.configuration.datasets import SourceSettings
 from monitor.core.records import Column, Kind, Verdict, Window
 from monitor.errors import CouldNotLook, SourceUnreadable
 from monitor.ports import Sample
 from monitor.service import Service
-from monitor.settings import SourceSettings, load_settings
+from monitor.settings import load_settings
 from monitor.sources.files import FileSource, make
 from monitor.steps import looking
 from monitor.tables import streams

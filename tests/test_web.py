@@ -17,6 +17,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from monitor.archive import Outcome, Store
 from monitor.core.records import (
     Cause,
     Change,
@@ -36,7 +37,7 @@ from monitor.core.records import (
 from monitor.core.words import near, window
 from monitor.desk import Desk
 from monitor.errors import StoreUnavailable
-from monitor.ports import Outcome, Store, StoredReference
+from monitor.ports import StoredReference
 from monitor.reports.folder import ReportFolder
 from monitor.scheduler import MonitorStatus
 from monitor.stores import sql

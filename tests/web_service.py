@@ -10,12 +10,12 @@ import httpx
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+from monitor.archive import Store
 from monitor.client import InProcess
 from monitor.configuration.telling import RetrainSettings
 from monitor.core.people import Scope, Token
 from monitor.core.routing import everybody
 from monitor.desk import Actor, Desk
-from monitor.ports import Store
 from monitor.reports.folder import ReportFolder
 from monitor.scheduler import MonitorStatus
 from monitor.settings import MonitorSettings

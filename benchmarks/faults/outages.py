@@ -19,6 +19,7 @@ from store_backends import new_postgresql_database, restart_postgresql
 
 from benchmarks.faults import racing
 from benchmarks.faults.racing import LEASE, Clock, Race, Written, outcome_of, write_line
+from monitor.archive import Store
 from monitor.claiming import Claimant
 from monitor.core.reach import Reach
 from monitor.core.records import Message
@@ -26,7 +27,7 @@ from monitor.delivery import Delivery
 from monitor.demo.receiver import Receiver
 from monitor.errors import StoreUnavailable
 from monitor.notifiers.webhook import Webhook
-from monitor.ports import Notifier, Store
+from monitor.ports import Notifier
 from monitor.posting import Endpoint
 from monitor.scheduler import Scheduler
 from monitor.stores import sql

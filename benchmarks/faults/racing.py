@@ -15,10 +15,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from monitor.archive import Outcome, Store
 from monitor.claiming import Claimant, Lease
 from monitor.core.records import Check, DatasetResult, Message, SampleInfo, Verdict, Window
 from monitor.delivery import Delivery
-from monitor.ports import Outcome, Store
 from monitor.scheduler import Scheduler
 from monitor.settings import MonitorSettings
 from monitor.stores import sql

@@ -49,8 +49,9 @@ def test(
 
     Nothing is stored, and nothing is sent again. Exits 70 when a channel did not take it.
     """
+    from monitor.channels import open_notifiers
     from monitor.settings import load_settings
-    from monitor.wiring import now, open_notifiers
+    from monitor.wiring import now
 
     out = Output(json_to, verbose)
     settings = load_settings(config)

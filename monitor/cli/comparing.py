@@ -1,6 +1,5 @@
 """`monitor compare`: two datasets against each other, without any configuration."""
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -97,10 +96,10 @@ def compare(  # noqa: PLR0913, PLR0917 - typer takes every flag as an argument
         check_place(html)
     from monitor import api
 
-    ready = ThreadPoolExecutor(1).submit(api.prepare_report) if html is not None else None
     result = api.compare(
         reference,
         current,
+        meanwhile=None if html is None else api.prepare_report,
         suite=suite,
         tests=listed(tests),
         tolerance=pairs(tolerance, "--tolerance", float),
@@ -124,8 +123,7 @@ def compare(  # noqa: PLR0913, PLR0917 - typer takes every flag as an argument
         csv={"separator": separator, "encoding": encoding, "decimal": decimal},
     )
     tell(out, result.check)
-    if html is not None and ready is not None:
-        ready.result()
+    if html is not None:
         write_file(html, result.html())
         out.say(f"report: {html}")
     out.document(result.to_dict())

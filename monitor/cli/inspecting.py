@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 from monitor.errors import AskedWrongly, CouldNotLook, UnknownName
 
 if TYPE_CHECKING:
-    from monitor.settings import MonitorSettings, Settings, SourceSettings
+    from monitor.configuration.datasets import SourceSettings
+    from monitor.settings import MonitorSettings, Settings
 
 Wrong = dict[tuple[str, ...], AskedWrongly]  # by key of the configuration
 
@@ -47,7 +48,7 @@ def _look_at_columns(
     settings: "Settings", monitor: "MonitorSettings", weights: Mapping[str, float], wrong: Wrong
 ) -> list[str]:
     """Names that the data do not know go into `wrong`; why data could not be looked at is told."""
-    from monitor.settings import SourceSettings
+    from monitor.configuration.datasets import SourceSettings
 
     notes: list[str] = []
     production = _columns(settings, "production", monitor.production, notes)

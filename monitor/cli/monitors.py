@@ -16,8 +16,8 @@ from monitor.errors import StoreUnavailable, UnknownCheck
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from monitor.archive import StoredCheck
     from monitor.desk import Actor
-    from monitor.ports import StoredCheck
     from monitor.service import Service
     from monitor.settings import MonitorSettings
 

@@ -18,8 +18,8 @@ from monitor.cli.output import Output
 from monitor.errors import AskedWrongly, MonitorError, UnknownCheck
 
 if TYPE_CHECKING:
+    from monitor.archive import StoredCheck
     from monitor.core.records import Check
-    from monitor.ports import StoredCheck
     from monitor.service import Service
 
 MOST_COLUMNS = 200  # of which each has a metric; the worst first

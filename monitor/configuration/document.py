@@ -8,9 +8,8 @@ from typing import Any
 
 import yaml
 
+from monitor.configuration.mistakes import Keys, Mistake
 from monitor.errors import ConfigError, PathNotFound
-
-Keys = tuple[str, ...]
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}\n]*))?\}")
 _MARK = 0xF0000  # private characters: no YAML syntax, and nobody writes them
@@ -41,16 +40,6 @@ _Loader.add_implicit_resolver(
     re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$|[-+]?\.inf$|\.nan$"),
     list("-+.0123456789"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Mistake:
-    """One thing that is wrong, and where."""
-
-    keys: Keys
-    text: str
-    hint: str = ""
-    hides: bool = True  # what else is wrong at or below these keys follows from it
 
 
 @dataclass(slots=True, eq=False)

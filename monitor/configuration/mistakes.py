@@ -1,12 +1,16 @@
 """What pydantic finds wrong with a configuration, in words and with the nearest valid key."""
 
-from collections.abc import Iterator
-from typing import Any, get_args
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from monitor.configuration.document import Keys, Mistake
-from monitor.errors import nearest
+from monitor.configuration.section import Section
+from monitor.errors import AskedWrongly, nearest
+
+Keys = tuple[str, ...]
+Model = TypeVar("Model", bound=Section)
 
 _WORDS = {
     "missing": "is required",
@@ -25,6 +29,26 @@ _WORDS = {
     "bool_parsing": "should be true or false",
     "finite_number": "should be a finite number",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing that is wrong, and where."""
+
+    keys: Keys
+    text: str
+    hint: str = ""
+    hides: bool = True  # what else is wrong at or below these keys follows from it
+
+
+def checked(model: type[Model], values: Mapping[str, Any]) -> Model:
+    """Settings that were given one by one; AskedWrongly names every one that is wrong."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        found = mistakes_of(error, model)
+        told = [f"{'.'.join(m.keys)}: {m.text}" if m.keys else m.text for m in found]
+        raise AskedWrongly("\n".join(told)) from None
 
 
 def mistakes_of(error: ValidationError, root: type[BaseModel]) -> list[Mistake]:

@@ -19,8 +19,8 @@ from monitor.configuration.channels import (
     channel_name,
     kinds_of,
 )
-from monitor.configuration.document import Mistake
 from monitor.configuration.fields import Positive, Share, SpanText, WaitText
+from monitor.configuration.mistakes import Mistake
 from monitor.configuration.section import Section
 from monitor.core.records import Cause
 from monitor.core.routing import Level, Route, Routing, everybody

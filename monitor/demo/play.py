@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from monitor.archive import StoredCheck
 from monitor.delivery import Patience
 from monitor.demo.project import install_project
 from monitor.demo.receiver import Receiver
-from monitor.ports import StoredCheck
 from monitor.service import Service
 from monitor.settings import datasets_folder, load_settings
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from monitor import wiring
+from monitor.configuration.datasets import SourceSettings
 from monitor.configuration.fields import monitor_name
 from monitor.configuration.urls import scheme_of
 from monitor.core.kinds import decide_kind
 from monitor.core.records import Kind
 from monitor.errors import AskedWrongly, PathNotFound, UnknownName
 from monitor.ports import Sample
-from monitor.settings import SourceSettings
 from monitor.tables.dataset import list_files
 
 _STARTER = Path(__file__).parent / "starter"

@@ -7,9 +7,9 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from monitor.configuration.datasets import SourceSettings
 from monitor.core.records import Notice, Window
 from monitor.errors import SourceUnreadable, UnknownName
-from monitor.settings import SourceSettings
 from monitor.tables.blocks import Block, TableBlock
 from monitor.tables.columns import HELD_VALUES
 from monitor.tables.dataset import Files, open_format

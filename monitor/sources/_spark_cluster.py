@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from weakref import WeakSet
 
 import monitor
+from monitor.configuration.datasets import SparkSettings
 from monitor.errors import (
     AskedWrongly,
     CouldNotLook,
@@ -31,7 +32,6 @@ from monitor.errors import (
     SourceUnreadable,
     nearest,
 )
-from monitor.settings import SparkSettings
 
 T = TypeVar("T")
 

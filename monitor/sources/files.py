@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from monitor.configuration.datasets import SourceSettings
 from monitor.core.records import Notice, SampleInfo, Window
 from monitor.errors import AskedWrongly, PathNotFound, SourceUnreadable
 from monitor.ports import Sample, Source
-from monitor.settings import SourceSettings
 from monitor.sources._files_scan import Known, Scan
 from monitor.tables.blocks import Block
 from monitor.tables.columns import HELD_VALUES, to_sample

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from monitor.configuration.datasets import SourceSettings
 from monitor.core.records import Window
 from monitor.errors import AskedWrongly
 from monitor.ports import Sample, Source
-from monitor.settings import SourceSettings
 from monitor.tables.addresses import place_of
 from monitor.tables.frozen import Frozen, read_frozen
 from monitor.tables.places import State

@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
+from monitor.configuration.datasets import SourceSettings, SparkSettings
 from monitor.core.records import Floats, Notice, SampleInfo, Window
 from monitor.errors import AskedWrongly, PathNotFound, SourceUnreadable
 from monitor.ports import Sample, Source
-from monitor.settings import SourceSettings, SparkSettings
 from monitor.sources._spark_cluster import Cluster, cluster_of, not_found
 from monitor.sources._spark_columns import SparkColumns
 from monitor.sources._spark_rows import Rows, Times, quoted

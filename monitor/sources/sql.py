@@ -9,11 +9,11 @@ from pathlib import Path
 import pyarrow as pa
 import sqlalchemy as sa
 
+from monitor.configuration.datasets import SourceSettings, SqlSettings
 from monitor.configuration.fields import table_name
 from monitor.core.records import Notice, SampleInfo, Window
 from monitor.errors import AskedWrongly, ConfigError, SourceUnreadable, UnknownName
 from monitor.ports import Sample, Source
-from monitor.settings import SourceSettings, SqlSettings
 from monitor.sources._sql_aggregates import Asked, SqlTable
 from monitor.sources._sql_database import Database, Draw, Field, Rows
 from monitor.sources._sql_postgresql import open_postgresql

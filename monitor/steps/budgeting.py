@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from monitor.archive import Store
 from monitor.core.over_time.spending import (
     Before,
     beside,
@@ -14,7 +15,6 @@ from monitor.core.over_time.spending import (
 )
 from monitor.core.records import Check, ColumnResult, Notice, Window
 from monitor.core.verdict import is_violated
-from monitor.ports import Store
 from monitor.references import Reference
 from monitor.steps.kit import HISTORY, Look, Watch
 from monitor.steps.looking import watched

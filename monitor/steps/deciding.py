@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from monitor.core import episodes, words
 from monitor.core.headline import also_in_segments, headline, in_segments, only_where
@@ -18,10 +19,12 @@ from monitor.core.records import (
 )
 from monitor.core.routing import level_of
 from monitor.core.verdict import dataset_p, judge_check
-from monitor.ports import Store
 from monitor.references import Reference
 from monitor.steps.kit import Look, Tools, Watch
 from monitor.steps.quieting import was_maintained
+
+if TYPE_CHECKING:
+    from monitor.archive import Store
 
 
 def decide(
@@ -156,7 +159,7 @@ def _is_heard(watch: Watch, check: Check, change: EpisodeChange) -> bool:
     return bool(watch.routing.channels(watch.name, cause, Change.OPENED, level))
 
 
-def is_newest(check: Check, store: Store) -> bool:
+def is_newest(check: Check, store: "Store") -> bool:
     """Whether no newer window has been checked: only then does a check change episodes."""
     assert check.window is not None and check.monitor is not None
     newest = store.last_window(check.monitor)
@@ -164,7 +167,7 @@ def is_newest(check: Check, store: Store) -> bool:
 
 
 def _request(
-    watch: Watch, check: Check, changes: Sequence[EpisodeChange], store: Store
+    watch: Watch, check: Check, changes: Sequence[EpisodeChange], store: "Store"
 ) -> RetrainRequest | None:
     if watch.retrain is None:
         return None
@@ -178,7 +181,7 @@ def _request(
     )
 
 
-def _recent(watch: Watch, check: Check, store: Store, count: int) -> list[Check]:
+def _recent(watch: Watch, check: Check, store: "Store", count: int) -> list[Check]:
     assert check.window is not None
     if count < 1:
         return []

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta, tzinfo
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from monitor.core import episodes
 from monitor.core.comparison import Plan
@@ -21,8 +21,11 @@ from monitor.core.records import (
 )
 from monitor.core.routing import NOBODY, Routing
 from monitor.core.summaries.binary import Kept
-from monitor.ports import Clock, Draw, Explorer, Reports, Source, Store, Validator
+from monitor.ports import Clock, Draw, Explorer, Reports, Source, Validator
 from monitor.sight import traces
+
+if TYPE_CHECKING:
+    from monitor.archive import Store
 
 HISTORY = 30  # past checks a report shows
 
@@ -82,7 +85,7 @@ class Tools:
     """The adapters a check works with, as sockets."""
 
     source: Source
-    store: Store
+    store: "Store"
     validator: Validator
     reports: Reports
     draw: Draw

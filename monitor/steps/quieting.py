@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from monitor.core import words
 from monitor.core.people import Silence, SilenceKind
 from monitor.core.records import Check, Notice, Window
-from monitor.ports import Store
 from monitor.steps.kit import Look, Tools, Watch
+
+if TYPE_CHECKING:
+    from monitor.archive import Store
 
 MAINTENANCE = "maintenance"  # the kind of the notice
 
@@ -27,7 +30,7 @@ def with_silences(watch: Watch, window: Window, look: Look, tools: Tools) -> tup
     return quiet, replace(look, notices=(*look.notices, *notices))
 
 
-def under_maintenance(monitor: str, store: Store, window: Window) -> bool:
+def under_maintenance(monitor: str, store: "Store", window: Window) -> bool:
     """Whether the data of a window are said not to be normal."""
     known = store.silences(since=window.start)
     return any(s.kind is SilenceKind.MAINTENANCE and s.touches(monitor, window) for s in known)

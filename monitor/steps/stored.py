@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import pairwise
 
+from monitor.archive import Store
 from monitor.configuration.fields import parse_time
 from monitor.core import words
 from monitor.core.records import Check, ColumnResult, Notice, SampleInfo, Window
 from monitor.core.summaries.binary import Kept, UnknownForm, from_bytes
 from monitor.errors import AskedWrongly, CouldNotLook, UnknownCheck
-from monitor.ports import Store
 from monitor.steps.kit import Watch
 
 MOST_WINDOWS = 1000  # of a range: what all of them kept is held at once

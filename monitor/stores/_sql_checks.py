@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from monitor.archive import CheckLine, Outcome, Place, StoredCheck, state_token
 from monitor.core.records import (
     Check,
     DatasetResult,
@@ -17,7 +18,6 @@ from monitor.core.records import (
 )
 from monitor.core.wire import check_from_json, check_to_json
 from monitor.errors import StoreConflict, StoreUnavailable
-from monitor.ports import CheckLine, Outcome, Place, StoredCheck, state_token
 from monitor.stores._sql_columns import column_rows, shown_of
 from monitor.stores._sql_engine import Part
 from monitor.stores._sql_episodes import open_of, put_episodes

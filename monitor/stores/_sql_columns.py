@@ -5,9 +5,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from monitor.archive import BEYOND_MEASURE, ColumnLine, Tally
 from monitor.core.records import Check, Finding, Verdict
 from monitor.core.verdict import deciding
-from monitor.ports import BEYOND_MEASURE, ColumnLine, Tally
 from monitor.stores._sql_engine import Part
 from monitor.stores._sql_rows import Row, row_of
 from monitor.stores._sql_tables import column_results, expectation_results, findings

@@ -5,9 +5,9 @@ from functools import cache
 from pathlib import Path
 
 from monitor import catalogue
+from monitor.configuration.datasets import SourceSettings
 from monitor.core.records import Notice
 from monitor.errors import AskedWrongly
-from monitor.settings import SourceSettings
 from monitor.tables.addresses import place_of
 from monitor.tables.places import Place, some
 from monitor.tables.reading import Format

@@ -8,11 +8,11 @@ from itertools import chain
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from monitor.configuration.datasets import FROZEN
 from monitor.core.comparison import Plan
 from monitor.core.records import Stream
 from monitor.errors import SourceUnreadable
 from monitor.ports import Sample, Source, StoredReference
-from monitor.settings import FROZEN
 from monitor.tables.frozen import frozen_of, read_frozen, write_frozen
 from monitor.tables.places import Place
 from monitor.tables.streams import DrawnTable

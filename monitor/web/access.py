@@ -21,10 +21,11 @@ from urllib.parse import parse_qs, urlsplit
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
+from monitor.archive import Store
 from monitor.core.people import Deed, Scope, Session, Token, allows
 from monitor.desk import TOKEN_PREFIX, Actor, Desk, digest_of
 from monitor.errors import AskedWrongly, NotAllowed, NotSignedIn, StoreUnavailable
-from monitor.ports import Clock, Store
+from monitor.ports import Clock
 from monitor.web.limits import Limits
 
 COOKIE = "monitor_session"

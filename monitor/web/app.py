@@ -6,8 +6,9 @@ from importlib.metadata import version
 from fastapi import APIRouter, FastAPI, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from monitor.archive import Store
 from monitor.desk import Desk
-from monitor.ports import Clock, Reports, Store
+from monitor.ports import Clock, Reports
 from monitor.scheduler import MonitorStatus
 from monitor.sight import traces
 from monitor.web.access import Gate, address_of

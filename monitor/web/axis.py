@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from itertools import pairwise
 
+from monitor.archive import CheckLine
 from monitor.core.words import day
-from monitor.ports import CheckLine
 
 TICKS = 8  # at most
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)

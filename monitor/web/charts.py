@@ -12,10 +12,10 @@ from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
+from monitor.archive import CheckLine, ColumnLine
 from monitor.core import words
 from monitor.core.numerals import count, number, share
 from monitor.core.records import Verdict
-from monitor.ports import CheckLine, ColumnLine
 from monitor.web.axis import spans
 from monitor.web.history import History, Mark
 from monitor.web.strips import LENGTH as STRIP

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from monitor.archive import CheckLine, Store
 from monitor.core.records import Verdict
-from monitor.ports import CheckLine, Clock, Store
+from monitor.ports import Clock
 from monitor.scheduler import due_windows
 from monitor.settings import MonitorSettings
 

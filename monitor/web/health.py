@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from monitor.archive import Store
 from monitor.errors import MonitorError
-from monitor.ports import Store
 
 
 def health_routes(store: Store, alive: Callable[[], Mapping[str, bool]]) -> APIRouter:

@@ -7,10 +7,10 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import quote
 
+from monitor.archive import CheckLine, ColumnLine, Place, Store, Tally
 from monitor.core import words
 from monitor.core.people import Silence, SilenceKind
 from monitor.core.records import Episode, RetrainRequest
-from monitor.ports import CheckLine, ColumnLine, Place, Store, Tally
 from monitor.web.axis import Axis, axis_of
 from monitor.web.named import CAUSES
 

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
+from monitor.archive import Store
 from monitor.core.records import Verdict
 from monitor.errors import StoreUnavailable
-from monitor.ports import Clock, Store
+from monitor.ports import Clock
 from monitor.settings import MonitorSettings
 from monitor.web.figures import BUCKETS_S, Figures, ServiceFigures, Tally
 

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
+from monitor.archive import StoredCheck
 from monitor.core.people import Scope
 from monitor.core.records import Check, ColumnResult, Verdict
 from monitor.errors import AskedWrongly, MonitorError
-from monitor.ports import StoredCheck
 from monitor.web.drawing import draw
 from monitor.web.front import READ_METHODS, Front
 

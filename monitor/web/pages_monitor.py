@@ -7,8 +7,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 from pydantic import AwareDatetime
 
+from monitor.archive import Place
 from monitor.core.people import Scope
-from monitor.ports import Place
 from monitor.web.charts import Charts
 from monitor.web.drawing import draw, root_of
 from monitor.web.front import READ_METHODS, Front

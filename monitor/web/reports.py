@@ -9,10 +9,11 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from monitor.archive import CheckLine, StoredCheck
 from monitor.core.people import Scope
 from monitor.core.records import Check, Episode
 from monitor.errors import StoreUnavailable
-from monitor.ports import CheckLine, Reports, StoredCheck
+from monitor.ports import Reports
 from monitor.web.drawing import draw, root_of, text_of
 from monitor.web.front import READ_METHODS, Front
 from monitor.web.missing import Missing

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
+from monitor.archive import CheckLine, Place, Store
 from monitor.core.messages import RETRAIN
 from monitor.core.people import AuditEntry, Deed, Silence, SilenceKind
 from monitor.core.records import Episode, Message, RetrainRequest
-from monitor.ports import CheckLine, Place, Store
 from monitor.web.named import CAUSES
 
 _CHECKS = 120  # of an episode, at most

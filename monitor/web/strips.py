@@ -12,8 +12,9 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
+from monitor.archive import CheckLine, Store
 from monitor.errors import MonitorError
-from monitor.ports import CheckLine, Clock, Store
+from monitor.ports import Clock
 
 log = logging.getLogger(__name__)
 

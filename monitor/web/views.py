@@ -8,10 +8,11 @@ from difflib import get_close_matches
 from typing import TypeVar
 from urllib.parse import quote
 
+from monitor.archive import CheckLine, Place, Store, StoredCheck
 from monitor.core.people import Acknowledgement, Silence, SilenceKind
 from monitor.core.records import Check, Episode, Verdict
 from monitor.core.urgency import CANNOT_LOOK, URGENCY, state_of
-from monitor.ports import CheckLine, Clock, Place, Store, StoredCheck
+from monitor.ports import Clock
 from monitor.scheduler import MonitorStatus
 from monitor.web.missing import Missing
 from monitor.web.strips import Strips

@@ -5,8 +5,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from monitor.configuration.datasets import CsvSettings
 from monitor.errors import SourceUnreadable
-from monitor.settings import CsvSettings
 from monitor.tables.gate import Gate
 from monitor.tables.places import Place
 from monitor.tables.reading import refuse_empty, refuse_repeated, signature, without_rows

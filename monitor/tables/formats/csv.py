@@ -9,8 +9,8 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
+from monitor.configuration.datasets import CsvSettings
 from monitor.errors import AskedWrongly, SourceUnreadable
-from monitor.settings import CsvSettings
 from monitor.tables.gate import Gate
 from monitor.tables.inference import TextTypes
 from monitor.tables.places import Place

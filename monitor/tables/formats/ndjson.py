@@ -8,8 +8,8 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.json as pa_json
 
+from monitor.configuration.datasets import CsvSettings
 from monitor.errors import SourceUnreadable
-from monitor.settings import CsvSettings
 from monitor.tables.frames import to_array
 from monitor.tables.gate import Gate
 from monitor.tables.places import Place

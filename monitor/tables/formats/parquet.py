@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from monitor.configuration.datasets import CsvSettings
 from monitor.errors import SourceUnreadable
-from monitor.settings import CsvSettings
 from monitor.tables.blocks import Block, ParquetBlock, grouped
 from monitor.tables.gate import Gate
 from monitor.tables.places import Place

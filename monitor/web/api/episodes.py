@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from monitor.archive import CheckLine, Place
 from monitor.core.people import Scope
 from monitor.core.records import Episode
 from monitor.errors import UnknownName
-from monitor.ports import CheckLine, Place
 from monitor.web.api import shapes
 from monitor.web.api.kit import Id, Kit, OfMonitor, read_errors, router, write_errors
 from monitor.web.api.paging import Cursor, Limit, cursor_of, moment_of, page_of

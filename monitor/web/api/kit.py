@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
+from monitor.archive import Store
 from monitor.core.people import Scope
 from monitor.desk import Desk
 from monitor.errors import UnknownName
-from monitor.ports import Clock, Store
+from monitor.ports import Clock
 from monitor.scheduler import MonitorStatus
 from monitor.web.access import Gate
 from monitor.web.api.writing import Writer

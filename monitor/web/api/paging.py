@@ -8,8 +8,8 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Query, Request, Response
 
+from monitor.archive import Place
 from monitor.errors import AskedWrongly
-from monitor.ports import Place
 from monitor.web.api.shapes import Page
 
 Item = TypeVar("Item")
