@@ -1,5 +1,6 @@
 """`monitor`: the list of commands, and what every failure becomes: a message and an exit code."""
 
+import gc
 import logging
 import signal
 import sys
@@ -26,6 +27,9 @@ from monitor.cli import (
 )
 from monitor.cli.output import ExitCode, complain
 from monitor.errors import AskedWrongly, CouldNotLook, MonitorError
+
+# New objects between two looks for circles. A comparison makes a million that stay, and no circles.
+GARBAGE_AFTER = 100_000
 
 app = typer.Typer(
     name="monitor",
@@ -68,6 +72,7 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # no terminal is too old to be told
     signal.signal(signal.SIGTERM, _end)
+    gc.set_threshold(GARBAGE_AFTER, *gc.get_threshold()[1:])
     sys.exit(run(sys.argv[1:]))
 
 

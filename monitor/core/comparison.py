@@ -172,7 +172,7 @@ def _foreseen(
     asked = dict(kinds_of(reference, names, plan))
     for name in asked:
         column = reference[name]
-        if isinstance(column, Column | SelfSummarizing):
+        if issubclass(type(column), Column | SelfSummarizing):
             with suppress(Exception):
                 asked[name] = picture_of(column, plan, summaries)
     return asked

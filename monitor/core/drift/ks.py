@@ -37,6 +37,8 @@ SPEC = TestSpec(
 EXACT_UP_TO = 10_000
 MANY = 10_000  # rows from which the limit, moved on, is as good as the exact law of one sample
 BLOCK = 64  # values
+Places = NDArray[np.int64]
+Ranks = tuple[Places, Places]  # how many values are at most, and how many are below
 
 
 def measure(pair: Pair, bounds: Bounds) -> Evidence | None:
@@ -84,9 +86,14 @@ def ks_distance(reference: Floats, current: Floats) -> float:
     """
     few, many = sorted((reference, current), key=len)
     # 1.
-    grid = many[::BLOCK]
-    after = np.array([np.searchsorted(side, grid, "right") / side.size for side in (few, many)])
-    before = np.array([np.searchsorted(side, grid, "left") / side.size for side in (few, many)])
+    places = np.arange(0, many.size, BLOCK)
+    grid = many[places]
+    own = places + 1, places
+    ranks = _corrected(many, grid, *own), _ranks(few, grid)
+    after, before = (
+        np.array([of_few / few.size, of_many / many.size])
+        for of_many, of_few in zip(*ranks, strict=True)
+    )
     largest = float(max(np.max(np.abs(after[0] - after[1])), np.max(np.abs(before[0] - before[1]))))
     # 2.
     low = np.concatenate([[[0.0], [0.0]], after], axis=1)  # at the beginning of each block
@@ -102,6 +109,28 @@ def ks_distance(reference: Floats, current: Floats) -> float:
         largest = max(largest, _at_values(few, many, _ranges(*ends[:, blocks])))
         opened, more = opened + more, more * 8
     return largest
+
+
+def _ranks(values: Floats, at: Floats) -> Ranks:
+    """How many of some sorted values are at most, and how many are below, each of others."""
+    below = np.searchsorted(values, at, "left")
+    return _corrected(values, at, below, below)
+
+
+def _corrected(values: Floats, at: Floats, after: Places, before: Places) -> Ranks:
+    """The same, given what would be right if no value came twice: searched for where one does.
+
+    >>> ones = np.array([1.0, 1.0, 2.0])
+    >>> [ranks.tolist() for ranks in _corrected(ones, ones[:1], np.array([1]), np.array([0]))]
+    [[2], [0]]
+    """
+    last = values.size - 1
+    more = (after <= last) & (values[np.minimum(after, last)] == at)
+    fewer = (before > 0) & (values[np.maximum(before - 1, 0)] == at)
+    after, before = after.copy(), before.copy()
+    after[more] = np.searchsorted(values, at[more], "right")
+    before[fewer] = np.searchsorted(values, at[fewer], "left")
+    return after, before
 
 
 def _ranges(starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -120,11 +149,8 @@ def _at_values(few: Floats, many: Floats, places: NDArray[np.int64]) -> float:
     if not places.size:
         return 0.0
     values = few[np.sort(places)]
-    distances = [
-        np.searchsorted(few, values, side) / few.size
-        - np.searchsorted(many, values, side) / many.size
-        for side in ("left", "right")
-    ]
+    ranks = zip(_ranks(few, values), _ranks(many, values), strict=True)
+    distances = [of_few / few.size - of_many / many.size for of_few, of_many in ranks]
     return float(np.max(np.abs(distances)))
 
 

@@ -7,6 +7,7 @@ near zero, where the normal law is too short.
 """
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -18,7 +19,8 @@ from monitor.core.records import Floats
 
 SMALL_EXPECTED = 5.0
 ENUMERATED = 100  # outcomes of the reference taken one by one; more are taken at quantiles
-BISECTIONS = 16
+RESOLUTION = 2**-16  # of the largest change there can be
+Point = tuple[float, float]
 MARGIN_LIKELY = 3.0  # standard errors, at their widest
 
 
@@ -173,21 +175,51 @@ def _wilson(share: float, rows: int, z: float) -> tuple[float, float]:
 def tolerance_limit(before: float, n: int, m: int, bounds: Bounds, *, upward: bool) -> float | None:
     """The smallest change in one direction that is proven to exceed the tolerance."""
 
-    def proven(gap: float) -> bool:
+    def evidence(gap: float) -> float:
         now = before + gap if upward else before - gap
-        return tolerance_p(before, n, now, m, bounds.tolerance) <= bounds.alpha
+        return _deviations(tolerance_p(before, n, now, m, bounds.tolerance))
 
+    enough = _deviations(bounds.alpha)
     low, high = bounds.tolerance, 1 - before if upward else before
-    if high <= low or not proven(high):
+    if high <= low or evidence(high) < enough:
         return None
-    resolution = (high - low) / 2**BISECTIONS
+    resolution = (high - low) * RESOLUTION
     near = low + MARGIN_LIKELY * math.sqrt(0.25 / n + 0.25 / m)  # most often it is no farther
-    if near < high and proven(near):
-        high = near
-    while high - low > resolution:
-        middle = (low + high) / 2
-        low, high = (low, middle) if proven(middle) else (middle, high)
-    return high
+    if near < high and (there := evidence(near)) >= enough:
+        return _crossing(evidence, enough, (low, 0.0), (near, there), resolution)
+    return _crossing(evidence, enough, (low, 0.0), (high, evidence(high)), resolution)
+
+
+def _deviations(p: float) -> float:
+    """The standard deviations at which a normal law has this tail: nearly a line of the change."""
+    from scipy import special
+
+    return -float(special.ndtri(min(max(p, 1e-300), 0.999)))
+
+
+def _crossing(
+    value: Callable[[float], float], wanted: float, low: Point, high: Point, resolution: float
+) -> float:
+    """The first place, or at most `resolution` beyond it, where `value` is as large as is wanted.
+
+    It is smaller at `low` and not at `high`, each a place and a value. Where a line between the two
+    is as large as wanted is tried, with a place just before it; then the middle, unless one of the
+    two left less than half of the way.
+    """
+
+    def narrowed(at: float, low: Point, high: Point) -> tuple[Point, Point]:
+        if not low[0] < at < high[0]:
+            return low, high
+        there = at, value(at)
+        return (low, there) if there[1] >= wanted else (there, high)
+
+    while (width := high[0] - low[0]) > resolution:
+        guess = low[0] + width * (wanted - low[1]) / (high[1] - low[1])
+        low, high = narrowed(guess + resolution / 4, low, high)
+        low, high = narrowed(guess - resolution / 4, low, high)
+        if high[0] - low[0] > width / 2:
+            low, high = narrowed((low[0] + high[0]) / 2, low, high)
+    return high[0]
 
 
 def _effect_seen(before: float, n: int, m: int, bounds: Bounds) -> float:

@@ -53,7 +53,7 @@ def summarize(column: Stream, kind: Kind, reference: Summary | None = None) -> S
     >>> dict(summarize(ones, Kind.CATEGORY).counts)
     {'1': 2}
     """
-    if isinstance(column, SelfSummarizing):
+    if issubclass(type(column), SelfSummarizing):  # of an instance it would be asked anew each time
         return _spelt(column.summary(kind, reference), kind, reference)
     found = summary_of(column.pieces(), kind, reference, rows=column.rows)
     return _recounted(found, column) if found.count_error and reference is None else found
