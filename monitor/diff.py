@@ -105,8 +105,11 @@ def restored(side: Stored, plan: Plan) -> dict[str, FrozenColumn]:
     wanted = [name for name in side.results if plan.wants(name)]
     compared = [name for name in wanted if any(c.compared for c in side.results[name])]
     pictures = {name: _picture(name, side, plan) for name in compared}
-    nothing = Column("", "other", 0, 0)
-    return {name: FrozenColumn(name, p, nothing, None) for name, p in pictures.items()}
+    return {name: FrozenColumn(name, p, _no_rows, None) for name, p in pictures.items()}
+
+
+def _no_rows() -> Column:
+    return Column("", "other", 0, 0)
 
 
 def _picture(name: str, side: Stored, plan: Plan) -> Picture:

@@ -31,7 +31,7 @@ from monitor.core.records import (
 )
 from monitor.core.shape import draw_shape
 from monitor.core.side_by_side import Run
-from monitor.core.summaries.collecting import Asked, Foretold, SelfSummarizing, summarize
+from monitor.core.summaries.collecting import Asked, Foretold, makes_its_own, summarize
 from monitor.core.summaries.kept import Summaries
 from monitor.core.summaries.summary import Summary, in_one_precision
 from monitor.core.summaries.windows import WindowSummaries
@@ -172,18 +172,19 @@ def _foreseen(
     asked = dict(kinds_of(reference, names, plan))
     for name in asked:
         column = reference[name]
-        if issubclass(type(column), Column | SelfSummarizing):
+        if isinstance(column, Column) or makes_its_own(column):
             with suppress(Exception):
-                asked[name] = picture_of(column, plan, summaries)
+                asked[name] = picture_of(reference[name], asked[name][0], plan, summaries)
     return asked
 
 
-def picture_of(column: Stream, plan: Plan, summaries: Summaries) -> tuple[Kind, Summary]:
-    """The kind of a compared reference column, and its summary.
+def picture_of(
+    column: Stream, kind: Kind, plan: Plan, summaries: Summaries
+) -> tuple[Kind, Summary]:
+    """The kind of a compared reference column, and its summary; `kind` is what `kind_of` says.
 
     Integers of which a first piece held few distinct values may turn out to have many.
     """
-    kind, _ = kind_of(column, plan)
     summary = summaries.of(column, kind)
     counted = kind is Kind.CATEGORY and column.dtype in ("integer", "float")
     known = column.name in plan.kinds or column.kind is not None
@@ -213,7 +214,7 @@ def _compare(reference: Stream, window: Current, plan: Plan, summaries: Summarie
     problem = reference.problem or current.problem
     if problem:
         return _undecided(reference, plan, problem)
-    kind, before = picture_of(reference, plan, summaries)
+    kind, before = picture_of(reference, kind, plan, summaries)
     try:
         now = summarize(current, kind, before)
     except AskedWrongly as error:  # frozen as another kind, which nobody asked for

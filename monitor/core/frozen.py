@@ -6,6 +6,7 @@ again only when somebody asks for a column as another kind than it was frozen as
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from monitor.core.comparison import Plan, kind_of, kinds_of, picture_of
 from monitor.core.records import COMPARED_KINDS, Column, Kind, Stream
@@ -45,7 +46,7 @@ def _picture(column: Stream, plan: Plan) -> Picture:
     kind, _ = kind_of(column, plan)
     if column.problem or kind not in COMPARED_KINDS:
         return Picture(kind, column.dtype, column.rows, column.missing, column.problem)
-    kind, summary = picture_of(column, plan, Summaries())
+    kind, summary = picture_of(column, kind, plan, Summaries())
     kept = summary.condensed(POINTS)
     return Picture(kind, column.dtype, summary.rows, summary.missing, summary=kept)
 
@@ -59,11 +60,15 @@ class FrozenColumn:
     """One column of a frozen reference, as comparisons see it."""
 
     def __init__(
-        self, name: str, picture: Picture, drawn: Column, again: Callable[[str], Stream] | None
+        self,
+        name: str,
+        picture: Picture,
+        draw: Callable[[], Column],
+        again: Callable[[str], Stream] | None,
     ) -> None:
         self.name = name
         self.picture = picture
-        self._drawn = drawn
+        self._draw = draw
         self._again = again
 
     @property
@@ -91,6 +96,11 @@ class FrozenColumn:
 
     def drawn(self) -> Column:
         return self._drawn
+
+    @cached_property
+    def _drawn(self) -> Column:
+        """Made when it is asked for: most columns are not."""
+        return self._draw()
 
     def pieces(self) -> Iterator[Column]:
         """AskedWrongly when the rows are not at hand."""

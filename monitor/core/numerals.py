@@ -18,6 +18,8 @@ def number(value: object, digits: int = 3) -> str:
     if not -sys.float_info.max <= value <= sys.float_info.max:
         return "∞" if value > 0 else "-∞" if value < 0 else NOTHING
     size = abs(value)
+    if 1e-4 <= size < 99:  # what most numbers are needs no unit
+        return _plain(float(f"{value:.{digits}g}"))
     if size and (float(f"{size:.{digits}g}") >= 1e12 or size < 1e-4):
         return _power(value, digits)
     if 1000 <= size < 10_000 and value == int(value):

@@ -1,7 +1,9 @@
 """What a report draws of a column: shares on one shared axis, a few dozen numbers at most."""
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from heapq import nsmallest
 
 import numpy as np
 
@@ -59,29 +61,40 @@ def _shares(values: Floats, edges: Floats) -> tuple[float, ...]:
 
 def _of_levels(pair: Pair) -> Shape | None:
     before, now = pair.reference.counts, pair.current.counts
-    n, m = max(1, pair.reference.present), max(1, pair.current.present)
-    share = {v: (before.get(v, 0) / n, now.get(v, 0) / m) for v in before.keys() | now.keys()}
-    if not share:
+    names = sorted(before.keys() | now.keys())
+    if not names:
         return None
-    largest = {v: -max(sides) for v, sides in share.items()}
-    ranked = sorted(sorted(share), key=largest.__getitem__)
-    shown = ranked if len(ranked) <= LEVELS + 1 else ranked[:LEVELS]
-    shown = sorted(shown, key=lambda v: (-share[v][0], -share[v][1], v))
-    rows = [share[v] for v in shown]
-    names = list(shown)
-    if len(shown) < len(ranked):
-        rest = ranked[LEVELS:]
-        more = (sum(share[v][0] for v in rest), sum(share[v][1] for v in rest))
-        rows.append((more[0] + pair.reference.rest / n, more[1] + pair.current.rest / m))
-        names.append(f"{len(rest)} {OTHERS}")
-    new = (v for v in ranked if v not in before)  # or not counted, where there are too many
+    reference = _level_shares(before, names, pair.reference.present)
+    current = _level_shares(now, names, pair.current.present)
+    ranked = np.argsort(-np.maximum(reference, current), kind="stable")
+    shown = ranked if ranked.size <= LEVELS + 1 else ranked[:LEVELS]
+    shown = shown[np.lexsort((shown, -current[shown], -reference[shown]))]
+    levels = [names[place] for place in shown.tolist()]
+    sides = [reference[shown].tolist(), current[shown].tolist()]
+    if (rest := ranked[shown.size :]).size:
+        levels.append(f"{rest.size} {OTHERS}")
+        for side, share, of in zip(
+            sides, (reference, current), (pair.reference, pair.current), strict=True
+        ):
+            side.append(float(share[rest].sum()) + of.rest / max(1, of.present))
+    order = dict(zip((names[place] for place in ranked.tolist()), range(ranked.size), strict=True))
+    new = () if pair.reference.rest else now.keys() - before.keys()  # there, some are not counted
     return Shape(
-        reference=tuple(round(r, 6) for r, _ in rows),
-        current=tuple(round(c, 6) for _, c in rows),
-        levels=tuple(names),
-        new_levels=() if pair.reference.rest else tuple(new)[:NAMED_CHANGES],
-        lost_levels=tuple(v for v in ranked if v not in now)[:NAMED_CHANGES],
+        reference=tuple(round(share, 6) for share in sides[0]),
+        current=tuple(round(share, 6) for share in sides[1]),
+        levels=tuple(levels),
+        new_levels=_first(new, order),
+        lost_levels=_first(before.keys() - now.keys(), order),
     )
+
+
+def _level_shares(counts: Mapping[str, int], names: Sequence[str], rows: int) -> Floats:
+    sizes = np.fromiter((counts.get(name, 0) for name in names), np.float64, len(names))
+    return np.asarray(sizes / max(1, rows))
+
+
+def _first(names: Iterable[str], order: Mapping[str, int]) -> tuple[str, ...]:
+    return tuple(nsmallest(NAMED_CHANGES, names, key=order.__getitem__))
 
 
 def _numbered(shape: Shape) -> Shape:

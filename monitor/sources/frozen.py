@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 
 from monitor.configuration.datasets import SourceSettings
 from monitor.core.records import Window
@@ -26,6 +27,7 @@ class FrozenSource:
         self._place = place_of(settings.path, root, settings.storage)
         self._state: State | None = None
         self._known: Frozen | None = None
+        self._reading = Lock()  # version and rows may be asked for side by side
 
     def read(
         self,
@@ -61,10 +63,11 @@ class FrozenSource:
         return None
 
     def _frozen(self) -> Frozen:
-        state = self._place.state_now()
-        if self._known is None or state is None or state != self._state:
-            try:
-                self._known, self._state = read_frozen(self._place), state
-            except FileNotFoundError:
-                raise self._place.missing() from None
-        return self._known
+        with self._reading:
+            state = self._place.state_now()
+            if self._known is None or state is None or state != self._state:
+                try:
+                    self._known, self._state = read_frozen(self._place), state
+                except FileNotFoundError:
+                    raise self._place.missing() from None
+            return self._known

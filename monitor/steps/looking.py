@@ -21,7 +21,7 @@ from monitor.core.records import (
 from monitor.core.side_by_side import side_by_side
 from monitor.core.slices.search import search_slices
 from monitor.core.slices.segments import compare_segments, share_alpha
-from monitor.core.slices.within import Within, of_some_rows
+from monitor.core.slices.within import Drawn, Within, of_some_rows
 from monitor.core.summaries.windows import WindowSummaries
 from monitor.errors import AskedWrongly, CouldNotLook
 from monitor.ports import Sample, Source, Validator
@@ -167,11 +167,11 @@ def _locate(
     """
     compared = [c for c in columns if c.compared]
     names = dict.fromkeys([*(c.name for c in compared), *watch.segments])
-    before, now = ({n: side[n].drawn() for n in names if n in side} for side in sides)
-    whole = rows_of(before) == rows_of(sides[0]) and rows_of(now) == rows_of(sides[1])
+    before, now = (Drawn(side, tuple(n for n in names if n in side)) for side in sides)
+    whole = before.whole and now.whole
     look = replace(look, segments=compare_segments(before, now, within, watch.segments))
     if watch.segments and not whole:
-        text = f"segments were compared in {count(rows_of(now))} rows drawn at random"
+        text = f"segments were compared in {count(now.rows)} rows drawn at random"
         look = replace(look, notices=(*look.notices, Notice("segments_drawn", text)))
     if not watch.explain:
         return look
@@ -182,10 +182,6 @@ def _locate(
         log.exception("monitor=%s the slices of a drift could not be searched", watch.name)
         missed = f"where in the rows could not be searched ({type(error).__name__})"
         return replace(look, notices=(*look.notices, Notice("slices_not_searched", missed)))
-
-
-def rows_of(columns: Mapping[str, Stream]) -> int:
-    return max((column.rows for column in columns.values()), default=0)
 
 
 def watched(columns: Sequence[ColumnResult]) -> list[Notice]:

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -53,7 +54,7 @@ class Frozen:
     def sample(self, again: Callable[[str], Stream] | None = None) -> Sample:
         """As what comparisons take; `again` reads a column of all rows anew."""
         columns = {
-            name: FrozenColumn(name, picture, self._drawn(name), again)
+            name: FrozenColumn(name, picture, partial(self._drawn, name), again)
             for name, picture in self.pictures.items()
         }
         return Sample(SampleInfo(self.rows, self.rows, "all"), columns, self.drawn)
@@ -84,7 +85,8 @@ def _drawn_rows(sample: Sample, pictures: Pictures) -> pa.Table:
 
 def write_frozen(place: Place, frozen: Frozen) -> None:
     """Write the file, whole or not at all."""
-    kept = to_bytes({n: (p.kind, p.summary) for n, p in frozen.pictures.items() if p.summary})
+    summaries = {n: (p.kind, p.summary) for n, p in frozen.pictures.items() if p.summary}
+    kept = to_bytes(summaries, packed=False)  # the seal tells whether they are whole
     told = {
         "version": frozen.version,
         "origin": frozen.origin,

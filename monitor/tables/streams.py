@@ -199,7 +199,7 @@ class StreamedColumn:
         if head is None:
             parts = self._scattered()
             values = one_after_another([parts[number] for number in sorted(parts)])
-            head = self._empty if values is None else to_column(self.name, values)
+            head = self._empty if values is None else to_piece(self.name, values)
             self._head = head
             self._streams.remember(self)
         return head

@@ -36,7 +36,7 @@ SPEC = TestSpec(
 )
 EXACT_UP_TO = 10_000
 MANY = 10_000  # rows from which the limit, moved on, is as good as the exact law of one sample
-BLOCK = 64  # values
+BLOCK = 16, 64  # values, at least and at most
 Places = NDArray[np.int64]
 Ranks = tuple[Places, Places]  # how many values are at most, and how many are below
 
@@ -76,7 +76,7 @@ def measure(pair: Pair, bounds: Bounds) -> Evidence | None:
 def ks_distance(reference: Floats, current: Floats) -> float:
     """D of two sorted samples of shapes (n,) and (m,); 0 to 1; neither may be empty.
 
-    1. Both distribution functions are known at every 64th value of the larger sample.
+    1. Both distribution functions are known where blocks of the larger sample begin.
     2. Between two of these neither can grow by more than it does from one to the next. Only where
        that leaves room for a larger distance are the values between looked at.
     3. There the distance is largest at a value of the smaller sample, or just before it.
@@ -86,7 +86,7 @@ def ks_distance(reference: Floats, current: Floats) -> float:
     """
     few, many = sorted((reference, current), key=len)
     # 1.
-    places = np.arange(0, many.size, BLOCK)
+    places = np.arange(0, many.size, _block(many.size))
     grid = many[places]
     own = places + 1, places
     ranks = _corrected(many, grid, *own), _ranks(few, grid)
@@ -109,6 +109,12 @@ def ks_distance(reference: Floats, current: Floats) -> float:
         largest = max(largest, _at_values(few, many, _ranges(*ends[:, blocks])))
         opened, more = opened + more, more * 8
     return largest
+
+
+def _block(values: int) -> int:
+    """Small blocks cost searches for where they begin, large ones leave too many to be opened."""
+    least, most = BLOCK
+    return int(min(most, max(least, math.sqrt(values) / 9)))
 
 
 def _ranks(values: Floats, at: Floats) -> Ranks:

@@ -1,6 +1,6 @@
 """How columns are compared within some of the rows: by the plan of the whole, and its yardstick."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from monitor.core.comparison import Plan, compare_columns
@@ -10,6 +10,33 @@ from monitor.core.summaries.kept import Summaries
 from monitor.core.summaries.summary import Summary
 
 Sides = tuple[Mapping[str, Column], Mapping[str, Column]]  # (reference, window)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn(Mapping[str, Column]):
+    """Columns in the rows that are drawn of them, each when it is first asked for."""
+
+    columns: Mapping[str, Stream]
+    names: tuple[str, ...]
+
+    def __getitem__(self, name: str) -> Column:
+        return self.columns[name].drawn()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def rows(self) -> int:
+        """How many are drawn, the same of each column."""
+        return self[self.names[0]].rows if self.names else 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether all rows are drawn."""
+        return not self.names or self.rows == self.columns[self.names[0]].rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)

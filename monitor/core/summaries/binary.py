@@ -2,7 +2,8 @@
 
 The form: eight bytes that say what it is and in which version, length and checksum of a header, the
 header as JSON (everything but long arrays, of which it tells the lengths), then the arrays one
-after another, packed, which has a checksum of its own. What a later version adds to the header, an
+after another: packed, which has a checksum of its own, or as they are, for those who keep one and
+want them at once. What a later version adds to the header, an
 earlier one passes over; what it cannot read correctly gets a new version number, and a reader of it
 keeps reading the old ones.
 """
@@ -10,7 +11,7 @@ keeps reading the old ones.
 import json
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -27,6 +28,7 @@ _DAMAGE = struct.error, zlib.error, ValueError, KeyError, TypeError, AttributeEr
 MOST_BYTES = 2**31  # of all arrays together; those of a reference of 4000 columns
 _LEVEL = 1  # of compression: sorted doubles gain little from more
 _PIECE = 2**16  # packed bytes that are looked at together
+_WORD = 8  # bytes of a number: arrays that are not packed begin at a multiple of it
 
 Kept = Mapping[str, tuple[Kind, Summary]]  # by column
 
@@ -35,15 +37,24 @@ class UnknownForm(ValueError):
     """Bytes that are no summaries, or of a version that only a later release can read."""
 
 
-def to_bytes(summaries: Kept) -> bytes:
-    """The summaries of some columns, with the kind each was seen as."""
+def to_bytes(summaries: Kept, *, packed: bool = True) -> bytes:
+    """The summaries of some columns, with the kind each was seen as.
+
+    Not `packed` they take more room and no time to read; that they are whole is the reader's care.
+    """
     arrays: list[np.ndarray[Any, Any]] = []
     columns = {name: _told(kind, kept, arrays) for name, (kind, kept) in summaries.items()}
-    header = json.dumps({"columns": columns}, ensure_ascii=False).encode()
-    packer = zlib.compressobj(_LEVEL)
-    body = [*(packer.compress(array.data) for array in arrays), packer.flush()]
+    header = json.dumps({"packed": packed, "columns": columns}, ensure_ascii=False).encode()
+    start = MAGIC + VERSION.to_bytes(2, "little")
+    header += b" " * (-(len(start) + _LENGTH.size + len(header)) % _WORD)
     told = _LENGTH.pack(len(header), zlib.crc32(header))
-    return b"".join([MAGIC, VERSION.to_bytes(2, "little"), told, header, *body])
+    body = _packed(arrays) if packed else [array.tobytes() for array in arrays]
+    return b"".join([start, told, header, *body])
+
+
+def _packed(arrays: Iterable[np.ndarray[Any, Any]]) -> list[bytes]:
+    packer = zlib.compressobj(_LEVEL)
+    return [*(packer.compress(array.data) for array in arrays), packer.flush()]
 
 
 def from_bytes(content: bytes | memoryview) -> dict[str, tuple[Kind, Summary]]:
@@ -65,10 +76,12 @@ def from_bytes(content: bytes | memoryview) -> dict[str, tuple[Kind, Summary]]:
         header = bytes(content[start : start + length])
         if zlib.crc32(header) != checksum:
             raise ValueError("the header is not what was written")
-        columns = json.loads(header)["columns"]
+        told = json.loads(header)
+        columns = told["columns"]
         _refuse_too_much(columns)
-        body = _Body(memoryview(content)[start + length :])
-        found = {name: _read(told, body) for name, told in columns.items()}
+        arrays = memoryview(content)[start + length :]
+        body = _Packed(arrays) if told.get("packed", True) else _Plain(arrays)
+        found = {name: _read(column, body) for name, column in columns.items()}
         body.finish()
     except _DAMAGE as error:
         raise UnknownForm(f"the summaries are cut off or corrupt ({error})") from None
@@ -111,7 +124,26 @@ def _told(kind: Kind, kept: Summary, arrays: list[np.ndarray[Any, Any]]) -> dict
     return told
 
 
-class _Body:
+class _Plain:
+    """The arrays one after another, where they are."""
+
+    def __init__(self, arrays: memoryview) -> None:
+        self._arrays = arrays
+
+    def take(self, size: int) -> memoryview:
+        """The next `size` bytes. ValueError when there are fewer."""
+        part, self._arrays = self._arrays[:size], self._arrays[size:]
+        if len(part) < size:
+            raise ValueError("an array is missing")
+        return part
+
+    def finish(self) -> None:
+        """ValueError when there is more than was told."""
+        if len(self._arrays):
+            raise ValueError("the arrays are longer than the header tells")
+
+
+class _Packed:
     """The packed arrays one after another: never all held twice, and never more than is told."""
 
     def __init__(self, packed: memoryview) -> None:
@@ -142,12 +174,12 @@ class _Body:
         return part
 
 
-def _read(told: Mapping[str, Any], body: _Body) -> tuple[Kind, Summary]:
+def _read(told: Mapping[str, Any], body: _Packed | _Plain) -> tuple[Kind, Summary]:
     part = body.take(_size(told))
     return Kind(told["kind"]), (_numbers if "values" in told else _levels)(told, part)
 
 
-def _numbers(told: Mapping[str, Any], part: bytes) -> Summary:
+def _numbers(told: Mapping[str, Any], part: bytes | memoryview) -> Summary:
     return Summary(
         told["rows"],
         told["missing"],
@@ -163,7 +195,7 @@ def _moments(told: Mapping[str, Any]) -> Moments:
     return Moments(**{field.name: told[field.name] for field in fields(Moments)})
 
 
-def _levels(told: Mapping[str, Any], part: bytes) -> Summary:
+def _levels(told: Mapping[str, Any], part: bytes | memoryview) -> Summary:
     sizes = np.frombuffer(part, "<i8").tolist()
     return Summary(
         told["rows"],

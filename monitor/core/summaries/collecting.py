@@ -9,7 +9,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 
@@ -29,6 +29,11 @@ class SelfSummarizing(Protocol):
 
     def summary(self, kind: Kind, reference: Summary | None) -> Summary:
         """As `summarize`."""
+
+
+def makes_its_own(column: Stream) -> TypeGuard[SelfSummarizing]:
+    """Whether a column is one; asked of its class, because Python remembers that answer."""
+    return issubclass(type(column), SelfSummarizing)
 
 
 Asked = Mapping[str, tuple[Kind, Summary | None]]  # by column: as which kind, against what
@@ -53,7 +58,7 @@ def summarize(column: Stream, kind: Kind, reference: Summary | None = None) -> S
     >>> dict(summarize(ones, Kind.CATEGORY).counts)
     {'1': 2}
     """
-    if issubclass(type(column), SelfSummarizing):  # of an instance it would be asked anew each time
+    if makes_its_own(column):
         return _spelt(column.summary(kind, reference), kind, reference)
     found = summary_of(column.pieces(), kind, reference, rows=column.rows)
     return _recounted(found, column) if found.count_error and reference is None else found

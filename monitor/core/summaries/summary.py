@@ -146,9 +146,12 @@ def in_one_precision(one: Summary, other: Summary) -> tuple[Summary, Summary]:
 
 
 def _places(values: Floats, cuts: list[Cut]) -> NDArray[np.int64]:
-    sides = {side: [c for c, s in cuts if s == side] for side in ("left", "right")}
-    below = {s: iter(np.searchsorted(values, np.array(c), s)) for s, c in sides.items() if c}  # type: ignore[call-overload]
-    return np.array([int(next(below[side])) for _, side in cuts], dtype=np.int64)
+    at = np.array([cut for cut, _ in cuts])
+    places = np.searchsorted(values, at, "right")
+    from_left = np.array([side == "left" for _, side in cuts], dtype=np.bool_)
+    if from_left.any():
+        places[from_left] = np.searchsorted(values, at[from_left], "left")
+    return places
 
 
 def _cuts(values: Floats) -> list[Cut]:
