@@ -633,14 +633,27 @@ def same(one: Summary, other: Summary) -> bool:
     return told[0] == told[1] and one.moments.rows == other.moments.rows
 
 
-def test_summaries_come_back_from_their_bytes() -> None:
+@pytest.mark.parametrize("packed", [True, False])
+def test_summaries_come_back_from_their_bytes(packed: bool) -> None:
     written = examples()
-    read = from_bytes(to_bytes(written))
+    read = from_bytes(to_bytes(written, packed=packed))
     assert [*read] == [*written]
     for name, (kind, summary) in written.items():
         assert read[name][0] is kind and same(read[name][1], summary), name
     assert read["points"][1].moments == written["points"][1].moments
-    assert from_bytes(to_bytes({})) == {}
+    assert from_bytes(to_bytes({}, packed=packed)) == {}
+
+
+def test_arrays_that_are_not_packed_are_read_where_they_are() -> None:
+    """As numbers that a processor takes as they lie: each begins at a multiple of its size."""
+    content = to_bytes(examples(), packed=False)
+    aligned = memoryview(bytearray(len(content) + 8))
+    start = -np.frombuffer(aligned, np.uint8).ctypes.data % 8
+    aligned[start : start + len(content)] = content
+    read = from_bytes(aligned[start : start + len(content)])
+    for name, (_, summary) in read.items():
+        if summary.values is not None:
+            assert summary.values.flags.aligned and not summary.values.flags.owndata, name
 
 
 # Written by the first version of the form; every later version reads it.
@@ -669,8 +682,9 @@ def test_the_first_form_is_readable_for_ever() -> None:
     assert (region.rows, region.rest, region.count_error) == (8, 2, 1)
 
 
-def test_bytes_that_are_cut_off_anywhere_are_refused() -> None:
-    content = to_bytes(examples())
+@pytest.mark.parametrize("packed", [True, False])
+def test_bytes_that_are_cut_off_anywhere_are_refused(packed: bool) -> None:
+    content = to_bytes(examples(), packed=packed)
     for end in range(len(content)):
         with pytest.raises(UnknownForm):
             from_bytes(content[:end])
@@ -678,8 +692,8 @@ def test_bytes_that_are_cut_off_anywhere_are_refused() -> None:
 
 def test_bytes_of_a_later_version_are_refused_with_its_number() -> None:
     content = bytearray(to_bytes(examples()))
-    content[len(MAGIC)] = 2
-    with pytest.raises(UnknownForm, match="form 2; this version reads 1"):
+    content[len(MAGIC)] = 3
+    with pytest.raises(UnknownForm, match="form 3; this version reads 1 and 2"):
         from_bytes(bytes(content))
     for other in (b"", b"PAR1", b"{}", bytes(40)):
         with pytest.raises(UnknownForm, match="no summaries"):

@@ -2,10 +2,10 @@
 
 The form: eight bytes that say what it is and in which version, length and checksum of a header, the
 header as JSON (everything but long arrays, of which it tells the lengths), then the arrays one
-after another: packed, which has a checksum of its own, or as they are, for those who keep one and
-want them at once. What a later version adds to the header, an
-earlier one passes over; what it cannot read correctly gets a new version number, and a reader of it
-keeps reading the old ones.
+after another: packed, which has a checksum of its own (version 1), or as they are, for those who
+keep one and want them at once (version 2). What a later version adds to the header, an earlier one
+passes over; what it cannot read correctly gets a new version number, and a reader of it keeps
+reading the old ones.
 """
 
 import json
@@ -22,7 +22,7 @@ from monitor.core.summaries.moments import Moments
 from monitor.core.summaries.summary import Summary
 
 MAGIC = b"DMSUMM"
-VERSION = 1
+PACKED, PLAIN = 1, 2  # versions of the form
 _LENGTH = struct.Struct("<QI")  # and CRC-32
 _DAMAGE = struct.error, zlib.error, ValueError, KeyError, TypeError, AttributeError
 MOST_BYTES = 2**31  # of all arrays together; those of a reference of 4000 columns
@@ -44,8 +44,8 @@ def to_bytes(summaries: Kept, *, packed: bool = True) -> bytes:
     """
     arrays: list[np.ndarray[Any, Any]] = []
     columns = {name: _told(kind, kept, arrays) for name, (kind, kept) in summaries.items()}
-    header = json.dumps({"packed": packed, "columns": columns}, ensure_ascii=False).encode()
-    start = MAGIC + VERSION.to_bytes(2, "little")
+    header = json.dumps({"columns": columns}, ensure_ascii=False).encode()
+    start = MAGIC + (PACKED if packed else PLAIN).to_bytes(2, "little")
     header += b" " * (-(len(start) + _LENGTH.size + len(header)) % _WORD)
     told = _LENGTH.pack(len(header), zlib.crc32(header))
     body = _packed(arrays) if packed else [array.tobytes() for array in arrays]
@@ -68,20 +68,19 @@ def from_bytes(content: bytes | memoryview) -> dict[str, tuple[Kind, Summary]]:
     if content[: len(MAGIC)] != MAGIC:
         raise UnknownForm("these bytes are no summaries")
     version = int.from_bytes(content[len(MAGIC) : start], "little")
-    if version != VERSION:
-        raise UnknownForm(f"summaries of form {version}; this version reads {VERSION}")
+    if version not in (PACKED, PLAIN):
+        raise UnknownForm(f"summaries of form {version}; this version reads {PACKED} and {PLAIN}")
     try:
         length, checksum = _LENGTH.unpack_from(content, start)
         start += _LENGTH.size
         header = bytes(content[start : start + length])
         if zlib.crc32(header) != checksum:
             raise ValueError("the header is not what was written")
-        told = json.loads(header)
-        columns = told["columns"]
+        columns = json.loads(header)["columns"]
         _refuse_too_much(columns)
         arrays = memoryview(content)[start + length :]
-        body = _Packed(arrays) if told.get("packed", True) else _Plain(arrays)
-        found = {name: _read(column, body) for name, column in columns.items()}
+        body = _Packed(arrays) if version == PACKED else _Plain(arrays)
+        found = {name: _read(told, body) for name, told in columns.items()}
         body.finish()
     except _DAMAGE as error:
         raise UnknownForm(f"the summaries are cut off or corrupt ({error})") from None
