@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import signal
 import sys
 from io import TextIOWrapper
@@ -72,6 +73,8 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # no terminal is too old to be told
     signal.signal(signal.SIGTERM, _end)
+    # Looking for plugins that watch what is checked reads the metadata of all that is installed.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     gc.set_threshold(GARBAGE_AFTER, *gc.get_threshold()[1:])
     sys.exit(run(sys.argv[1:]))
 

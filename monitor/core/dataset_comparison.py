@@ -32,7 +32,7 @@ def compare_table(
 ) -> tuple[tuple[ColumnResult, ...], tuple[Finding, ...]]:
     """The columns, and the findings on the whole dataset; arguments as of `columns_alone`."""
     alone = columns_alone(reference, current, plan, summaries, run)
-    found = _found(reference, current.columns, alone, plan)
+    found = _found(reference, current.columns, alone, plan, run)
     findings = tuple(each.finding for each in found)
     columns = judged(alone, plan, findings)
     ranking = next((f.by_column for f in found if f.finding.test == plan.ranked_by), {})
@@ -44,10 +44,11 @@ def _found(
     current: Mapping[str, Stream],
     alone: Sequence[ColumnResult],
     plan: Plan,
+    run: Run,
 ) -> list[Found]:
     if not plan.dataset_tests:
         return []
-    rows = rows_of(reference, current, alone)
+    rows = rows_of(reference, current, alone, run)
     tests = plan.dataset_tests.items()
     found = (find_in_table(name, test, rows, plan.rule) for name, test in tests)
     return [each for each in found if each is not None]

@@ -13,6 +13,7 @@ import numpy as np
 from monitor.core import spelling
 from monitor.core.parts import cut, where
 from monitor.core.records import Column, ColumnResult, Flags, Floats, Kind, Stream
+from monitor.core.side_by_side import Run
 from monitor.core.summaries.collecting import measured
 
 MOST_ROWS = 10_000  # of a side; a seeded draw of them where there are more
@@ -74,24 +75,29 @@ class Rows:
 
 
 def rows_of(
-    reference: Mapping[str, Stream], current: Mapping[str, Stream], results: Sequence[ColumnResult]
+    reference: Mapping[str, Stream],
+    current: Mapping[str, Stream],
+    results: Sequence[ColumnResult],
+    run: Run = map,
 ) -> Rows:
     """The compared columns of both sides, row by row, the most important ones first.
 
     Left out are columns that could not be read, and those whose source does not tell which rows
     hold a value. At most MOST_ROWS rows a side, drawn by a fixed seed.
     """
+
+    def sides(name: str) -> tuple[Column, Column]:
+        return reference[name].drawn(), current[name].drawn()
+
     compared = sorted((r for r in results if r.compared), key=lambda r: -r.importance)
     chosen: list[tuple[ColumnResult, Column, Column]] = []
-    unusable = 0
-    for result in compared:  # drawing a column takes its time, so only until there are enough
-        if len(chosen) == MOST_COLUMNS:
-            break
-        sides = reference[result.name].drawn(), current[result.name].drawn()
-        if _placed(*sides):
-            chosen.append((result, *sides))
-        else:
-            unusable += 1
+    looked_at = 0
+    # Drawing a column takes its time, so only until there are enough.
+    while wanted := compared[looked_at : looked_at + MOST_COLUMNS - len(chosen)]:
+        drawn = run(sides, [r.name for r in wanted])
+        chosen += [(r, *both) for r, both in zip(wanted, drawn, strict=True) if _placed(*both)]
+        looked_at += len(wanted)
+    unusable = looked_at - len(chosen)
     before = _draw([side for _, side, _ in chosen], 0)
     now = _draw([side for _, _, side in chosen], 1)
     variables = (_variable(r, _some(b, before), _some(n, now)) for r, b, n in chosen)
