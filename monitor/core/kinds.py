@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.core.records import Column, Kind
+from monitor.core.records import Column, Floats, Kind
+from monitor.core.summaries.moments import is_whole
 
 FEW_INTEGERS = 20  # integers with at most this many distinct values are categories
 MANY_ROWS = 1000  # below this, distinct integers may well be a measurement
@@ -58,9 +59,8 @@ def _of_numbers(column: Column) -> KindDecision:
     return KindDecision(Kind.NUMBER, "integers with many distinct values")
 
 
-def _integral(values: np.ndarray) -> bool:
-    with np.errstate(invalid="ignore"):
-        return bool(np.all(np.isfinite(values)) and np.all(values == np.trunc(values)))
+def _integral(values: Floats) -> bool:
+    return is_whole(values) and bool(np.all(np.isfinite(values)))
 
 
 def _of_strings(column: Column) -> KindDecision:

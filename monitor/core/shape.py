@@ -54,8 +54,9 @@ def _edges(sides: list[Floats], *, whole: bool) -> Floats:
 
 def _shares(values: Floats, edges: Floats) -> tuple[float, ...]:
     """Share of rows in each bar; what lies outside is counted in the first and last bar."""
-    inner = np.searchsorted(values, edges[1:-1], "left")
-    counts = np.diff(np.concatenate(([0], inner, [values.size])))
+    ends = np.append(np.searchsorted(values, edges[1:-1], "left"), values.size)
+    counts = ends.copy()
+    counts[1:] -= ends[:-1]
     return tuple((counts / max(1, values.size)).round(6).tolist())
 
 

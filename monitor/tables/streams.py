@@ -102,13 +102,18 @@ def one_after_another(parts: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray | Non
     """The values of blocks, of which some may be coded text and others plain; None without any."""
     if not parts:
         return None
-    if len({part.type for part in parts}) > 1:
+    if not _alike([part.type for part in parts]):
         parts = [
             part.cast(part.type.value_type) if pa.types.is_dictionary(part.type) else part
             for part in parts
         ]
     chunks = [chunk for part in parts for chunk in part.chunks]
     return pa.chunked_array(chunks, parts[0].type)
+
+
+def _alike(types: Sequence[pa.DataType]) -> bool:
+    """Whether all are the same; a set of them would spell each out for its hash."""
+    return all(kind == types[0] for kind in types[1:])
 
 
 def scattered(blocks: int) -> list[int]:
@@ -151,7 +156,7 @@ class StreamedColumn:
         """The type that holds the values of all blocks."""
         name, blocks = self.name, self._streams.blocks
         types = [block.schema.field(name).type for block in blocks if has(block, name)]
-        return types[0] if len(set(types)) == 1 else reduce(joint_type, types)
+        return types[0] if _alike(types) else reduce(joint_type, types)
 
     @cached_property
     def _empty(self) -> Column:

@@ -11,6 +11,7 @@ fewer: n and m are those that would vary as much (`Pair.effective`).
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -203,6 +204,7 @@ def _threshold(f: float, degrees: int, bounds: Bounds) -> float:
     return _quantile(1 - bounds.alpha, degrees, bounds.tolerance / f) * f
 
 
+@lru_cache(maxsize=4096)  # of columns without missing values it is the same
 def effect_seen(f: float, degrees: int, bounds: Bounds) -> float:
     """The true effect whose estimate exceeds the threshold with probability POWER.
 
