@@ -355,10 +355,26 @@ def test_init_refuses_what_cannot_work(
     assert files(newcomer) == before
 
 
-def test_init_says_what_is_not_there_yet(newcomer: Path, monitor: Monitor) -> None:
-    said = monitor(*INIT, "incoming/*.csv", "--time", "at")
-    assert said.code == 0
-    assert "note  nothing matches incoming/*.csv yet" in said.out
+def test_init_refuses_misspelt_data_and_names_what_is_near(
+    newcomer: Path, monitor: Monitor
+) -> None:
+    before = files(newcomer)
+    said = monitor("init", "watch", "--reference", "trian.csv", "--production", "dta/*.csv")
+    assert (said.code, said.out) == (64, "")
+    assert said.err.splitlines()[0] == "monitor: 2 mistakes"
+    assert "  reference: there is no trian.csv; . has: data, train.csv" in said.err
+    assert "  production: nothing matches dta/*.csv; . has: data, train.csv" in said.err
+    assert "  hint: did you mean 'train.csv'?\n  hint: did you mean 'data'?" in said.err
+    assert "nothing was written; --later begins before the data are there" in said.err
+    assert files(newcomer) == before
+
+
+def test_init_may_come_before_its_data(newcomer: Path, monitor: Monitor) -> None:
+    said = monitor(*INIT, "incoming/*.csv", "--time", "at", "--later")
+    assert (said.code, said.err) == (0, "")
+    assert "not there yet  production: nothing matches incoming/*.csv; . has: " in said.out
+    config = yaml.safe_load(Path("watch/monitor.yaml").read_text())
+    assert config["monitors"]["orders"]["production"]["path"] == "../incoming/*.csv"
 
 
 # --- Configuration ---
