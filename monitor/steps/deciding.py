@@ -13,6 +13,8 @@ from monitor.core.records import (
     ColumnResult,
     DatasetResult,
     EpisodeChange,
+    Kind,
+    Notice,
     RetrainRequest,
     Verdict,
     Window,
@@ -25,6 +27,9 @@ from monitor.steps.quieting import was_maintained
 
 if TYPE_CHECKING:
     from monitor.archive import Store
+
+MOST_NAMED = 6  # columns that are named before the others are counted
+_WHY_APART = {Kind.TIME: "it tells a time", Kind.ID: "it identifies rows"}
 
 
 def decide(
@@ -63,7 +68,7 @@ def decide(
         monitor=watch.name or None,
         window=window,
         expectations=look.expectations,
-        notices=look.notices,
+        notices=(*look.notices, *_left_out(watch, look)),
         segments=look.segments,
         slices=look.slices,
         timings_s=timings,
@@ -90,6 +95,29 @@ def _sentence(watch: Watch, verdict: Verdict, look: Look, window: Window | None)
         return sentence
     where = only_where(look.columns, look.slices)
     return f"{sentence}{where}{also_in_segments(look.columns, look.segments)}"
+
+
+def _left_out(watch: Watch, look: Look) -> list[Notice]:
+    """Which columns say nothing about drift, and how to have them compared.
+
+    The column with the time of a row, where one is named, is left out because it was named.
+    """
+    named = {watch.time} | {n.column for n in look.notices if n.kind == "time_column"}
+    apart = [c for c in look.columns if not c.compared and c.name not in named]
+    if not apart:
+        return []
+    told = ", ".join(f"`{c.name}` ({_WHY_APART[c.kind]})" for c in apart[:MOST_NAMED])
+    more = f" and {len(apart) - MOST_NAMED} more" if len(apart) > MOST_NAMED else ""
+    first = apart[0]
+    kind = "number" if first.kind is Kind.TIME else "category"
+    given = (
+        f"`columns: {{{first.name}: {{kind: {kind}}}}}`"
+        if watch.name
+        else f"`--kind {first.name}={kind}`"
+    )
+    are = "column is" if len(apart) == 1 else "columns are"
+    text = f"{len(apart)} {are} not compared: {told}{more}; to have one compared, say its kind: {given}"
+    return [Notice("not_compared", text)]
 
 
 def _moved_at(watch: Watch, columns: Sequence[ColumnResult], window: Window | None) -> str:
