@@ -116,8 +116,8 @@ def _left_out(watch: Watch, look: Look) -> list[Notice]:
         else f"`--kind {first.name}={kind}`"
     )
     are = "column is" if len(apart) == 1 else "columns are"
-    text = f"{len(apart)} {are} not compared: {told}{more}; to have one compared, say its kind: {given}"
-    return [Notice("not_compared", text)]
+    said = f"{len(apart)} {are} not compared: {told}{more}"
+    return [Notice("not_compared", f"{said}; to have one compared, say its kind: {given}")]
 
 
 def _moved_at(watch: Watch, columns: Sequence[ColumnResult], window: Window | None) -> str:
