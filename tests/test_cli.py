@@ -708,6 +708,60 @@ def test_a_reference_that_changed_is_refused_until_it_is_built(
     assert again.json["reference"] == {"version": versions[0]["version"], "rows": 4000}
 
 
+def version_held(monitor: Monitor, day: str) -> str:
+    said = monitor("check", "orders", "--at", day, "--again", "--json", "-")
+    assert "reference" in (said.json or {}), said.err
+    version: str = said.json["reference"]["version"]
+    return version
+
+
+def test_a_promoted_reference_holds_until_other_data_are_configured(
+    checked: Path, monitor: Monitor
+) -> None:
+    config = checked / "monitor.yaml"
+    first = version_held(monitor, "2026-03-02")
+    newer = pd.read_parquet("reference.parquet").head(4000)
+    newer.to_parquet("newer.parquet")
+    config.write_text(config.read_text().replace("reference.parquet", "newer.parquet", 1))
+    assert monitor("reference", "build", "orders").code == 0
+    second = version_held(monitor, "2026-03-02")
+    assert second != first
+    assert monitor("reference", "promote", "orders", first, "--why", "it was better").code == 0
+    assert version_held(monitor, "2026-03-02") == version_held(monitor, "2026-03-03") == first
+    newer.head(3000).to_parquet("newer.parquet")
+    said = monitor("check", "orders", "--at", "2026-03-02", "--again")
+    assert (said.code, said.out) == (64, "")
+    assert "`monitor reference build orders` accepts it" in said.err
+    newer.to_parquet("newer.parquet")
+    assert version_held(monitor, "2026-03-02") == first
+    assert monitor("reference", "build", "orders").code == 0
+    assert version_held(monitor, "2026-03-02") == second
+
+
+def test_a_reference_whose_rows_are_gone_is_not_promoted(checked: Path, monitor: Monitor) -> None:
+    first = version_held(monitor, "2026-03-02")
+    pd.read_parquet("reference.parquet").head(4000).to_parquet("reference.parquet")
+    assert monitor("reference", "build", "orders").code == 0
+    second = version_held(monitor, "2026-03-02")
+    said = monitor("reference", "promote", "orders", first, "--why", "it was better")
+    assert said.code == 64
+    assert f"reference {first[:19]} of orders cannot be held against" in said.err
+    assert "reference.parquet holds other data now" in said.err
+    assert version_held(monitor, "2026-03-02") == second
+
+
+def test_a_range_that_was_frozen_before_is_promoted(project: Path, monitor: Monitor) -> None:
+    config = project / "monitor.yaml"
+    text = config.read_text()
+    versions = []
+    for start in ("2026-03-02", "2026-03-03"):
+        config.write_text(text.replace("reference.parquet", f"{{from: {start}, to: 2026-03-05}}"))
+        versions.append(monitor("reference", "build", "orders", "--json", "-").json["version"])
+    assert version_held(monitor, "2026-03-06") == versions[1]
+    monitor("reference", "promote", "orders", versions[0], "--why", "the longer one")
+    assert version_held(monitor, "2026-03-06") == versions[0]
+
+
 def test_a_range_of_production_is_frozen_as_a_snapshot(project: Path, monitor: Monitor) -> None:
     config = project / "monitor.yaml"
     text = config.read_text()
