@@ -31,7 +31,7 @@ from monitor.core.routing import NOBODY, Routing
 from monitor.core.windows import window_at
 from monitor.errors import AskedWrongly, StoreConflict, UnknownName
 from monitor.ledger import Act, Once
-from monitor.ports import Clock
+from monitor.ports import Clock, StoredReference
 from monitor.settings import MonitorSettings
 
 WHY_CHARS = 500
@@ -90,13 +90,18 @@ class Desk:
         monitors: Mapping[str, MonitorSettings],
         routing: Routing = NOBODY,
         links: Links | None = None,
+        refuse_lost: Callable[[str, StoredReference], None] = lambda *_: None,
     ) -> None:
-        """`routing` says whom a deed about an episode is told to."""
+        """`routing` says whom a deed about an episode is told to.
+
+        `refuse_lost` raises AskedWrongly for a reference of a monitor that has lost its rows.
+        """
         self._store = store
         self._clock = clock
         self._monitors = monitors
         self._routing = routing
         self._links = links or Links()
+        self._refuse_lost = refuse_lost
 
     @property
     def monitors(self) -> Collection[str]:
@@ -300,13 +305,18 @@ class Desk:
         return Act(replace(entry, details=said), answer=replace(answer, at=entry.at))
 
     def promote(self, actor: Actor, monitor: str, version: str, why: str) -> Act:
-        """Hold the windows to come against another version of the reference."""
+        """Hold the windows to come against another version of the reference.
+
+        It holds until other data are configured as reference than now.
+        """
         self._known(monitor)
-        versions = [r.version for r in self._store.list_references(monitor)]
+        known = {r.version: r for r in self._store.list_references(monitor)}
+        versions = list(known)
         bare = version.removeprefix("sha256:")
         matching = [v for v in versions if v.removeprefix("sha256:").startswith(bare)]
         if len(matching) != 1 or not bare:
             raise UnknownName("reference", version, versions)
+        self._refuse_lost(monitor, known[matching[0]])
         entry = self._entry(actor, Deed.REFERENCE_PROMOTED, matching[0], why, monitor)
         return Act(replace(entry, details={"instead_of": versions[0]}), promoted=matching[0])
 

@@ -13,7 +13,7 @@ from monitor.core.over_time.phases import Cadence, past_windows, windows_of
 from monitor.core.records import Floats, Kind, ReferenceInfo, Window
 from monitor.core.side_by_side import are_held
 from monitor.core.summaries.kept import Summaries
-from monitor.errors import AskedWrongly, ReferenceChanged, nearest
+from monitor.errors import AskedWrongly, CouldNotLook, ReferenceChanged, nearest
 from monitor.ports import Clock, Sample, Snapshots, Source, StoredReference
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class ReferenceMaker:
     kinds: Mapping[str, Kind]  # as configured; these win over what the values say
     snapshots: Snapshots
     times: Callable[[Sample], Floats | None]  # of the rows, by the time column of production
+    elsewhere: Callable[[str], Source]  # the same kind of dataset in another place
 
     def build(self, store: "Store", clock: Clock) -> Reference:
         """Read the rows, decide the kinds, freeze both as the current version."""
@@ -81,21 +82,13 @@ class ReferenceMaker:
         """The current version with its rows; built on first use. Rows of `kept` are not read again.
 
         With `write` False nothing is stored or written, whatever is missing.
-        Raises ReferenceChanged when the file is not the one that was frozen: never silently.
+        Raises ReferenceChanged when the file is not the one that was frozen: never silently. A
+        version that was promoted holds until other data are configured than at that time.
         """
         stored = store.current_reference(self.monitor)
         if stored is None:
             return self.build(store, clock) if write else self._preview(clock)
-        source = self.source if self.window is None else self.snapshots.source(stored.path)
-        found = source.fingerprint()
-        moved = self.window is not None and stored.origin != self._origin()
-        if found != stored.version or moved:
-            raise ReferenceChanged(
-                f"the reference of {self.monitor} is not the one that was frozen on "
-                f"{stored.built_at:%Y-%m-%d}: {stored.origin} was {_short(stored.version)}, "
-                f"now {self._origin()} is {_short(found)}",
-                hint=f"`monitor reference build {self.monitor}` accepts it as a new version",
-            )
+        source = self._configured(stored) or self._promoted(stored, store)
         if kept is not None and kept.stored == stored:
             return kept
         known = self.snapshots.frozen(stored, lambda name: source.read().columns[name])
@@ -103,6 +96,47 @@ class ReferenceMaker:
             return Reference(stored, self._with_times(known))
         kinds = {name: Kind(kind) for name, kind in stored.kinds.items()}
         return self._frozen(stored, source.read(), {**kinds, **self.kinds}, write=write)
+
+    def _configured(self, stored: StoredReference) -> Source | None:
+        """Where the rows of a version are, if it is the one that is configured."""
+        if self.window is None:
+            return self.source if self.source.fingerprint() == stored.version else None
+        if stored.origin != self._origin():
+            return None
+        source = self.snapshots.source(stored.path)
+        return source if source.fingerprint() == stored.version else None
+
+    def _promoted(self, stored: StoredReference, store: "Store") -> Source:
+        """Where the rows of a version are that was promoted over the one that is configured."""
+        known = {r.version: r for r in store.list_references(self.monitor)}
+        over = known.get(stored.instead_of)
+        if over is not None and self._configured(over) is not None:
+            return self.rows_of(stored)
+        found = stored.version if self.window else self.source.fingerprint()
+        raise ReferenceChanged(
+            f"the reference of {self.monitor} is not the one that was frozen on "
+            f"{stored.built_at:%Y-%m-%d}: {stored.origin} was {_short(stored.version)}, "
+            f"now {self._origin()} is {_short(found)}",
+            hint=f"`monitor reference build {self.monitor}` accepts it as a new version",
+        )
+
+    def rows_of(self, stored: StoredReference) -> Source:
+        """Where the rows of any version are; AskedWrongly when they are kept nowhere any more."""
+        source = self.elsewhere(stored.path)
+        try:
+            if source.fingerprint() == stored.version:
+                return source
+            why = f"{stored.path} holds other data now"
+        except (AskedWrongly, CouldNotLook) as error:
+            why = str(error)
+        if self.snapshots.frozen(stored, lambda name: source.read().columns[name]) is not None:
+            return source
+        raise AskedWrongly(
+            f"reference {_short(stored.version)} of {self.monitor} cannot be held against: its "
+            f"rows were those of {stored.origin}, and {why}",
+            hint=f"put them back there, or configure where they are and run `monitor reference "
+            f"build {self.monitor}`",
+        )
 
     def _read(self) -> Sample:
         sample = self.source.read(self.window)

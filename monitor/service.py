@@ -12,6 +12,7 @@ from monitor.archive import Outcome, StoredCheck
 from monitor.briefing import brief, known_kinds
 from monitor.check import Seen, conclude, run_check
 from monitor.claiming import Claimant
+from monitor.configuration.datasets import SourceSettings
 from monitor.configuration.secrets import secrets_of
 from monitor.configuration.telling import routing_of
 from monitor.core.records import Check, Finding, SampleInfo, Verdict, Window
@@ -21,7 +22,7 @@ from monitor.delivery import Delivery, Patience
 from monitor.desk import Desk, Links
 from monitor.diff import diff
 from monitor.errors import AskedWrongly, PathNotFound, StoreConflict
-from monitor.ports import Clock, Source
+from monitor.ports import Clock, Source, StoredReference
 from monitor.references import Reference, ReferenceMaker
 from monitor.retention import forget, too_old
 from monitor.settings import (
@@ -204,7 +205,23 @@ class Service:
             kinds=known_kinds(settings),
             snapshots=wiring.open_snapshots(self.settings),
             times=lambda sample: wiring.times_of(sample, time, zone),
+            elsewhere=lambda path: self._dataset_at(path, made_of),
         )
+
+    def _dataset_at(self, path: str, like: SourceSettings) -> Source:
+        """What lies elsewhere: a snapshot of our own, or files written like others."""
+        ours = like.adapter != "files" or path.startswith(self.settings.snapshots.rstrip("/") + "/")
+        there = self.settings.stored(path) if ours else like.model_copy(update={"path": path})
+        return wiring.open_source(there, self.settings.root)
+
+    def _refuse_lost(self, monitor: str, stored: StoredReference) -> None:
+        """AskedWrongly for a version of a reference whose rows are kept nowhere."""
+        maker = self.reference_maker(self.settings.monitor(monitor))
+        if maker is None:
+            raise AskedWrongly(
+                f"monitor {monitor} has no reference", hint="configure `reference: PATH`"
+            )
+        maker.rows_of(stored)
 
     def _reference(self, settings: MonitorSettings, *, dry_run: bool) -> Reference | None:
         """The current reference; rows already read are kept while the version stays."""
@@ -316,6 +333,7 @@ class Service:
             self.settings.monitors,
             routing_of(self.settings.alerts),
             Links(self.check_url, self.reports.location),
+            self._refuse_lost,
         )
 
     def close(self) -> None:

@@ -252,7 +252,7 @@ def test_no_rule_within_the_budget_says_why() -> None:
     advice = advise([trial("x." * 45)], BUDGET, None)
     assert advice.choice is None and advice.at_most is None
     assert advice.why.startswith("no rule with a known error rate keeps the budget")
-    assert "45 times" in advice.why and "`a`" in advice.why and "did drift" in advice.why
+    assert "opens 45 episodes" in advice.why and "`a`" in advice.why and "did drift" in advice.why
 
 
 def test_rules_whose_sight_is_unknown_cannot_be_ranked() -> None:
@@ -317,12 +317,12 @@ def test_it_tells_alarms_columns_and_what_to_choose(
     said = capsys.readouterr()
     first, _, heads, own, *_ = said.out.splitlines()
     assert first.startswith(
-        "Over 6 days the current rule would have raised the alarm once, in 4 of 6 checks, for "
+        "Over 6 days the current rule would have opened 1 episode (4 of 6 checks drifted) for "
         "amount, first on Wed 4 Mar 2026; it sees a "
     )
-    assert heads.split()[:3] == ["rule", "alarms", "episodes"]
+    assert heads.split()[:4] == ["rule", "drifted", "checks", "episodes"]
     assert own.startswith("now: tolerance 0.1, alpha 0.01") and "2026-03-04" in own
-    assert "alarms by column: amount 4\n" in said.out
+    assert "drifted checks by column: amount 4\n" in said.out
     assert "\nadvice: " in said.out and "--quiet-until 2026-03-04" in said.out
     assert (said.err, files(project)) == ("", before)  # nothing stored, written or sent
 
@@ -524,7 +524,7 @@ def test_the_page_needs_nothing_and_runs_nothing(page: str) -> None:
 
 def test_the_page_says_it_first_and_how_to_do_it_again(page: str) -> None:
     [title] = re.findall(r"<h1>(.*?)</h1>", page, re.DOTALL)
-    assert title.startswith("Over 6 days the current rule would have raised the alarm once")
+    assert title.startswith("Over 6 days the current rule would have opened 1 episode (4 of")
     assert "<code>amount</code>" in title
     assert (
         "monitor backtest orders --budget &#39;1 per 90d&#39; --quiet-until 2026-03-04</code>"

@@ -260,6 +260,21 @@ def test_a_check_tells_for_how_much_its_rows_count(tmp_path: Path) -> None:
     assert calibration_notices(found) == []
 
 
+def test_a_reference_with_a_change_among_its_days_is_told_to_blind(tmp_path: Path) -> None:
+    service = project(tmp_path, 40, phi=0.0)
+    table = pq.read_table(tmp_path / "reference.parquet")
+    x = table["x"].to_numpy().copy()
+    x[-3 * 200 :] += 3.0  # the last three days are of the new kind
+    pq.write_table(table.set_column(1, "x", pa.array(x)), tmp_path / "reference.parquet")
+    found = check(service)
+    assert found.verdict is Verdict.UNDECIDED  # the only column is blind
+    assert "windows of the reference vary so much that rows count for up to" in found.headline
+    [told] = [n.text for n in found.notices if n.kind == "blinded"]
+    assert told.startswith("design effect: `x` ")
+    assert "the 40 windows of the reference vary that much more" in told
+    assert "a reference of rows after it alone would do" in told
+
+
 def test_a_check_tells_with_which_days_it_compared(tmp_path: Path) -> None:
     found = check(project(tmp_path, 28, phi=0.0, amplitude=0.5))
     [column] = [c for c in found.columns if c.compared]

@@ -355,10 +355,26 @@ def test_init_refuses_what_cannot_work(
     assert files(newcomer) == before
 
 
-def test_init_says_what_is_not_there_yet(newcomer: Path, monitor: Monitor) -> None:
-    said = monitor(*INIT, "incoming/*.csv", "--time", "at")
-    assert said.code == 0
-    assert "note  nothing matches incoming/*.csv yet" in said.out
+def test_init_refuses_misspelt_data_and_names_what_is_near(
+    newcomer: Path, monitor: Monitor
+) -> None:
+    before = files(newcomer)
+    said = monitor("init", "watch", "--reference", "trian.csv", "--production", "dta/*.csv")
+    assert (said.code, said.out) == (64, "")
+    assert said.err.splitlines()[0] == "monitor: 2 mistakes"
+    assert "  reference: there is no trian.csv; . has: data, train.csv" in said.err
+    assert "  production: nothing matches dta/*.csv; . has: data, train.csv" in said.err
+    assert "  hint: did you mean 'train.csv'?\n  hint: did you mean 'data'?" in said.err
+    assert "nothing was written; --later begins before the data are there" in said.err
+    assert files(newcomer) == before
+
+
+def test_init_may_come_before_its_data(newcomer: Path, monitor: Monitor) -> None:
+    said = monitor(*INIT, "incoming/*.csv", "--time", "at", "--later")
+    assert (said.code, said.err) == (0, "")
+    assert "not there yet  production: nothing matches incoming/*.csv; . has: " in said.out
+    config = yaml.safe_load(Path("watch/monitor.yaml").read_text())
+    assert config["monitors"]["orders"]["production"]["path"] == "../incoming/*.csv"
 
 
 # --- Configuration ---
@@ -690,6 +706,60 @@ def test_a_reference_that_changed_is_refused_until_it_is_built(
     assert [v["rows"] for v in versions] == [4000, 5000]
     again = monitor("check", "orders", "--at", "2026-03-02", "--again", "--json", "-")
     assert again.json["reference"] == {"version": versions[0]["version"], "rows": 4000}
+
+
+def version_held(monitor: Monitor, day: str) -> str:
+    said = monitor("check", "orders", "--at", day, "--again", "--json", "-")
+    assert "reference" in (said.json or {}), said.err
+    version: str = said.json["reference"]["version"]
+    return version
+
+
+def test_a_promoted_reference_holds_until_other_data_are_configured(
+    checked: Path, monitor: Monitor
+) -> None:
+    config = checked / "monitor.yaml"
+    first = version_held(monitor, "2026-03-02")
+    newer = pd.read_parquet("reference.parquet").head(4000)
+    newer.to_parquet("newer.parquet")
+    config.write_text(config.read_text().replace("reference.parquet", "newer.parquet", 1))
+    assert monitor("reference", "build", "orders").code == 0
+    second = version_held(monitor, "2026-03-02")
+    assert second != first
+    assert monitor("reference", "promote", "orders", first, "--why", "it was better").code == 0
+    assert version_held(monitor, "2026-03-02") == version_held(monitor, "2026-03-03") == first
+    newer.head(3000).to_parquet("newer.parquet")
+    said = monitor("check", "orders", "--at", "2026-03-02", "--again")
+    assert (said.code, said.out) == (64, "")
+    assert "`monitor reference build orders` accepts it" in said.err
+    newer.to_parquet("newer.parquet")
+    assert version_held(monitor, "2026-03-02") == first
+    assert monitor("reference", "build", "orders").code == 0
+    assert version_held(monitor, "2026-03-02") == second
+
+
+def test_a_reference_whose_rows_are_gone_is_not_promoted(checked: Path, monitor: Monitor) -> None:
+    first = version_held(monitor, "2026-03-02")
+    pd.read_parquet("reference.parquet").head(4000).to_parquet("reference.parquet")
+    assert monitor("reference", "build", "orders").code == 0
+    second = version_held(monitor, "2026-03-02")
+    said = monitor("reference", "promote", "orders", first, "--why", "it was better")
+    assert said.code == 64
+    assert f"reference {first[:19]} of orders cannot be held against" in said.err
+    assert "reference.parquet holds other data now" in said.err
+    assert version_held(monitor, "2026-03-02") == second
+
+
+def test_a_range_that_was_frozen_before_is_promoted(project: Path, monitor: Monitor) -> None:
+    config = project / "monitor.yaml"
+    text = config.read_text()
+    versions = []
+    for start in ("2026-03-02", "2026-03-03"):
+        config.write_text(text.replace("reference.parquet", f"{{from: {start}, to: 2026-03-05}}"))
+        versions.append(monitor("reference", "build", "orders", "--json", "-").json["version"])
+    assert version_held(monitor, "2026-03-06") == versions[1]
+    monitor("reference", "promote", "orders", versions[0], "--why", "the longer one")
+    assert version_held(monitor, "2026-03-06") == versions[0]
 
 
 def test_a_range_of_production_is_frozen_as_a_snapshot(project: Path, monitor: Monitor) -> None:

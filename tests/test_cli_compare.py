@@ -271,7 +271,7 @@ def test_retyped_columns_are_compared_as_values(compare: Compare, tmp_path: Path
     retyped.to_parquet(tmp_path / "retyped.parquet", index=False)
     code, document = compare("reference.parquet", str(tmp_path / "retyped.parquet"))
     assert code == 0
-    told = {n["column"]: n["kind"] for n in document["notices"]}
+    told = {n["column"]: n["kind"] for n in document["notices"] if n["column"]}
     assert told == {"term": "dtype_changed", "owner": "dtype_changed"}
     assert column(document, "term")["verdict"] in ("passed", "watch")
 
@@ -282,8 +282,8 @@ def test_a_lost_column_violates_and_a_new_one_is_a_notice(compare: Compare, tmp_
     code, document = compare("reference.csv", str(tmp_path / "changed.csv"))
     assert (code, document["verdict"]) == (2, "violated")
     assert "city" in document["headline"]
-    assert [n["column"] for n in document["notices"]] == ["extra"]
-    for question in (("--exclude", "city,extra"), ("--columns", "age,term")):
+    assert [n["column"] for n in document["notices"] if n["column"]] == ["extra"]
+    for question in (("--exclude", "city,extra,id,at"), ("--columns", "age,term")):
         code, document = compare("reference.csv", str(tmp_path / "changed.csv"), *question)
         assert (code, document["notices"]) == (0, [])
 
@@ -323,7 +323,7 @@ def test_a_label_may_arrive_later(compare: Compare, tmp_path: Path) -> None:
     assert compare("reference.csv", current)[0] == 2
     code, document = compare("reference.csv", current, "--label", "owner")
     assert code == 1
-    assert [n["kind"] for n in document["notices"]] == ["label_absent"]
+    assert [n["kind"] for n in document["notices"]] == ["label_absent", "not_compared"]
 
 
 # --- Flags ---
@@ -417,7 +417,12 @@ def test_a_time_column_is_told_to_be_left_out(compare: Compare, tmp_path: Path) 
     code, document = compare("reference.csv", "alike.csv", "--time-column", "at")
     told = {"kind": "time_column", "column": "at"}
     told["text"] = "at tells the time of a row and is not compared"
-    assert code == 0 and document["notices"] == [told]
+    assert code == 0 and document["notices"][0] == told
+    [apart] = document["notices"][1:]
+    assert apart["text"] == (
+        "1 column is not compared: `id` (it identifies rows); to have one compared, say its kind: "
+        "`--kind id=category`"
+    )
     text = Path("alike.csv").read_text().replace("2026-01-01 00:07:00", "never", 1)
     (tmp_path / "odd.csv").write_text(text)
     code, document = compare("reference.csv", str(tmp_path / "odd.csv"), "--time-column", "at")
@@ -567,7 +572,9 @@ def test_columns_that_are_not_compared_are_told_when_nothing_is_left(
     assert run(["compare", "reference.csv", "alike.csv", "--columns", "id,at"]) == 3
     first, *others = capsys.readouterr().out.splitlines()
     assert first == "Undecided: there is no column that can be compared"
-    assert [line.split()[:2] for line in others] == [["skipped", "id"], ["skipped", "at"]]
+    told = [line.split()[:2] for line in others]
+    assert told == [["skipped", "id"], ["skipped", "at"], ["notice", "2"]]
+    assert "to have one compared, say its kind: `--kind id=category`" in others[-1]
 
 
 # --- What was asked wrongly ---

@@ -86,6 +86,7 @@ WORSENED, RESOLVED = Change.WORSENED, Change.RESOLVED
 NO_ROWS = {"rows": 0}
 UNREAD = {"broken": (Finding("source", UNDECIDED, "cut short"),)}
 FEW_ROWS = {"rows": 20}
+BLIND = ColumnResult("age", Kind.NUMBER, UNDECIDED, "")
 
 
 # --- Opening, going on, resolving ---
@@ -202,6 +203,8 @@ def test_quality_is_worse_when_more_breaks() -> None:
         ("drift", UNDECIDED, NO_ROWS, None),
         ("drift", VIOLATED, {"failed": ["age"]}, None),
         ("drift", PASSED, {}, RESOLVED),
+        ("drift", PASSED, {"columns": [BLIND]}, None),
+        ("drift", PASSED, {"columns": [replace(BLIND, name="income")]}, RESOLVED),
         ("quality", UNDECIDED, FEW_ROWS, None),
         ("quality", DRIFTED, {}, RESOLVED),
         ("quality", PASSED, {}, RESOLVED),

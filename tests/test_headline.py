@@ -115,6 +115,7 @@ def column(
     compared: bool = True,
     needed: int | None = None,
     critical: bool = False,
+    design_effect: float = 1.0,
 ) -> ColumnResult:
     finding = Finding("psi", verdict, "because", rows_needed=needed)
     statistics = {"mean": (40.0, 50.0), "sd": (10.0, 10.0)}
@@ -126,6 +127,7 @@ def column(
         critical=critical,
         strength=strength,
         compared=compared,
+        design_effect=design_effect,
         findings=(finding,),
         statistics=statistics,
     )
@@ -218,10 +220,21 @@ def test_a_pass_counts_what_was_looked_at() -> None:
     report = ExpectationReport((failed("", True), failed("", True)))
     told = headline(PASSED, columns, [], report, SampleInfo(500, 12_000, "reservoir"))
     assert told == (
-        "Passed: 1 of 2 columns are as in training, 1 undecided, 2 of 2 expectations met, "
-        "12\u202f000 rows"
+        "Passed in part: 1 of 2 columns (`b`) cannot be judged: `b`: because; 1 of 2 columns are "
+        "as in training, 2 of 2 expectations met, 12\u202f000 rows"
     )
     assert headline(PASSED, [], [], None, SAMPLE) == "Passed: 1\u202f000 rows"
+
+
+def test_a_pass_does_not_reassure_about_columns_that_windows_of_the_reference_blind() -> None:
+    effects = {"a": 4.0, "b": 81.3, "c": 2.0, "d": 1.0}
+    blind = [column(name, UNDECIDED, design_effect=e) for name, e in effects.items()]
+    told = headline(PASSED, [*blind, column("e", PASSED)], [], None, SAMPLE)
+    assert told == (
+        "Passed in part: 4 of 5 columns (`a`, `b`, `c` and 1 more) cannot be judged: windows of "
+        "the reference vary so much that rows count for up to 81 times fewer; 1 of 5 columns are "
+        "as in training, 1\u202f000 rows"
+    )
 
 
 # --- Numbers at the edges of units ---

@@ -442,7 +442,7 @@ def test_the_story_of_an_episode_is_told_in_order(service: WebService) -> None:
     assert found is not None
     events = [e.what for e in story(store, found, service.now).events]
     assert events == [
-        "Drift seen first",
+        "Opened: drift",
         "Could not tell webhook that it opened",
         "Told slack that it opened",
         "Got worse",
@@ -454,9 +454,26 @@ def test_the_story_of_an_episode_is_told_in_order(service: WebService) -> None:
         "Still to tell slack that it is over",
     ]
     text = client.get("/episodes/e0").text
-    assert text.index("seen first") < text.index("Got worse") < text.index("because of acknowledge")
+    assert (
+        text.index("Opened: drift") < text.index("Got worse") < text.index("because of acknowledge")
+    )
     assert "410 Gone" in text
     assert not Page(text).offers("/deeds/resolve")
+
+
+def test_a_story_says_that_older_windows_were_looked_at_later(service: WebService) -> None:
+    store = service.store
+    checks = [replace(a_check(f"c{n}", day(n)), made_at=day(6).end) for n in range(5)]
+    episode = an_episode(opened_at=day(3).start, opened_by="c3", last_check="c4")
+    store.save(Outcome(replace(checks[3], made_at=day(3).end), changes=(opened(episode),)))
+    store.save(Outcome(replace(checks[4], made_at=day(4).end)))
+    for late in (replace(checks[0], verdict=Verdict.PASSED), checks[1], checks[2]):
+        store.save(Outcome(late))
+    first, then = story(store, episode, service.now).events
+    assert (first.what, first.link) == ("Opened: drift", "/checks/c3")
+    assert (then.what, then.link) == ("Found to have begun earlier", "/checks/c1")
+    assert then.text == "2 windows before it, looked at later, had it as well"
+    assert first.at < then.at
 
 
 # --- Deeds ---

@@ -1,5 +1,6 @@
 """Expectations that a database answers: the same in every word as on the same rows in files."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from decimal import Decimal
@@ -195,6 +196,33 @@ def test_sqlite_columns_that_hold_something_else_are_looked_at_here(
     rows = sql.SqlSource(SourceSettings.model_validate(place), tmp_path).read().table
     asked = [Count(), Of("max", "n"), Count(Among("b", (True,))), Count(Missing("n"))]
     assert rows.aggregate([*asked, Of("max", "k")]) == {Count(): ALL + 1, Of("max", "k"): ALL}
+
+
+def test_what_a_database_holds_in_a_column_of_numbers_and_is_none_is_bad_data(
+    validator: SuiteValidator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "rows.csv").write_text("n\n" + "\n".join(map(str, range(ALL))) + "\nmany\n")
+    with sqlite3.connect(tmp_path / "rows.db") as db:
+        db.execute("CREATE TABLE rows (n INTEGER)")
+        db.executemany("INSERT INTO rows VALUES (?)", [(k,) for k in range(ALL)])
+        db.execute("INSERT INTO rows VALUES ('many')")
+    db.close()
+    bounds = {"column": "n", "min_value": 0, "max_value": ALL}
+    expected = {"type": "expect_column_values_to_be_between", "kwargs": bounds}
+    suite = tmp_path / "suite.json"
+    suite.write_text(json.dumps({"name": "s", "expectations": [expected]}), encoding="utf-8")
+    monkeypatch.setattr(Spool.__init__, "__defaults__", (0,))
+    place = {"sql": {"url": "sqlite:///rows.db", "table": "rows"}}
+    sources = (
+        sql.SqlSource(SourceSettings.model_validate(place), tmp_path),
+        files.make(SourceSettings.model_validate({"path": "rows.csv"}), tmp_path),
+    )
+    for source in sources:
+        (found,) = validator.validate(str(suite), source.read(), show_values="never").results
+        assert not found.success
+        assert found.reason == (
+            f"1 of 301 rows (0.33 %) are outside [0, {ALL}], because it holds no number"
+        )
 
 
 @pytest.mark.parametrize(

@@ -302,7 +302,7 @@ def test_a_bad_expectation_costs_its_neighbours_nothing(ask: Ask) -> None:
     bad = [
         expectation(BETWEEN, column="gone", min_value=0),
         expectation("column_mean_to_be_between", column="secret", min_value=0),
-        expectation(BETWEEN, column="secret", min_value=0),
+        expectation(BETWEEN, column="nested", min_value=0),
         expectation(BETWEEN, column="number", min_value="2026-01-01"),
         expectation("column_max_to_be_between", column="secret", max_value="2026-01-01"),
         expectation("column_distinct_values_to_be_in_set", column="nested", value_set=[1]),
@@ -315,10 +315,48 @@ def test_a_bad_expectation_costs_its_neighbours_nothing(ask: Ask) -> None:
     assert [r.reason for r in results[1:9:2]] == [
         "column 'gone' is not in the window",
         "column 'secret' does not hold numbers or times, so it has no mean",
-        "column 'secret' does not hold numbers or times, so it cannot be held against bounds",
+        "column 'nested' does not hold numbers or times, so it cannot be held against bounds",
         "could not be evaluated: the column's values and the arguments do not go together "
         "(TypeError)",
     ]
+
+
+# What is no number lies within no bounds: bad data, and no failure to look.
+@pytest.mark.parametrize(
+    ("values", "bounds", "told"),
+    [
+        (["1", "2.5", "n/a", None], {"min_value": 0, "max_value": 9},
+         (False, "1 of 3 rows with a value (33.33 %) are outside [0, 9], because it holds no "
+          "number")),
+        (["1", "-2", "n/a", "twelve"], {"min_value": 0},
+         (False, "3 of 4 rows (75 %) are below 0, 2 of them because they hold no number")),
+        (["n/a", *map(str, range(99))], {"min_value": 0, "mostly": 0.95},
+         (True, "1 of 100 rows (1 %) are below 0, because it holds no number; up to 5 % are "
+          "allowed")),
+        (["broken"] * 3, {"max_value": 1},
+         (False, "3 of 3 rows (100 %) are above 1, because they hold no number")),
+        (["1", "2"], {"min_value": 1, "strict_min": True},
+         (False, "1 of 2 rows (50 %) are not above 1")),
+        (["2026-01-05", "2026-01-09T12:00", "soon"], {"min_value": "2026-01-01"},
+         (False, "1 of 3 rows (33.33 %) are below 2026-01-01, because it holds no time")),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_outside_of_every_bound(
+    ask: Ask, values: list[str | None], bounds: dict[str, Any], told: tuple[bool, str]
+) -> None:
+    rows = sample_of(text=values)
+    (result,) = ask.all(expectation(BETWEEN, column="text", **bounds), sample=rows)
+    assert (result.success, result.reason) == told
+
+
+def test_what_cannot_be_read_is_shown_and_counted(ask: Ask) -> None:
+    rows = sample_of(text=["1", "n/a", "7"])
+    found = expectation(BETWEEN, column="text", max_value=5)
+    mean = expectation("column_mean_to_be_between", column="text", max_value=5)
+    shown, unknown = ask.all(found, mean, sample=rows, show="all")
+    assert (shown.unexpected_rows, shown.examples) == (2, ("n/a", "7"))
+    assert unknown.success is None
+    assert unknown.reason == "1 of the 3 values of column 'text' is no number, so it has no mean"
 
 
 HALF = {"quantiles": [0.5], "value_ranges": [[0, 1]]}

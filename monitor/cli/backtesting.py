@@ -57,7 +57,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - typer takes every flag as an argument
     config: ConfigPath = DEFAULT_CONFIG,
     verbose: Verbose = False,
 ) -> int:
-    """Say how many alarms monitor NAME would have raised over history, by its rule and by others.
+    """Say how many episodes monitor NAME would have opened over history, by its rule and by others.
 
     Every complete window is read once and compared as a check does, without validation; nothing is
     stored or sent. Tells the smallest drift each rule sees, and the rule that keeps the budget.
@@ -160,6 +160,7 @@ def _tell(out: Output, done: "Backtest", settings: "MonitorSettings") -> None:
     out.say()
     shown = [trial for trial in done.trials if not trial.rule.variant]
     out.table([_HEADS, *(_row(trial, settings) for trial in shown)])
+    out.say("an episode is one run of drifted checks: people are told once that it opens")
     out.say(scene_line(done))
     for line in done.absent:
         out.say(f"not replayed: {line}")
@@ -167,13 +168,13 @@ def _tell(out: Output, done: "Backtest", settings: "MonitorSettings") -> None:
     alarming = [c for c in done.columns if c.alarms["current"]][:MOST_COLUMNS]
     if alarming:
         told = ", ".join(f"{c.name} {c.alarms['current']}" for c in alarming)
-        out.say(f"alarms by column: {told}")
+        out.say(f"drifted checks by column: {told}")
     for start, why in done.unseen[:MOST_COLUMNS]:
         out.say(f"not looked at: {start.astimezone(settings.timezone):%Y-%m-%d %H:%M}, {why}")
     _advise(out, done.advice, settings)
 
 
-_HEADS = ("rule", "alarms", "episodes", "per 90 d", "first", "smallest drift seen")
+_HEADS = ("rule", "drifted checks", "episodes", "per 90 d", "first", "smallest drift seen")
 
 
 def _row(trial: "Trial", settings: "MonitorSettings") -> tuple[str, ...]:

@@ -42,7 +42,7 @@ def demo(
     return 0
 
 
-def init(
+def init(  # noqa: PLR0913, PLR0917 - typer takes every flag as an argument
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The new project.")] = Path(),
     name: Annotated[str, typer.Option(help="What to call the first monitor.")] = "my_model",
     reference: Annotated[
@@ -54,17 +54,23 @@ def init(
     time: Annotated[
         str | None, typer.Option(help="The column with the time of a row, when it is not plain.")
     ] = None,
+    later: Annotated[
+        bool, typer.Option("--later", help="The data that are named may come later.")
+    ] = False,
     json_to: JsonTo = None,
     config: UnusedConfig = DEFAULT_CONFIG,
     verbose: Verbose = False,
 ) -> int:
-    """Begin a project: a commented monitor.yaml, its folders, an example suite."""
+    """Begin a project: a commented monitor.yaml, its folders, an example suite.
+
+    Data that are named and not there are a mistake (64, and nothing is written), unless --later.
+    """
     out = Output(json_to, verbose)
     from monitor.demo.start import Start, start_project
 
-    started = start_project(folder, Start(name, reference, production, time))
+    started = start_project(folder, Start(name, reference, production, time, later))
     out.table([("wrote", str(path)) for path in started.written])
-    out.table([("note", note) for note in started.notes])
+    out.table([("not there yet", note) for note in started.notes])
     if production is not None:
         out.say(f"the time of a row is in the column {started.time!r}")
     steps = [

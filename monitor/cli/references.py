@@ -153,12 +153,14 @@ def promote(
     config: ConfigPath = DEFAULT_CONFIG,
     verbose: Verbose = False,
 ) -> int:
-    """Hold the windows to come of monitor NAME against another version of its reference."""
+    """Hold the windows to come of monitor NAME against another version of its reference.
+
+    It holds until `reference:` in monitor.yaml names other data than now, or they change.
+    """
     out = Output(json_to, verbose)
     with reach(config, server, token_file) as client:
         done = client.promote(name, version, why)
     out.say(f"{name} is held against {done.entry.subject} from now on")
-    out.say("`reference:` in monitor.yaml has to name that data again, if it names newer data now")
     out.document(done.model_dump(mode="json"))
     return 0
 

@@ -43,7 +43,7 @@ def advance(open_episodes: Collection[Episode], check: Check) -> tuple[EpisodeCh
     for cause, episode in known.items():
         if cause in breached:
             changes.append(_go_on(episode, check))
-        elif cause in _seen_gone(check):
+        elif cause in _seen_gone(check) and not _is_blind(episode, check):
             changes.append(_resolve(episode, check))
     return tuple(changes)
 
@@ -75,6 +75,15 @@ def _seen_gone(check: Check) -> tuple[Cause, ...]:
         Verdict.VIOLATED: (Cause.NO_LOOK,),
     }
     return gone.get(check.verdict, ())
+
+
+def _is_blind(episode: Episode, check: Check) -> bool:
+    """Whether a column that drifted, or a test that did, cannot be judged now."""
+    if episode.cause is not Cause.DRIFT:
+        return False
+    columns = [c.name for c in check.columns if c.verdict is Verdict.UNDECIDED]
+    tests = [f.test for f in check.dataset.findings if f.verdict is Verdict.UNDECIDED]
+    return not {*columns, *tests}.isdisjoint(episode.columns)
 
 
 def breaching_names(check: Check, cause: Cause) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from monitor.core.numerals import count, pair, share
+from monitor.core.comparison import TOLD_DESIGN_EFFECT
+from monitor.core.numerals import count, number, pair, share
 from monitor.core.over_time.spending import accumulated, is_enough_alone, is_full, so_far
 from monitor.core.records import (
     ColumnResult,
@@ -215,15 +216,30 @@ def _undecided(
     return f"Undecided: {_blind(blind, sample)}"
 
 
-def _blind(blind: Sequence[ColumnResult], sample: SampleInfo) -> str:
-    """Columns that cannot be judged, the critical ones first, and what it would take."""
+def _blind(blind: Sequence[ColumnResult], sample: SampleInfo, among: int = 0) -> str:
+    """Columns that cannot be judged, the critical ones first, and what it would take.
+
+    `among` is the number of all of them, where the others were judged; then the blind are named.
+    """
     blind = sorted(blind, key=lambda c: not c.critical)
-    needed = max((_rows_needed(c) for c in blind), default=0)
     what = plural(len(blind), "column")
+    if among:
+        what = f"{len(blind)} of {plural(among, 'column')} ({_named(blind)})"
+    most = max(c.design_effect for c in blind)
+    if most >= TOLD_DESIGN_EFFECT:
+        fewer = f"rows count for up to {number(most, 2)} times fewer"
+        return f"{what} cannot be judged: windows of the reference vary so much that {fewer}"
+    needed = max((_rows_needed(c) for c in blind), default=0)
     if needed <= sample.rows:
         return f"{what} cannot be judged: `{blind[0].name}`: {blind[0].reason}"
     rows = plural(sample.rows, "row")
     return f"{what} cannot be judged on {rows}; {count(needed)} rows would do"
+
+
+def _named(columns: Sequence[ColumnResult]) -> str:
+    rest = len(columns) - CAUSES
+    named = ", ".join(f"`{c.name}`" for c in columns[:CAUSES])
+    return f"{named} and {rest} more" if rest > 0 else named
 
 
 def _rows_needed(column: ColumnResult) -> int:
@@ -237,19 +253,21 @@ def _passed(
     sample: SampleInfo,
     versus: str,
 ) -> str:
+    """What could not be judged comes first: a pass speaks of the other columns alone."""
     compared = [c for c in columns if c.compared]
     states = [c.verdict for c in compared]
     same, watched = states.count(Verdict.PASSED), states.count(Verdict.WATCH)
     parts = [f"{same} of {len(compared)} columns are as {versus}"] if compared else []
     if watched:
         parts.append(f"{watched} to watch")
-    if undecided := states.count(Verdict.UNDECIDED):
-        parts.append(f"{undecided} undecided")
     if expectations:
         held = expectations.evaluated - expectations.failed
         parts.append(f"{held} of {plural(expectations.evaluated, 'expectation')} met")
     parts.append(f"{count(sample.rows_in_window)} rows")
-    return f"Passed: {', '.join(parts)}"
+    blind = [c for c in compared if c.verdict is Verdict.UNDECIDED]
+    if not blind:
+        return f"Passed: {', '.join(parts)}"
+    return f"Passed in part: {_blind(blind, sample, len(compared))}; {', '.join(parts)}"
 
 
 def _guard(column: ColumnResult, test: str) -> Finding | None:

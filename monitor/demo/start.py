@@ -1,6 +1,7 @@
 """A new project: a commented monitor.yaml for somebody's own files, its folders, a first suite."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +28,7 @@ class Start:
     reference: str | None = None
     production: str | None = None
     time: str | None = None
+    later: bool = False  # the data may come later
 
 
 @dataclass(slots=True)
@@ -41,8 +43,9 @@ class Started:
 def start_project(folder: Path, start: Start) -> Started:
     """Write the files of a new project; nothing that exists is touched.
 
-    Data that is there is looked at: a time column that it does not have is AskedWrongly, and one
-    that was not named is found when only one column tells a time.
+    Data that was named and is not there is AskedWrongly, unless it may come later. Data that is
+    there is looked at: a time column that it does not have is AskedWrongly, and one that was not
+    named is found when only one column tells a time.
     """
     _check_name(start.name)
     config, suite = folder / "monitor.yaml", folder / "expectations" / f"{start.name}.json"
@@ -50,11 +53,12 @@ def start_project(folder: Path, start: Start) -> Started:
         raise AskedWrongly(
             f"{config} exists and is left alone", hint="name another folder: `monitor init DIR`"
         )
+    absent = _absent(start)
+    if absent and not start.later:
+        raise _nothing_there(absent)
     started = Started([config, suite], start.time or "timestamp")
-    for path in (start.reference, start.production):
-        if path is not None and not _exists(path):
-            started.notes.append(f"nothing matches {path} yet")
-    if start.production is not None and _exists(start.production):
+    started.notes += [f"{role}: {error}" for role, error in absent.items()]
+    if start.production is not None and "production" not in absent:
         started.time = _time_column(_glance(start.production), start)
     text = (_STARTER / "monitor.yaml").read_text(encoding="utf-8")
     filled = text.format(
@@ -74,12 +78,25 @@ def _check_name(name: str) -> None:
         raise AskedWrongly(f"{name!r} {error}") from None
 
 
-def _exists(path: str) -> bool:
-    try:
-        list_files(SourceSettings(path=path), Path())
-    except PathNotFound:
-        return False
-    return True
+def _absent(start: Start) -> dict[str, PathNotFound]:
+    """Of the data that were named, what is not there."""
+    absent = {}
+    for role, path in (("reference", start.reference), ("production", start.production)):
+        try:
+            if path is not None:
+                list_files(SourceSettings(path=path), Path())
+        except PathNotFound as error:
+            absent[role] = error
+    return absent
+
+
+def _nothing_there(absent: Mapping[str, PathNotFound]) -> AskedWrongly:
+    """Most often a slip of the hand, and a project that begins with it never passes a check."""
+    near = [error.hint for error in absent.values() if error.hint]
+    return AskedWrongly(
+        "\n".join(f"{role}: {error}" for role, error in absent.items()),
+        hint="\n".join([*near, "nothing was written; --later begins before the data are there"]),
+    )
 
 
 def _glance(path: str) -> Sample:

@@ -92,12 +92,12 @@ def _marked(text: object) -> Markup:
     return Markup(_QUOTED.sub(r"<code>\1</code>", str(escape(text))))
 
 
-def _without_verdict(headline: str, verdict: Verdict) -> str:
-    """The headline without the word that already stands before it."""
+def _opened(headline: str, verdict: Verdict) -> tuple[str, str]:
+    """The verdict as the headline opens with it, "Passed in part", and what follows."""
     opening, colon, rest = headline.partition(":")
-    if colon and opening.strip().lower() == verdict:
-        return rest.strip()
-    return headline
+    if colon and opening.lower().split()[:1] == [verdict.value]:
+        return opening, rest.strip()
+    return verdict.value.capitalize(), headline
 
 
 @cache
@@ -116,7 +116,7 @@ def template(name: str) -> "Template":
     environment.globals.update(
         style=Markup(_compact(_read("style.css"))),
         words=words, evidence=evidence, bars=bars, picture=picture, places=places,
-        without_verdict=_without_verdict,
+        opened=_opened,
     )  # fmt: skip
     return environment.from_string(re.sub(r"^[ \t]+", "", _read(name), flags=re.M))
 

@@ -5,14 +5,19 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from monitor.core import episodes, words
+from monitor.core.comparison import TOLD_DESIGN_EFFECT
 from monitor.core.headline import also_in_segments, headline, in_segments, only_where
+from monitor.core.numerals import number
 from monitor.core.onset import shared_onset
+from monitor.core.over_time.variation import MIN_WINDOWS
 from monitor.core.records import (
     Change,
     Check,
     ColumnResult,
     DatasetResult,
     EpisodeChange,
+    Kind,
+    Notice,
     RetrainRequest,
     Verdict,
     Window,
@@ -25,6 +30,9 @@ from monitor.steps.quieting import was_maintained
 
 if TYPE_CHECKING:
     from monitor.archive import Store
+
+MOST_NAMED = 6  # columns that are named before the others are counted
+_WHY_APART = {Kind.TIME: "it tells a time", Kind.ID: "it identifies rows"}
 
 
 def decide(
@@ -63,7 +71,7 @@ def decide(
         monitor=watch.name or None,
         window=window,
         expectations=look.expectations,
-        notices=look.notices,
+        notices=(*look.notices, *_left_out(watch, look), *_blinded(watch, reference, look)),
         segments=look.segments,
         slices=look.slices,
         timings_s=timings,
@@ -90,6 +98,49 @@ def _sentence(watch: Watch, verdict: Verdict, look: Look, window: Window | None)
         return sentence
     where = only_where(look.columns, look.slices)
     return f"{sentence}{where}{also_in_segments(look.columns, look.segments)}"
+
+
+def _left_out(watch: Watch, look: Look) -> list[Notice]:
+    """Which columns say nothing about drift, and how to have them compared.
+
+    The column with the time of a row, where one is named, is left out because it was named.
+    """
+    named = {watch.time} | {n.column for n in look.notices if n.kind == "time_column"}
+    apart = [c for c in look.columns if not c.compared and c.name not in named]
+    if not apart:
+        return []
+    told = ", ".join(f"`{c.name}` ({_WHY_APART[c.kind]})" for c in apart[:MOST_NAMED])
+    more = f" and {len(apart) - MOST_NAMED} more" if len(apart) > MOST_NAMED else ""
+    first = apart[0]
+    kind = "number" if first.kind is Kind.TIME else "category"
+    given = (
+        f"`columns: {{{first.name}: {{kind: {kind}}}}}`"
+        if watch.name
+        else f"`--kind {first.name}={kind}`"
+    )
+    are = "column is" if len(apart) == 1 else "columns are"
+    said = f"{len(apart)} {are} not compared: {told}{more}"
+    return [Notice("not_compared", f"{said}; to have one compared, say its kind: {given}")]
+
+
+def _blinded(watch: Watch, reference: Reference | None, look: Look) -> list[Notice]:
+    """Why the reference leaves columns undecided, and which one would not."""
+    undecided = [c for c in look.columns if c.verdict is Verdict.UNDECIDED]
+    blind = [c for c in undecided if c.design_effect >= TOLD_DESIGN_EFFECT]
+    if not blind:
+        return []
+    told = ", ".join(f"`{c.name}` {number(c.design_effect)}" for c in blind[:MOST_NAMED])
+    more = f" and {len(blind) - MOST_NAMED} more" if len(blind) > MOST_NAMED else ""
+    held = "windows of the reference"
+    if reference is not None and watch.cadence and watch.compare_with == "reference":
+        found = reference.calibration(watch.cadence)
+        held = f"the {found.past.count} {held}" if found else held
+    text = (
+        f"design effect: {told}{more}; {held} vary that much more than independent rows, so rows "
+        "count for that many times fewer. If a change lies among them, a reference of rows after "
+        f"it alone would do; {MIN_WINDOWS} windows tell how much they vary"
+    )
+    return [Notice("blinded", text)]
 
 
 def _moved_at(watch: Watch, columns: Sequence[ColumnResult], window: Window | None) -> str:

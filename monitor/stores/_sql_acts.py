@@ -190,7 +190,7 @@ def _promote(db: sa.Connection, act: Act, version: str) -> None:
     row = db.execute(sa.select(references).where(*mine)).mappings().first()
     if row is None:
         raise StoreConflict(f"{monitor} has no reference {version}")
-    make_current(db, monitor, row)
+    make_current(db, monitor, row, promoted=True)
 
 
 def _make_token(db: sa.Connection, act: Act, token: Any) -> None:

@@ -85,17 +85,24 @@ def put_episodes(db: sa.Connection, changed: Collection[Episode]) -> None:
         db.execute(keep.on_conflict_do_update(index_elements=["id"], set_=row))
 
 
-def make_current(db: sa.Connection, monitor: str, row: Row) -> None:
-    """Give a version of a reference the highest rank; one that is known keeps its record."""
-    mine = sa.select(references.c.version, references.c.rank)
+def make_current(db: sa.Connection, monitor: str, row: Row, *, promoted: bool = False) -> None:
+    """Give a version of a reference the highest rank; one that is known keeps its record.
+
+    One that is promoted remembers the version that was built before it of what is configured.
+    """
+    mine = sa.select(references.c.version, references.c.rank, references.c.instead_of)
     mine = mine.where(references.c.monitor == monitor).order_by(references.c.rank.desc())
     last = db.execute(mine.limit(1)).first()
     if last is not None and last.version == row["version"]:
         return
-    rank = last.rank + 1 if last else 1
-    keep = insert(db, references).values({**row, "rank": rank})
+    over = (last.instead_of or last.version) if last and promoted else ""
+    place = {
+        "rank": last.rank + 1 if last else 1,
+        "instead_of": "" if over == row["version"] else over,
+    }
+    keep = insert(db, references).values({**row, **place})
     known = ["monitor", "version"]
-    db.execute(keep.on_conflict_do_update(index_elements=known, set_={"rank": rank}))
+    db.execute(keep.on_conflict_do_update(index_elements=known, set_=place))
 
 
 def retrain_of(row: Row) -> RetrainRequest:

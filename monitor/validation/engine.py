@@ -17,8 +17,8 @@ library, which are not all public:
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 from monitor.validation.frames import zone_of
 from monitor.validation.matcher import Matcher
@@ -30,7 +30,9 @@ from monitor.validation.plans import (
     runtime_configuration,
 )
 from monitor.validation.suites import Entry
+from monitor.validation.written import Unreadable, is_number, is_text, within
 
+_BETWEEN = "column_values.between.condition"
 # Means over text are quadratic in time and put the data into their message.
 _ARITHMETIC = {
     "column.mean": "has no mean",
@@ -41,7 +43,7 @@ _ARITHMETIC = {
     "column.outlier_statistics": "has no outliers",
     "column.histogram": "has no histogram",
     "column_values.z_score.map": "has no z-scores",
-    "column_values.between.condition": "cannot be held against bounds",
+    _BETWEEN: "cannot be held against bounds",
     "multicolumn_sum.equal.condition": "has no sum",
 }
 _SEARCHES = {
@@ -50,6 +52,9 @@ _SEARCHES = {
     "column_values.match_regex_list.condition",
     "column_values.not_match_regex_list.condition",
 }
+
+
+_Condition: TypeAlias = tuple[Any, dict[str, Any], dict[str, Any]]
 
 
 class Undecidable(Exception):
@@ -62,6 +67,7 @@ class Decision:
 
     success: bool
     result: Mapping[str, Any]
+    unreadable: Unreadable | None = None
 
 
 class Look:
@@ -75,6 +81,7 @@ class Look:
         self._columns = list(columns)
         self._matcher = matcher
         self._metrics: dict[Any, Any] = {}
+        self._unreadable: dict[Any, Unreadable] = {}  # by the metric that met them
         self.add_rows(EVERY_ROW, frame)
         self._rows[EVERY_ROW] = rows  # a frame without columns knows of none
 
@@ -100,7 +107,8 @@ class Look:
         for key, configuration in metrics:
             if key not in self._metrics:
                 self._metrics[key] = self._compute(configuration)
-        return judged(plan, self._metrics, self._engine)
+        unread = next((self._unreadable[k] for k, _ in metrics if k in self._unreadable), None)
+        return replace(judged(plan, self._metrics, self._engine), unreadable=unread)
 
     def _compute(self, configuration: Any) -> Any:
         name, domain = configuration.metric_name, configuration.metric_domain_kwargs
@@ -108,6 +116,8 @@ class Look:
             return self._columns
         if name == "table.row_count":
             return self._rows[domain["batch_id"]]
+        if name == _BETWEEN and is_text(self._values(domain)):
+            return self._read_and_held(configuration)
         if name in _ARITHMETIC:
             self._refuse_text(domain, _ARITHMETIC[name])
         if name in _SEARCHES:
@@ -117,29 +127,60 @@ class Look:
         )
         return found[configuration.id]
 
+    def _values(self, domain: Mapping[str, Any]) -> Any:
+        return self._frames[domain["batch_id"]][domain["column"]]
+
     def _refuse_text(self, domain: Mapping[str, Any], what: str) -> None:
         frame = self._frames[domain["batch_id"]]
         for column in [domain["column"]] if "column" in domain else domain["column_list"]:
             if not _is_arithmetic(frame[column]):
-                raise Undecidable(f"column {column!r} does not hold numbers or times, so it {what}")
+                raise Undecidable(f"{_not_arithmetic(column, frame[column])}, so it {what}")
 
-    def _searched(self, configuration: Any) -> tuple[Any, dict[str, Any], dict[str, Any]]:
-        """The rows that a regular expression speaks against, in the shape GX gives a condition."""
+    def _read_and_held(self, configuration: Any) -> _Condition:
+        """Texts against bounds: one that is no number, or no time, does not lie within them."""
+        compute = dict(configuration.metric_domain_kwargs)
+        series, codes, texts = _distinct(self._values(compute))
+        try:
+            inside, readable, what = within(texts, configuration.metric_value_kwargs)
+        except ValueError:
+            self._refuse_text(compute, _ARITHMETIC[_BETWEEN])
+            raise
+        unread = sum(not readable[code] for code in codes)
+        if unread:
+            self._unreadable[configuration.id] = Unreadable(unread, len(codes), what)
+        return _condition(series, [not inside[code] for code in codes], compute)
+
+    def _searched(self, configuration: Any) -> _Condition:
+        """The rows that a regular expression speaks against."""
         import numpy as np
-        import pandas as pd
 
         compute = dict(configuration.metric_domain_kwargs)
-        column = compute.pop("column")
         arguments = configuration.metric_value_kwargs
-        series = self._frames[compute["batch_id"]][column].dropna().astype(str)
-        codes, texts = pd.factorize(series.to_numpy())
+        series, codes, texts = _distinct(self._values(compute))
         patterns = arguments.get("regex_list") or [arguments["regex"]]
-        found = np.array(self._matcher.search(patterns, list(texts)), dtype=bool)
+        found = np.array(self._matcher.search(patterns, texts), dtype=bool)
         every = arguments.get("match_on") == "all"
         matches: Any = np.all(found, axis=0) if every else np.any(found, axis=0)
         matches = matches[codes]
         unexpected = matches if ".not_match" in configuration.metric_name else ~matches
-        return pd.Series(unexpected, index=series.index), compute, {"column": column}
+        return _condition(series, unexpected, compute)
+
+
+def _distinct(series: Any) -> tuple[Any, Any, list[str]]:
+    """The values that are there, the place of each among those that differ, and these as texts."""
+    import pandas as pd
+
+    present = series.dropna().astype(str)
+    codes, texts = pd.factorize(present.to_numpy())
+    return present, codes, list(texts)
+
+
+def _condition(series: Any, unexpected: Any, compute: dict[str, Any]) -> _Condition:
+    """Rows that are not as expected, in the shape GX gives a condition."""
+    import pandas as pd
+
+    column = compute.pop("column")
+    return pd.Series(unexpected, index=series.index, dtype=bool), compute, {"column": column}
 
 
 def judged(plan: Plan, metrics: Mapping[Any, Any], engine: Any) -> Decision:
@@ -165,3 +206,17 @@ def _is_arithmetic(series: Any) -> bool:
         return True
     kinds = ("integer", "floating", "mixed-integer-float", "boolean", "empty")
     return pd.api.types.infer_dtype(series, skipna=True) in kinds
+
+
+def _not_arithmetic(column: str, series: Any) -> str:
+    """Why a column has no mean: it holds something else, or a few values that are no numbers."""
+    if is_text(series):
+        present, codes, texts = _distinct(series)
+        numbers = [is_number(text) for text in texts]
+        others = sum(not numbers[code] for code in codes)
+        if not others:
+            return f"column {column!r} holds its numbers as text"
+        if others < len(present):
+            told = "is no number" if others == 1 else "are no numbers"
+            return f"{others} of the {len(present)} values of column {column!r} {told}"
+    return f"column {column!r} does not hold numbers or times"

@@ -55,7 +55,9 @@ def _about_rows(entry: Entry, decision: Decision, show_values: str) -> Expectati
     return _result(
         entry,
         decision.success,
-        wording.of_rows(entry, decision.success, rows, counted, counted < total),
+        wording.of_rows(
+            entry, decision.success, rows, counted, counted < total, decision.unreadable
+        ),
         observed=f"{wording.percent(share)} unexpected",
         unexpected_rows=rows,
         unexpected_share=share,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from monitor.validation.suites import Entry
+from monitor.validation.written import Unreadable
 
 # expectation -> how to call the number it holds between two bounds
 _NUMBERS = {
@@ -78,17 +79,32 @@ _OTHERS = {
 }
 
 
-def of_rows(entry: Entry, success: bool, unexpected: int, counted: int, some_null: bool) -> str:
-    """`12 of 600 rows (2 %) are outside [0, 1]`, and what would have been allowed."""
+def of_rows(
+    entry: Entry,
+    success: bool,
+    unexpected: int,
+    counted: int,
+    some_null: bool,
+    unreadable: Unreadable | None = None,
+) -> str:
+    """`12 of 600 rows (2 %) are outside [0, 1]`, why, and what would have been allowed."""
     does = _ROWS.get(entry.type, "do not meet the expectation").format_map(_Arguments(entry.kwargs))
     rows = "rows with a value" if some_null else "rows"
     if not unexpected:
         return f"0 of {counted} {rows} {does}"
     told = f"{unexpected} of {counted} {rows} ({percent(unexpected / max(counted, 1))}) {does}"
+    told += f", {_because(unreadable, unexpected)}" if unreadable else ""
     mostly = entry.kwargs.get("mostly", 1)
     if not isinstance(mostly, int | float) or mostly >= 1:
         return told
     return f"{told}; up to {percent(1 - mostly)} {'are' if success else 'would be'} allowed"
+
+
+def _because(unreadable: Unreadable, unexpected: int) -> str:
+    many = unreadable.values
+    which = "" if many == unexpected else f"{many} of them "
+    it_is = "it holds" if many == 1 else "they hold"
+    return f"{which}because {it_is} no {unreadable.what}"
 
 
 def of_aggregate(entry: Entry, success: bool, observed: Any) -> str:

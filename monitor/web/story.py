@@ -3,16 +3,22 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from urllib.parse import quote
 
 from monitor.archive import CheckLine, Place, Store
 from monitor.core.messages import RETRAIN
 from monitor.core.people import AuditEntry, Deed, Silence, SilenceKind
-from monitor.core.records import Episode, Message, RetrainRequest
+from monitor.core.records import Cause, Episode, Message, RetrainRequest, Verdict
 from monitor.web.named import CAUSES
 
 _CHECKS = 120  # of an episode, at most
 _MESSAGES = 300
+_BREACHES = {
+    Cause.DRIFT: Verdict.DRIFTED,
+    Cause.QUALITY: Verdict.VIOLATED,
+    Cause.NO_LOOK: Verdict.UNDECIDED,
+}
 _TOLD = {
     "episode.opened": "that it opened",
     "episode.worsened": "that it got worse",
@@ -59,6 +65,7 @@ def story(store: Store, episode: Episode, now: datetime) -> Story:
     known = {line.id: line for line in lines}
     events = [
         *_opened(episode, known),
+        *_before(store, episode, known),
         *_done(entries),
         *_told(messages),
         *_asked(requests, {m.id: m.created_at for m in messages}),
@@ -81,10 +88,28 @@ def _opened(episode: Episode, known: Mapping[str, CheckLine]) -> Iterator[Event]
     yield Event(
         _made(line) if line else episode.opened_at,
         "opened",
-        f"{CAUSES[episode.cause]} seen first",
+        f"Opened: {CAUSES[episode.cause].lower()}",
         line.headline if line else "",
         link=f"/checks/{quote(episode.opened_by)}",
     )
+
+
+def _before(store: Store, episode: Episode, known: Mapping[str, CheckLine]) -> Iterator[Event]:
+    """What a backfill of older windows found later: it began before the check that opened it."""
+    opened = known.get(episode.opened_by)
+    place = Place(episode.opened_at, episode.opened_at, "")
+    older = store.lines(episode.monitor, before=place, limit=_CHECKS)
+    same = list(takewhile(lambda line: line.verdict == _BREACHES[episode.cause], older))
+    later = [line for line in same if opened is not None and _made(line) > _made(opened)]
+    if later:
+        many = f"{len(later)} windows" if len(later) > 1 else "The window"
+        yield Event(
+            max(_made(line) for line in later),
+            "opened",
+            "Found to have begun earlier",
+            f"{many} before it, looked at later, had it as well",
+            link=f"/checks/{quote(later[-1].id)}",
+        )
 
 
 def _told(messages: Sequence[Message]) -> Iterator[Event]:

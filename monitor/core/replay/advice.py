@@ -107,15 +107,11 @@ def _why(choice: Trial | None, quiet: Sequence[Trial], allowed: int, *, unranked
         loud = ", ".join(f"`{name}`" for name in list(best.columns)[:3]) or "the whole window"
         return (
             f"no rule with a known error rate keeps the budget: {room}, and the quietest, "
-            f"{best.rule.title}, alarms {_times(len(best.episodes))}, most of all in {loud}; "
+            f"{best.rule.title}, opens {plural(len(best.episodes), 'episode')}, most in {loud}; "
             "perhaps the data did drift"
         )
-    alarms = f"alarms {_times(len(choice.episodes))}" if choice.episodes else "never alarms"
+    opens = plural(len(choice.episodes), "episode") if choice.episodes else "no episode"
     return (
         "of the rules with a known error rate that keep the budget it sees the smallest drift; "
-        f"in the windows taken as quiet it {alarms}, {room}"
+        f"in the windows taken as quiet it opens {opens}, {room}"
     )
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"

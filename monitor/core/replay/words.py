@@ -21,16 +21,19 @@ def label(test: str) -> str:
 
 
 def headline(done: Backtest, zone: tzinfo) -> str:
-    """How many alarms, in what, from when, and what the rule can see, in one sentence."""
+    """How many episodes, in what, from when, and what the rule can see, in one sentence.
+
+    A check alarms, an episode is a run of such checks, and people are told of episodes.
+    """
     current = done.current
-    opening = f"Over {words.plural(round(done.days), 'day')} the current rule would have raised"
+    opening = f"Over {words.plural(round(done.days), 'day')} the current rule would have opened"
     sees = f"it sees {_sight(current.rule)}"
     if not current.alarmed:
-        return f"{opening} no alarm in {words.plural(_looked_at(current), 'check')}; {sees}"
-    times = "once" if len(current.episodes) == 1 else f"{len(current.episodes)} times"
+        return f"{opening} no episode in {words.plural(_looked_at(current), 'check')}; {sees}"
+    episodes = words.plural(len(current.episodes), "episode")
     first = words.day(current.alarmed[0].start, zone)
     return (
-        f"{opening} the alarm {times}, in {len(current.alarmed)} of {_looked_at(current)} checks, "
+        f"{opening} {episodes} ({len(current.alarmed)} of {_looked_at(current)} checks drifted) "
         f"for {_blamed(current.columns)}, first on {first}; {sees}"
     )
 
@@ -89,7 +92,7 @@ def _choice(advice: Advice) -> str:
 def _granted(advice: Advice, zone: tzinfo) -> str:
     history = f"{words.plural(advice.windows, 'window')}, {words.plural(round(advice.days), 'day')}"
     alarms = words.plural(advice.budget.alarms, "false alarm")
-    budget = f"the budget is {alarms} per {advice.budget.per}"
+    budget = f"the budget is {alarms} (episodes without drift) per {advice.budget.per}"
     if advice.quiet_until is None:
         return f"{budget}; all of history ({history}) was taken as quiet"
     return f"{budget}; history until {words.day(advice.quiet_until, zone)} ({history}) was quiet"
@@ -101,7 +104,7 @@ def _limits(advice: Advice, zone: tzinfo) -> list[str]:
     if alarmed and advice.quiet_until is None:
         first = alarmed[0].start.astimezone(zone)
         told.append(
-            f"the current rule alarms in {len(alarmed)} of these windows: if what it found was "
+            f"the current rule finds drift in {len(alarmed)} of these windows: if it was "
             f"real, leave it out with `--quiet-until {first:%Y-%m-%d}`"
         )
     budget = advice.budget
