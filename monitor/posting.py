@@ -11,7 +11,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -113,12 +112,12 @@ def retry_after_s(header: str | None, now: datetime) -> float | None:
 # --- Where a name leads ---
 
 
-def permitted(reach: Reach, host: str, port: int) -> list[tuple[str, int]]:
+def permitted(reach: Reach, host: str, port: int, flags: int = 0) -> list[tuple[str, int]]:
     """Every address (and port) a host leads to now; DeliveryRefused when one is not allowed.
 
     Connect to these and do not ask again: the next answer may be another.
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
     places = list(dict.fromkeys((str(where[0]), port) for *_, where in found))
     for address, _ in places:
         if not reach.allows(host, address):
@@ -130,9 +129,10 @@ def permitted(reach: Reach, host: str, port: int) -> list[tuple[str, int]]:
 
 
 def permitted_by_name(reach: Reach, host: str) -> None:
-    """What can be judged without asking where a name leads: an address. DeliveryRefused."""
-    with suppress(ValueError):
-        permitted(reach, str(ip_address(host.strip("[]"))), 0)
+    """What can be judged without asking where a name leads: an address, however it is spelt
+    (167772167 is 10.0.0.7). DeliveryRefused."""
+    with suppress(socket.gaierror, UnicodeError):
+        permitted(reach, host.strip("[]"), 0, socket.AI_NUMERICHOST)
 
 
 def proxy_to(scheme: str, host: str) -> str | None:
@@ -142,9 +142,15 @@ def proxy_to(scheme: str, host: str) -> str | None:
 
     proxies = getproxies()
     proxy = proxies.get(scheme) or proxies.get("all")
-    if not proxy or host in _LOOPBACK or proxy_bypass(host):
+    if not proxy or _is_own(host) or proxy_bypass(host):
         return None
     return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _is_own(host: str) -> bool:
+    """Whether a name is that of whoever is asked for it."""
+    name = host.lower().rstrip(".")
+    return name in _LOOPBACK or name.endswith(".localhost")
 
 
 @contextmanager
