@@ -27,6 +27,7 @@ _ANSWER_BYTES = 1000  # of a refusal's body, read for its error text
 _ANSWER_CHARS = 200
 _PASSING = {408, 409, 425, 429}  # the client errors that another try may heal
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_TRIED = 4  # addresses of a name, since each may take its time
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -120,12 +121,28 @@ def permitted(reach: Reach, host: str, port: int, flags: int = 0) -> list[tuple[
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
     places = list(dict.fromkeys((str(where[0]), port) for *_, where in found))
     for address, _ in places:
-        if not reach.allows(host, address):
-            where = address if host == address else f"{host} leads to {address}, which"
-            raise DeliveryRefused(
-                f"{where} is not an address of the world; `allow_private_addresses` can permit it"
-            )
-    return places
+        must_allow(reach, host, address)
+    return places[:_TRIED]
+
+
+def must_allow(reach: Reach, host: str, address: str) -> None:
+    """DeliveryRefused when a host may not be written to where it leads; ValueError: no address."""
+    if not reach.allows(host, address):
+        where = address if host == address else f"{host} leads to {address}, which"
+        raise DeliveryRefused(
+            f"{where} is not an address of the world; `allow_private_addresses` can permit it"
+        )
+
+
+def connect(reach: Reach, host: str, port: int, timeout_s: float | None) -> socket.socket:
+    """A socket to the first permitted address that takes it. OSError, DeliveryRefused."""
+    places = permitted(reach, host, port)
+    for place in places[:-1]:
+        try:
+            return socket.create_connection(place, timeout_s)
+        except OSError:
+            continue
+    return socket.create_connection(places[-1], timeout_s)
 
 
 def permitted_by_name(reach: Reach, host: str) -> None:
