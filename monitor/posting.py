@@ -11,7 +11,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -28,6 +27,7 @@ _ANSWER_BYTES = 1000  # of a refusal's body, read for its error text
 _ANSWER_CHARS = 200
 _PASSING = {408, 409, 425, 429}  # the client errors that another try may heal
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_TRIED = 4  # addresses of a name, since each may take its time
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -113,26 +113,43 @@ def retry_after_s(header: str | None, now: datetime) -> float | None:
 # --- Where a name leads ---
 
 
-def permitted(reach: Reach, host: str, port: int) -> list[tuple[str, int]]:
+def permitted(reach: Reach, host: str, port: int, flags: int = 0) -> list[tuple[str, int]]:
     """Every address (and port) a host leads to now; DeliveryRefused when one is not allowed.
 
     Connect to these and do not ask again: the next answer may be another.
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
     places = list(dict.fromkeys((str(where[0]), port) for *_, where in found))
     for address, _ in places:
-        if not reach.allows(host, address):
-            where = address if host == address else f"{host} leads to {address}, which"
-            raise DeliveryRefused(
-                f"{where} is not an address of the world; `allow_private_addresses` can permit it"
-            )
-    return places
+        must_allow(reach, host, address)
+    return places[:_TRIED]
+
+
+def must_allow(reach: Reach, host: str, address: str) -> None:
+    """DeliveryRefused when a host may not be written to where it leads; ValueError: no address."""
+    if not reach.allows(host, address):
+        where = address if host == address else f"{host} leads to {address}, which"
+        raise DeliveryRefused(
+            f"{where} is not an address of the world; `allow_private_addresses` can permit it"
+        )
+
+
+def connect(reach: Reach, host: str, port: int, timeout_s: float | None) -> socket.socket:
+    """A socket to the first permitted address that takes it. OSError, DeliveryRefused."""
+    places = permitted(reach, host, port)
+    for place in places[:-1]:
+        try:
+            return socket.create_connection(place, timeout_s)
+        except OSError:
+            continue
+    return socket.create_connection(places[-1], timeout_s)
 
 
 def permitted_by_name(reach: Reach, host: str) -> None:
-    """What can be judged without asking where a name leads: an address. DeliveryRefused."""
-    with suppress(ValueError):
-        permitted(reach, str(ip_address(host.strip("[]"))), 0)
+    """What can be judged without asking where a name leads: an address, however it is spelt
+    (167772167 is 10.0.0.7). DeliveryRefused."""
+    with suppress(socket.gaierror, UnicodeError):
+        permitted(reach, host.strip("[]"), 0, socket.AI_NUMERICHOST)
 
 
 def proxy_to(scheme: str, host: str) -> str | None:
@@ -142,9 +159,15 @@ def proxy_to(scheme: str, host: str) -> str | None:
 
     proxies = getproxies()
     proxy = proxies.get(scheme) or proxies.get("all")
-    if not proxy or host in _LOOPBACK or proxy_bypass(host):
+    if not proxy or _is_own(host) or proxy_bypass(host):
         return None
     return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _is_own(host: str) -> bool:
+    """Whether a name is that of whoever is asked for it."""
+    name = host.lower().rstrip(".")
+    return name in _LOOPBACK or name.endswith(".localhost")
 
 
 @contextmanager

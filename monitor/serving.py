@@ -284,9 +284,13 @@ def _web(app: "FastAPI", listening: socket.socket, prefix: str) -> Iterator[None
     """
     import uvicorn
 
+    from monitor.web.connections import Patient
+
     server = uvicorn.Server(
         uvicorn.Config(
             app,
+            http=Patient,
+            ws="none",
             log_config=None,
             log_level=logging.WARNING,
             lifespan="off",

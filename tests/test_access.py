@@ -1,6 +1,8 @@
 """Who may come in: every route has a rule, and every rule is kept."""
 
+import asyncio
 import logging
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,6 +14,7 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 from projects import write_project
+from starlette.types import Message
 from web_service import NOW, ROOT, WebService, id_of, rules_of
 
 from monitor.cli.main import run
@@ -48,6 +51,14 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebService]:
 @pytest.fixture
 def lone(tmp_path: Path) -> Iterator[WebService]:
     made = WebService(tmp_path, lone=True)
+    yield made
+    made.store.close()
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebService]:
+    """A lone machine for tests that leave nothing behind."""
+    made = WebService(tmp_path_factory.mktemp("reports"), lone=True)
     yield made
     made.store.close()
 
@@ -100,7 +111,8 @@ def test_every_route_keeps_its_rule(shared: WebService, place: int) -> None:
         assert asked.with_token("") == 401
         assert asked.with_token("dm_000000000000_" + "x" * 43) == 401
         assert [asked.with_token(service.token(scope)) for scope in poor] == [403] * len(poor)
-        assert asked.with_token(right) not in (401, 403)
+        rich = [service.token(s) for s in Scope if s not in poor]
+        assert not {401, 403} & {asked.with_token(token) for token in [right, *rich]}
         session = asked.with_session(service.gate.sign_in(service.token(good), "here"))
         assert (session in (401, 403)) is (method != "GET")
         service.revoke(right)
@@ -168,12 +180,78 @@ def test_on_a_lone_machine_everybody_may_until_there_is_a_token(lone: WebService
 
 
 @pytest.mark.parametrize(
+    "host",
+    [
+        "localhost",
+        "LocalHost:8080",
+        "127.0.0.1",
+        "127.0.0.1:65535",
+        "127.8.8.8",
+        "[::1]",
+        "[::1]:80",
+    ],
+)
+def test_a_lone_machine_is_called_by_its_own_names(alone: WebService, host: str) -> None:
+    assert alone.client(host=host).get("/api/v1/monitors").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["", " ", "evil.example", "127.0.0.1.evil.example", "[oops", "localhost.", "127.0.0.1.",
+     "a@127.0.0.1", "evil.example@localhost", "127.0.0.1:80@evil.example", "127.0.0.1/x",
+     "localhost#", "localhost?", "localhost:", "localhost:x", "localhost:80:80", "localhost:123456",
+     "localhost evil.example", "localhost,evil.example", "::1", "[::1", "::1]", "[127.0.0.1]",
+     "[::1]x", "[::1%25eth0]", "[::ffff:127.0.0.1]", "0.0.0.0", "[::]", "10.0.0.1", "127.1",
+     "2130706433", "0x7f.0.0.1", "localhost.evil.example", "a.localhost", "ⓛocalhost",
+     "localhost\\x"],
+)  # fmt: skip
+def test_and_by_no_other(alone: WebService, host: str) -> None:
+    raw = [(b"host", host.encode())]
+    assert _status_of(alone, raw) == 403
+    assert _status_of(alone, [(b"host", b"localhost"), *raw]) == 403, "nor by two at once"
+    assert _status_of(alone, [*raw, (b"host", b"localhost")]) == 403
+
+
+def test_a_name_that_is_made_to_lead_here_opens_nothing(alone: WebService) -> None:
+    """A page at evil.example whose name leads to 127.0.0.1 a moment later: for the browser it is
+    the same place, so it may read answers and send whatever it likes."""
+    host = "evil.example:8080"
+    said = {"host": host, "origin": f"http://{host}", "sec-fetch-site": "same-origin"}
+    browser = alone.client(**said)
+    for route in alone.routes():
+        path = re.sub(r"{[^}]+}", "x", route.path)
+        if path in OPEN:
+            continue
+        kind = {"Content-Type": "application/json"} if path.startswith("/api/") else FORM
+        for method in sorted(route.methods):
+            answer = browser.request(method, path, content="{}", headers=kind)
+            assert answer.status_code == 403, (method, path)
+    assert alone.store.audit() == []
+
+
+def _status_of(service: WebService, headers: list[tuple[bytes, bytes]]) -> int:
+    """What the application answers, past all that a client would mend."""
+    told: list[Message] = []
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET",
+        "scheme": "http", "path": "/api/v1/monitors", "raw_path": b"/api/v1/monitors",
+        "query_string": b"", "root_path": "", "headers": headers, "client": ("127.0.0.1", 5),
+        "server": ("127.0.0.1", 80),
+    }  # fmt: skip
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        told.append(message)
+
+    asyncio.run(service.app(scope, receive, send))
+    return int(told[0]["status"])
+
+
+@pytest.mark.parametrize(
     "headers",
     [
-        {"host": "evil.example"},
-        {"host": ""},
-        {"host": "127.0.0.1.evil.example"},
-        {"host": "[oops"},
         {"x-forwarded-for": "203.0.113.9"},
         {"forwarded": "for=203.0.113.9"},
         {"via": "1.1 proxy"},

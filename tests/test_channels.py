@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -29,10 +29,12 @@ from monitor.configuration.channels import (
 )
 from monitor.core.digests import gathered
 from monitor.core.messages import sample_message
+from monitor.core.reach import WORLD, Reach
 from monitor.core.records import Message
 from monitor.errors import AskedWrongly, DeliveryDelayed, DeliveryRefused
 from monitor.notifiers import apprise as apprise_channel
 from monitor.notifiers import opsgenie, pagerduty, teams
+from monitor.notifiers.apprise import Apprise
 from monitor.notifiers.console import block
 from monitor.notifiers.email import Email
 from monitor.notifiers.webhook import Webhook
@@ -200,10 +202,10 @@ def tls(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:  
     return context
 
 
-def email(server: MailServer, total_s: float = 20.0, **more: Any) -> Email:
+def email(server: MailServer, total_s: float = 20.0, reach: Reach = LOOPBACK, **more: Any) -> Email:
     given = {"host": "127.0.0.1", "port": server.port, "security": "none"}
     given |= {"from": "Drift Monitor <monitor@example.org>", "to": ["ops@example.org"]}
-    return Email(EmailSettings.model_validate(given | more), total_s=total_s)
+    return Email(EmailSettings.model_validate(given | more), reach=reach, total_s=total_s)
 
 
 def test_a_mail_says_what_happened_in_text_and_html() -> None:
@@ -340,7 +342,86 @@ def test_a_bad_goodbye_does_not_send_a_mail_twice(ending: dict[str, str]) -> Non
     assert len(server.taken) == 1
 
 
+def test_a_mail_server_inside_is_not_spoken_to_unless_it_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Names(monkeypatch, ["93.184.215.14", "127.0.0.1"])
+    with MailServer() as server:
+        with pytest.raises(DeliveryRefused, match=r"^mail\.example leads to 127\.0\.0\.1, which"):
+            email(server, reach=WORLD, host="mail.example").send(alert(), {})
+        with pytest.raises(DeliveryRefused, match=r"^127\.0\.0\.1 is not an address"):
+            email(server, reach=WORLD).send(alert(), {})
+    assert server.seen == []
+
+
+def test_a_mail_goes_to_the_address_that_was_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the name server says next; and to the next address when one takes none."""
+    names = Names(monkeypatch, ["127.0.0.9", "127.0.0.1"], ["127.0.0.2"])
+    with MailServer() as server:
+        reach = Reach.of(["127.0.0.0/8"])
+        email(server, reach=reach, host="mail.example").send(alert(), {})
+    assert len(server.taken) == 1
+    assert names.asked == ["mail.example"]
+
+
 # --- Apprise ---
+
+
+@pytest.fixture
+def far(web: Web) -> Callable[..., Apprise]:
+    """Makes channels that speak to `web`."""
+    pytest.importorskip("apprise", reason="apprise is not installed")
+
+    def made(host: str = "127.0.0.1", reach: Reach = WORLD, more: str = "") -> Apprise:
+        url = f"json://user:{KEY}@{host}:{web.server.server_port}/{more}"
+        return Apprise(url, "far", reach)
+
+    return made
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "hook.example"])
+def test_apprise_connects_to_nobody_inside(
+    web: Web, far: Callable[..., Apprise], monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    Names(monkeypatch, ["127.0.0.1"])
+    with pytest.raises(DeliveryRefused, match=r"127\.0\.0\.1,? (which )?is not an address of"):
+        far(host).send(alert(), {})
+    assert web.requests == []
+
+
+def test_apprise_is_judged_by_where_it_connects(
+    web: Web, far: Callable[..., Apprise], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name server that answers differently from time to time gains nothing; nor does one
+    thread while another is judged."""
+    Names(monkeypatch, ["93.184.215.14"], ["127.0.0.1"])
+    socket.getaddrinfo("hook.example", 80)
+    with pytest.raises(DeliveryRefused):
+        far("hook.example").send(alert(), {})
+    far("hook.example", LOOPBACK).send(alert(), {})
+    socket.create_connection(("127.0.0.1", web.server.server_port)).close()  # nobody's channel
+    assert len(web.requests) == 1
+
+
+def test_apprise_follows_no_redirect_whatever_its_address_says(
+    web: Web, far: Callable[..., Apprise]
+) -> None:
+    web.answer = (307, {"Location": web.url}, b"")
+    with pytest.raises(DeliveryDelayed):
+        far(reach=LOOPBACK, more="?redirect=yes").send(alert(), {})
+    assert len(web.requests) == 1
+
+
+def test_apprise_may_use_the_proxy_of_the_environment(
+    web: Web, far: Callable[..., Apprise], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{web.server.server_port}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    far("hook.example").send(alert(), {})
+    with pytest.raises(DeliveryRefused, match=r"10\.0\.0\.7"):
+        far("10.0.0.7").send(alert(), {})
+    assert [headers["Host"].split(":")[0] for headers, _ in web.requests] == ["hook.example"]
 
 
 def test_apprise_sends_what_it_is_given(web: Web, caplog: pytest.LogCaptureFixture) -> None:

@@ -328,6 +328,22 @@ def test_a_training_system_answers_by_its_signature(service: WebService) -> None
     assert len(service.store.audit()) == 2
 
 
+def test_a_token_that_captures_answers_and_sees_nothing(service: WebService) -> None:
+    breach(service)
+    client = service.client(service.token(Scope.CAPTURE))
+    accepted = client.post("/api/v1/retrain-requests/r0", content=said(), headers=_JSON)
+    assert (accepted.status_code, accepted.json()["entry"]["who"]) == (200, "mia")
+    [stored] = service.store.list_retrains()
+    assert stored.state == "accepted"
+    for told in (said("r1"), said("r1", state="failed")):
+        unknown = client.post("/api/v1/retrain-requests/r1", content=told, headers=_JSON)
+        assert (unknown.status_code, unknown.json()["known"]) == (404, [])
+        assert "r0" not in unknown.text
+    assert client.get("/api/v1/retrain-requests/r0").status_code == 403
+    asks = client.post("/api/v1/retrain-requests", json={"monitor": "loan", **WHY})
+    assert asks.status_code == 403
+
+
 def test_a_recorded_answer_is_no_use(service: WebService) -> None:
     breach(service)
     client, path = service.client(), "/api/v1/retrain-requests/r0"

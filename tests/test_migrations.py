@@ -1,12 +1,18 @@
-"""Databases of every released schema, upgraded with rows in them; and older processes beside."""
+"""Databases of every released schema, upgraded with rows in them; older processes beside them; and
+processes that upgrade one together, and die over it."""
 
 import base64
 import json
+import random
+import signal
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +20,7 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from killed_migrating import SIDES
 from store_backends import Backend, new_postgresql_database
 from test_ledger import a_silence, a_token
 from test_stores import a_check, a_message, a_reference, a_retrain, an_episode, day
@@ -197,3 +204,132 @@ def test_old_checks_are_filled_in_while_others_write(
         store = backend.open()
         assert {line.rows for line in store.lines()} == {120}
         store.close()
+
+
+# --- Killed over it, and several at once ---
+
+OPENED = 9  # checks, of which two are filled in at a time
+A_FEW = 2  # of the commits; the slow test has them all
+
+
+class Openers:
+    """Other processes that open a store, one of which may be killed."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, str(Path(__file__).with_name("killed_migrating.py"))]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def close(self) -> None:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+    def open(self, store: Backend, together: int = 1, at: int = 0, side: str = "before") -> int:
+        """How many commits it took the first, when that lives."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        told = {"url": store.url, "root": str(store.root), "together": together}
+        self._process.stdin.write(json.dumps({**told, "at": at, "side": side}) + "\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline())
+        first, *others = answer["ended"]
+        # Of several, others may have left it nothing to commit.
+        assert first == (-signal.SIGKILL if at else 0) or (others and first == 0)
+        assert not any(others)
+        return int(answer["commits"])
+
+
+@pytest.fixture(scope="module")
+def openers() -> Iterator[Openers]:
+    made = Openers()
+    yield made
+    made.close()
+
+
+def of_old(kind: str, folder: Path, socket: Path | None) -> Backend:
+    """A database as an older version left it, with checks that are to be filled in."""
+    folder.mkdir()
+    url = "sqlite:///monitor.db" if socket is None else new_postgresql_database(socket)
+    made = Backend(kind, url, folder)
+    with other_way_in(made) as other, other.begin() as old:
+        at_revision(old, "0002")
+        for table, rows in rows_of("0002").items():
+            for row in rows:
+                insert(old, table, row)
+        [one] = [r for r in rows_of("0001")["checks"] if r["id"] == "c1"]
+        for number in range(OPENED - 2):
+            start = {"time": f"2026-04-{number + 1:02} 00:00:00.000000"}
+            insert(old, "checks", {**one, "id": f"n{number}", "window_start": start})
+    return made
+
+
+def all_rows(store: Backend) -> dict[str, list[Any]]:
+    """Everything in the database."""
+    with other_way_in(store) as other, other.connect() as db:
+        every = sa.MetaData()
+        every.reflect(db)
+        return {
+            name: sorted(map(repr, db.execute(sa.select(table)).all()))
+            for name, table in every.tables.items()
+        }
+
+
+@pytest.fixture
+def old_ones(
+    backend: Backend, request: pytest.FixtureRequest, tmp_path: Path
+) -> Callable[[], Backend]:
+    """Makes databases of the kind, each like the other."""
+    on_a_server = backend.name == "postgresql"
+    socket = request.getfixturevalue("postgresql") if on_a_server else None
+    names = count()
+    return lambda: of_old(backend.name, tmp_path / f"old{next(names)}", socket)
+
+
+def undisturbed(openers: Openers, store: Backend) -> tuple[dict[str, list[Any]], int]:
+    """What is there in the end, and how many commits it takes."""
+    commits = openers.open(store)
+    right = all_rows(store)
+    assert len(right["checks"]) == OPENED and len(right["column_results"]) == 2 * OPENED
+    return right, commits
+
+
+def dies(openers: Openers, store: Backend, right: Any, at: int, side: str, beside: int) -> None:
+    """At one of the commits; whoever is beside it, or comes after it, does the rest."""
+    openers.open(store, 1 + beside, at, side)
+    if not beside:
+        openers.open(store)
+    assert all_rows(store) == right, (at, side)
+
+
+def test_who_is_killed_over_a_new_schema_is_followed_by_another(
+    openers: Openers, old_ones: Callable[[], Backend]
+) -> None:
+    right, commits = undisturbed(openers, old_ones())
+    assert commits > 5
+    points = [(at, side) for at in range(1, commits + 1) for side in SIDES]
+    for at, side in random.Random(commits).sample(points, A_FEW):
+        dies(openers, old_ones(), right, at, side, beside=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("beside", [0, 2])
+def test_killed_at_every_commit_of_it(
+    openers: Openers, old_ones: Callable[[], Backend], beside: int
+) -> None:
+    right, commits = undisturbed(openers, old_ones())
+    for at in range(1, commits + 1):
+        for side in SIDES:
+            dies(openers, old_ones(), right, at, side, beside)
+
+
+def test_several_that_start_together_change_the_schema_once(
+    openers: Openers, old_ones: Callable[[], Backend]
+) -> None:
+    """Also when one of them dies as soon as it may."""
+    old = old_ones()
+    right, _ = undisturbed(openers, old_ones())
+    openers.open(old, together=3)
+    assert all_rows(old) == right
+    dies(openers, old_ones(), right, 1, "after", beside=2)

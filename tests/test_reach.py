@@ -7,10 +7,13 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from slack_server import SlackServer
 from test_notifiers import LOOPBACK, TOKEN, Web, alert, clock
 
@@ -28,8 +31,21 @@ INSIDE = [
     "::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00:ec2::254", "ff02::1", "2001:db8::1",
     "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254",
     "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "2002:a00:1::",
+    "0.0.0.1", "0.255.255.255", "172.31.0.1", "198.19.255.255", "192.0.0.192", "192.0.0.9",
+    "192.88.99.1", "198.51.100.1", "203.0.113.1", "255.0.0.1",
+    "fec0::1", "feff::1", "febf::1", "fdff::1", "ff0e::1", "100::1", "5f00::1", "4000::1", "e000::",
+    "::10.0.0.1", "::127.0.0.1", "::1.1.1.1", "::ffff:0:10.0.0.1", "::ffff:0:1.1.1.1",
+    "64:ff9b:1::1", "64:ff9b:1::a9fe:a9fe", "64:ff9b:1:ffff:ffff:ffff:101:101",
+    "2001::1", "2001:0:a00:1::f5ff:fffe", "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+    "2001:2::1", "2001:10::1", "2001:20::1", "3fff::1", "2002:101:101::", "2002:a9fe:a9fe::1",
+    "fe80::5efe:10.0.0.1", "2606:4700::5efe:10.0.0.1", "2606:4700::200:5efe:169.254.169.254",
+    "fd00::5efe:1.1.1.1", "2606:4700::1111%eth0", "1.1.1.1%eth0",
 ]  # fmt: skip
-OUTSIDE = ["1.1.1.1", "93.184.215.14", "2606:4700::1111", "::ffff:1.1.1.1", "64:ff9b::101:101"]
+OUTSIDE = [
+    "1.1.1.1", "93.184.215.14", "172.32.0.1", "100.128.0.1", "223.255.255.1",
+    "2606:4700::1111", "2001:4860:4860::8888", "2a00:1450::1", "::ffff:1.1.1.1",
+    "64:ff9b::101:101", "2606:4700::5efe:1.1.1.1",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("address", INSIDE)
@@ -55,7 +71,42 @@ def test_what_is_named_is_allowed_and_nothing_beside_it() -> None:
     assert reach.allows("TRAINER.internal.", "127.0.0.1")
     assert not reach.allows("trainer.internal", "169.254.169.254")  # a name opens no credentials
     assert not reach.allows("trainer.internal", "0.0.0.0")
+    assert reach.allows("trainer.internal", "fec0::7")
     assert Reach.of(["169.254.169.254"]).allows("x.example", "169.254.169.254")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["169.254.169.254", "::ffff:169.254.169.254", "64:ff9b::169.254.169.254",
+     "fe80::a9fe:a9fe%eth0", "fd00::5efe:169.254.169.254", "fd00:ec2::254", "fd20:ce::254",
+     "100.100.100.200", "192.0.0.192"],
+)  # fmt: skip
+def test_the_name_of_a_host_opens_no_place_of_credentials(address: str) -> None:
+    assert not Reach.of(["trainer.internal"]).allows("trainer.internal", address)
+
+
+def test_what_carries_an_ipv4_address_is_opened_by_either() -> None:
+    reach = Reach.of(["10.0.0.0/8", "2002::/16"])
+    assert reach.allows("x.example", "64:ff9b::10.1.1.1")
+    assert reach.allows("x.example", "2606:4700::5efe:10.1.1.1")
+    assert not reach.allows("x.example", "fd00::5efe:10.1.1.1")
+    assert not reach.allows("x.example", "64:ff9b:1::10.1.1.1")
+    assert reach.allows("x.example", "2002:a00:1::1")  # named itself
+    assert not Reach.of(["10.0.0.0/8"]).allows("x.example", "2002:a00:1::1")
+
+
+@given(address=st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)))
+def test_nothing_that_ipaddress_calls_private_is_of_the_world(address: Any) -> None:
+    if WORLD.allows("example.org", str(address)):
+        real = getattr(address, "ipv4_mapped", None) or address
+        translated = address in ip_network("64:ff9b::/96")
+        assert translated or (real.is_global and not real.is_multicast and not real.is_link_local)
+
+
+@given(address=st.ip_addresses(v=4), before=st.sampled_from(["::ffff:", "64:ff9b::"]))
+def test_an_ipv4_address_in_other_clothes_is_the_same_one(address: Any, before: str) -> None:
+    judged = WORLD.allows("x.example", str(address))
+    assert WORLD.allows("x.example", f"{before}{address}") == judged
 
 
 @pytest.mark.parametrize(
@@ -166,16 +217,38 @@ def test_slack_is_held_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(server.calls) == 1
 
 
-def test_a_proxy_is_not_asked_for_an_address_inside(
-    web: Web, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "host", ["10.0.0.7", "167772167", "0xa.7", "[fec0::7]", "[::ffff:10.0.0.7]"]
+)
+def test_a_proxy_is_not_asked_for_an_address_inside_however_it_is_spelt(
+    web: Web, monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
+    behind_a_proxy(web, monkeypatch)
+    with pytest.raises(DeliveryRefused, match=r"is not an address of the world"):
+        hook(f"http://{host}/x").send(alert(), {})
+    assert web.requests == []
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST.", "a.localhost", "127.9.9.9"])
+def test_a_proxy_is_not_asked_for_its_own_machine(
+    web: Web, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    behind_a_proxy(web, monkeypatch)
+    with pytest.raises((DeliveryRefused, DeliveryDelayed)):
+        hook(f"http://{host}:9/x").send(alert(), {})
+    assert web.requests == []
+
+
+def test_a_proxy_is_asked_for_the_world(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    behind_a_proxy(web, monkeypatch)
+    assert hook("http://hook.example/x").send(alert(), {}) == {"status": 204}
+    assert web.requests[0][0]["Host"] == "hook.example"
+
+
+def behind_a_proxy(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{port_of(web)}")
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
-    with pytest.raises(DeliveryRefused, match=r"10\.0\.0\.7 is not an address"):
-        hook("http://10.0.0.7/x").send(alert(), {})
-    assert hook("http://hook.example/x").send(alert(), {}) == {"status": 204}
-    assert web.requests[0][0]["Host"] == "hook.example"
 
 
 # --- TLS to the address, with the name's certificate ---

@@ -10,10 +10,10 @@ from monitor.core.records import Window
 
 
 class Scope(StrEnum):
-    """What a token allows. Each allows what is printed before it, but capture stands alone."""
+    """What a token allows. Each allows what is printed before it, but capture does not read."""
 
     READ = "read"
-    CAPTURE = "capture"  # send rows and labels; sees nothing
+    CAPTURE = "capture"  # bring in what others have to say; sees nothing
     OPERATE = "operate"  # acknowledge, mute, resolve, check again, ask for a model
     ADMIN = "admin"  # promote references, tokens, maintenance
 
@@ -21,7 +21,7 @@ class Scope(StrEnum):
 _ALLOWS = {
     Scope.READ: {Scope.READ},
     Scope.CAPTURE: {Scope.CAPTURE},
-    Scope.OPERATE: {Scope.READ, Scope.OPERATE},
+    Scope.OPERATE: {Scope.READ, Scope.CAPTURE, Scope.OPERATE},
     Scope.ADMIN: set(Scope),
 }
 
@@ -31,7 +31,7 @@ def allows(scopes: frozenset[Scope], wanted: Scope) -> bool:
 
     >>> allows(frozenset({Scope.OPERATE}), Scope.READ)
     True
-    >>> allows(frozenset({Scope.OPERATE}), Scope.ADMIN)
+    >>> allows(frozenset({Scope.CAPTURE}), Scope.READ)
     False
     """
     return any(wanted in _ALLOWS[scope] for scope in scopes)

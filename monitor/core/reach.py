@@ -14,7 +14,20 @@ from ipaddress import (
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-_TRANSLATED = ip_network("64:ff9b::/96")  # an IPv4 address behind a translator
+_TRANSLATED = IPv6Network("64:ff9b::/96")  # an IPv4 address behind a translator
+_ISATAP = {0x0000_5EFE, 0x0200_5EFE}  # what stands before an IPv4 address in the last 64 bits
+_UNICAST = IPv6Network("2000::/3")  # all that was ever given out
+# Given out, and yet nobody's: for protocols and tunnels, for documentation. What ipaddress says of
+# them differs between versions of Python.
+_NOBODYS = tuple(
+    ip_network(text)
+    for text in ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2001:db8::/32", "2002::/16",
+                 "3fff::/20")
+)  # fmt: skip
+# Where machines of a cloud ask for their credentials, beside the link itself.
+_CREDENTIALS = {
+    ip_address(text) for text in ("100.100.100.200", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254")
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +55,29 @@ class Reach:
     def allows(self, host: str, address: str) -> bool:
         """Whether `host`, which leads to `address`, may be written to.
 
-        The name of a host opens networks inside, but never the link itself (169.254.0.0/16,
-        fe80::/10), where machines of a cloud ask for their credentials: that takes the address.
+        1. What is named is allowed: an address by itself, or by the IPv4 address it stands for.
+        2. So are addresses that one machine of the world has. What only carries an IPv4 address
+           is judged by that, too; tunnels, whose other end cannot be known, are none.
+        3. The name of a host opens networks inside, but never the link itself (169.254.0.0/16,
+           fe80::/10) and other places where machines of a cloud ask for their credentials.
 
         >>> Reach().allows("example.org", "93.184.215.14"), Reach().allows("a.example", "10.0.0.1")
         (True, False)
         >>> Reach().allows("a.example", "::ffff:127.0.0.1")
         False
         """
-        # A zone (fe80::1%eth0) says by which door, not whether.
-        real = _embedded(ip_address(address.partition("%")[0]))
-        if any(real in network for network in self.networks if network.version == real.version):
-            return True
-        if real.is_global and not real.is_multicast:
+        bare, _, zone = address.partition("%")  # fe80::1%eth0: by which door
+        whole = ip_address(bare)
+        faces = _faces(whole)
+        judged = all(_is_of_the_world(face) or self._names(face) for face in faces)
+        if self._names(whole) or (judged and not zone):
             return True
         named = host.lower().rstrip(".") in self.hosts
-        return named and not (real.is_link_local or real.is_multicast or real.is_unspecified)
+        return named and all(map(_may_be_inside, faces))
+
+    def _names(self, address: Address) -> bool:
+        """Whether it is in a network that is allowed."""
+        return any(address in n for n in self.networks if n.version == address.version)
 
 
 WORLD = Reach()  # nothing inside
@@ -72,13 +92,31 @@ def _host(text: str) -> str:
     return name
 
 
-def _embedded(address: Address) -> Address:
-    """The IPv4 address that an IPv6 address stands for, where it stands for one."""
+def _faces(address: Address) -> tuple[Address, ...]:
+    """What an address stands for: itself, an IPv4 address instead, or one beside it."""
     if isinstance(address, IPv4Address):
-        return address
+        return (address,)
+    if address.ipv4_mapped is not None:
+        return (address.ipv4_mapped,)
+    last = IPv4Address(address.packed[-4:])
     if address in _TRANSLATED:
-        return IPv4Address(address.packed[-4:])
-    inside = address.ipv4_mapped or address.sixtofour
-    if inside is None and address.teredo is not None:
-        inside = address.teredo[1]
-    return inside or address
+        return (last,)
+    if int.from_bytes(address.packed[8:12]) in _ISATAP:
+        return address, last
+    return (address,)
+
+
+def _is_of_the_world(address: Address) -> bool:
+    """Whether it is the address of one machine that anybody may reach."""
+    if any(address in network for network in _NOBODYS if network.version == address.version):
+        return False
+    if isinstance(address, IPv6Address):
+        return address in _UNICAST
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def _may_be_inside(address: Address) -> bool:
+    """Whether a host that is named may be there."""
+    if address.is_link_local or address.is_multicast or address.is_unspecified:
+        return False
+    return address not in _CREDENTIALS

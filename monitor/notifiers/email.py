@@ -12,10 +12,11 @@ from typing import Any
 
 from monitor.configuration.channels import EmailSettings
 from monitor.core.plain_text import body, subject
+from monitor.core.reach import WORLD, Reach
 from monitor.core.records import Message
 from monitor.errors import DeliveryDelayed, DeliveryRefused
 from monitor.ports import Around
-from monitor.posting import cut_off
+from monitor.posting import cut_off, permitted
 
 CONNECT_S = 10.0
 TOTAL_S = 45.0  # for the whole conversation with the server, however slowly it answers
@@ -27,10 +28,11 @@ class Email:
     """Hands messages to one mail server."""
 
     def __init__(
-        self, settings: EmailSettings, *, context: ssl.SSLContext | None = None,
-        total_s: float = TOTAL_S,
+        self, settings: EmailSettings, *, reach: Reach = WORLD,
+        context: ssl.SSLContext | None = None, total_s: float = TOTAL_S,
     ) -> None:  # fmt: skip
         self._settings = settings
+        self._reach = reach
         self._context = context
         self._total_s = total_s
 
@@ -87,7 +89,8 @@ class Email:
 
     @contextmanager
     def _session(self) -> Iterator[smtplib.SMTP]:
-        """A connection, encrypted and signed in as configured, cut off when its time is over."""
+        """A connection to a permitted address, encrypted and signed in as configured, cut off
+        when its time is over."""
         settings = self._settings
         context = self._context or ssl.create_default_context()
         port = settings.port or _PORTS[settings.security]
@@ -97,7 +100,7 @@ class Email:
             made = smtplib.SMTP(timeout=CONNECT_S)
         with cut_off(lambda: made.sock, self._total_s), closing(made):
             made._host = settings.host  # type: ignore[attr-defined]  # whose certificate
-            made.connect(settings.host, port)
+            _connect(made, permitted(self._reach, settings.host, port))
             if settings.security == "starttls":
                 made.starttls(context=context)
             if settings.user is not None and settings.password is not None:
@@ -106,6 +109,15 @@ class Email:
             # The mail is taken: however the goodbye ends, it is not sent again.
             with suppress(OSError, smtplib.SMTPException):
                 made.quit()
+
+
+def _connect(made: smtplib.SMTP, places: list[tuple[str, int]]) -> None:
+    """To the first address that takes a connection."""
+    for place in places[:-1]:
+        with suppress(OSError):
+            made.connect(*place)
+            return
+    made.connect(*places[-1])
 
 
 def _verdict(code: int) -> DeliveryDelayed | DeliveryRefused:
@@ -133,4 +145,4 @@ def _linked(line: str) -> str:
 
 
 def make(settings: EmailSettings, around: Around) -> Email:
-    return Email(settings)
+    return Email(settings, reach=around.reach)

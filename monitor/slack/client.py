@@ -34,9 +34,9 @@ from monitor.core.reach import WORLD, Reach
 from monitor.errors import DeliveryDelayed, DeliveryRefused
 from monitor.ports import Clock
 from monitor.posting import (
+    connect,
     cut_off,
     final_status,
-    permitted,
     permitted_by_name,
     proxy_to,
     retry_after_s,
@@ -254,17 +254,6 @@ class _Secure(HTTPSHandler):
 
     def https_open(self, req: Request) -> http.client.HTTPResponse:
         return self.do_open(partial(_SecureConnection, self._door), req, context=self._tls)
-
-
-def connect(reach: Reach, host: str, port: int, timeout_s: float | None) -> socket.socket:
-    """A socket to the first permitted address that takes it. OSError, DeliveryRefused."""
-    places = permitted(reach, host, port)
-    for place in places[:-1]:
-        try:
-            return socket.create_connection(place, timeout_s)
-        except OSError:
-            continue
-    return socket.create_connection(places[-1], timeout_s)
 
 
 def _read(answer: Any, deadline: float) -> bytes:

@@ -35,6 +35,7 @@ FORM_BYTES = 64_000
 _USED_EVERY = timedelta(minutes=1)
 _READS = ("GET", "HEAD")
 _SHOWN = re.compile(rf"{TOKEN_PREFIX}_([0-9a-f]{{12}})_([A-Za-z0-9_-]{{43}})")
+_HOST = re.compile(r"(?:([a-zA-Z0-9.]+)|\[([0-9a-fA-F:]+)\])(?::[0-9]{1,5})?")
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
 
@@ -196,7 +197,7 @@ class Gate:
         if not self.is_open:
             return None
         brought = any(name in request.headers for name in _FORWARDED)
-        if brought or not is_this_machine(_host_of(request.headers.get("host", ""))):
+        if brought or not _asks_this_machine(request.headers.getlist("host")):
             raise NotAllowed(
                 "this service listens to its own machine alone",
                 hint="open it as http://127.0.0.1, or make a token: `monitor token make`",
@@ -291,8 +292,7 @@ def _let_in(request: Request, visitor: Visitor, scope: Scope) -> Visitor:
     return visitor
 
 
-def _host_of(header: str) -> str:
-    try:
-        return urlsplit(f"//{header}").hostname or ""
-    except ValueError:
-        return ""
+def _asks_this_machine(hosts: list[str]) -> bool:
+    """Whether what a request calls us is a name that only this machine can have."""
+    parts = _HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
+    return parts is not None and is_this_machine((parts[1] or parts[2]).lower())

@@ -13,6 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from monitor.errors import AskedWrongly
 
 BODY_BYTES = 1_000_000
+SMALL_BYTES = 64_000  # of a body; what is larger shares `TOGETHER_BYTES` with all others
+TOGETHER_BYTES = 32_000_000
+_LATER_S = 5
 KEPT = 10_000  # askers that are remembered; who was not heard of for longest is forgotten
 
 
@@ -100,11 +103,16 @@ class Limits:
 
 
 class SizeLimit:
-    """Ends a request whose body is larger than allowed, said beforehand or not."""
+    """Ends a request whose body is larger than allowed, said beforehand or not, and one that is
+    large while many are."""
 
-    def __init__(self, app: ASGIApp, most: int = BODY_BYTES) -> None:
+    def __init__(
+        self, app: ASGIApp, most: int = BODY_BYTES, together: int = TOGETHER_BYTES
+    ) -> None:
         self._app = app
         self._most = most
+        self._together = together
+        self._held = 0  # of requests that are not answered yet
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -117,9 +125,17 @@ class SizeLimit:
         async def counted() -> Message:
             nonlocal seen
             message = await receive()
-            seen += len(message.get("body", b""))
+            size = len(message.get("body", b""))
+            seen += size
+            self._held += size
             if too_large or seen > self._most:
                 raise HTTPException(413, f"a request may hold {self._most} bytes")
+            if seen > SMALL_BYTES and self._held > self._together:
+                later = {"Retry-After": str(_LATER_S)}
+                raise HTTPException(503, "too much is being sent at once", later)
             return message
 
-        await self._app(scope, counted, send)
+        try:
+            await self._app(scope, counted, send)
+        finally:
+            self._held -= seen

@@ -155,7 +155,7 @@ def _methods_at(request: Request) -> set[str]:
     return found | {"HEAD"} if "GET" in found and is_for_machines(request) else found
 
 
-_KINDS = {400: "unreadable", 405: "wrong-method", 413: "too-large", 415: "not-json"}
+_KINDS = {400: "unreadable", 405: "wrong-method", 413: "too-large", 415: "not-json", 503: "busy"}
 _WHERE = "the monitors are at /, and /api/v1/openapi.json says what machines may ask"
 
 

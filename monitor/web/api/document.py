@@ -33,8 +33,8 @@ _SCHEMES = {
     "token": {
         "type": "http",
         "scheme": "bearer",
-        "description": "`monitor token make` makes one. Scopes: read; operate, which reads; admin, "
-        "which does both; capture alone sees nothing.",
+        "description": "`monitor token make` makes one. Scopes: read; capture, which answers "
+        "and sees nothing; operate, which does both; admin, which does everything.",
     },
     "signature": {
         "type": "apiKey",

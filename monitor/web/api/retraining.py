@@ -15,6 +15,7 @@ from monitor.web.api import shapes
 from monitor.web.api.kit import Id, Kit, OfMonitor, read_errors, router, write_errors
 from monitor.web.api.paging import Cursor, Limit, cursor_of, moment_of, page_of
 from monitor.web.api.writing import Asked, asked_by
+from monitor.web.missing import Missing
 
 SIGNATURE, TIMESTAMP = "x-monitor-signature", "x-monitor-timestamp"
 _SIGNED = "signed:"  # what stands for the token of a visitor who signs
@@ -71,11 +72,11 @@ def retrain_routes(kit: Kit) -> APIRouter:
         request: Request,
         request_id: Id,
         said: shapes.AnswerAsk,
-        asked: Annotated[Asked, Depends(asked_by(Trainer(kit, Scope.OPERATE)))],
+        asked: Annotated[Asked, Depends(asked_by(Trainer(kit, Scope.CAPTURE)))],
     ) -> Response:
         """What the training system says: `accepted`, then `succeeded` or `failed`.
 
-        It shows a token with the scope operate, or signs as our own requests to it are signed:
+        It shows a token with the scope capture, or signs as our own requests to it are signed:
         `X-Monitor-Timestamp`, at most five minutes old, and `X-Monitor-Signature` with the secret
         of the monitor's `retrain`; then the body names the `request_id`, too. The same answer
         once more changes nothing.
@@ -88,6 +89,9 @@ def retrain_routes(kit: Kit) -> APIRouter:
                 "the request_id of the body is not the one of the address",
                 hint="a signed answer says in its body which request it is about",
             )
+        sees = signed or asked.visitor.may(Scope.READ)
+        if not sees and kit.store.get_retrain(request_id) is None:
+            raise Missing("retrain request", request_id, ())  # the ones there are stay untold
         if (known := _said_before(kit, request_id, said)) is not None:
             return known
         told = Answer(

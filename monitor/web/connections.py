@@ -1,0 +1,85 @@
+"""Connections that owe us something for so long and no longer, and so many and no more.
+
+Whoever sends a request a byte at a time, or takes its answer so, holds a connection and does us no
+other harm; but connections are counted by the machine. A limit that refuses the next one would
+shut out others, so the one that kept us waiting for longest makes room.
+"""
+
+import asyncio
+import sys
+from typing import ClassVar, cast
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+WHOLE_S = 30.0  # for a request from the connection, or the answer before, to its last byte
+MOST = 500
+
+_OWE = (h11.IDLE, h11.SEND_BODY)  # a request is not here yet, or not all of it
+
+
+def _files() -> int:
+    """How many this process may have open; connections are among them."""
+    if sys.platform == "win32":  # which counts otherwise
+        return 2 * MOST
+    import resource
+
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return 2 * MOST if soft == resource.RLIM_INFINITY else soft
+
+
+class Patient(H11Protocol):
+    """HTTP/1.1 as uvicorn speaks it with h11, which bounds what a request says of itself."""
+
+    whole_s: ClassVar[float] = WHOLE_S
+    most: ClassVar[int] = min(MOST, _files() // 2)
+    owes_since_s: float | None = None  # by the loop's clock; None: it is for us to do something
+
+    _timer: asyncio.TimerHandle | None = None
+    _is_full = False  # what was sent last is not taken yet
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._look()
+        if len(self.connections) > self.most:
+            self._make_room()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._owes(False)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._look()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._look()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._is_full = True
+        self._look()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._is_full = False
+        self._look()
+
+    def _look(self) -> None:
+        """Whose turn it is. What is closing may still have to be taken."""
+        self._owes(self._is_full or self.transport.is_closing() or self.conn.their_state in _OWE)
+
+    def _owes(self, owes: bool) -> None:
+        """The time begins when something is owed, and does not begin anew with every byte."""
+        if not owes and self._timer is not None:
+            self._timer.cancel()
+            self._timer = self.owes_since_s = None
+        elif owes and self._timer is None:
+            self.owes_since_s = self.loop.time()
+            self._timer = self.loop.call_later(self.whole_s, self.transport.abort)
+
+    def _make_room(self) -> None:
+        others = cast("set[Patient]", self.connections)
+        owing = [one for one in others if one.owes_since_s is not None]
+        min(owing, key=lambda one: one.owes_since_s or 0.0, default=self).transport.abort()
