@@ -67,9 +67,8 @@ class CheckLine:
         return Place(self.window.start, self.window.end, self.monitor)
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnLine:
-    """What a check says of one compared column, in a line."""
+class ColumnLine(NamedTuple):
+    """What a check says of one compared column, in a line; there may be thousands on a page."""
 
     check: str
     column: str
@@ -166,8 +165,8 @@ class Store(Ledger, Protocol):
     def tallies(self, check_ids: Collection[str]) -> dict[str, Tally]:
         """By check; all zero for one that compared nothing."""
 
-    def whole_findings(self, check_ids: Collection[str]) -> dict[str, list[Mapping[str, Any]]]:
-        """As `findings`, but only those of the dataset."""
+    def promised(self, check_ids: Sequence[str]) -> dict[str, float | None]:
+        """By test of the dataset, the threshold in the last of the checks that made it."""
 
     def last_windows(self) -> dict[str, Window]:
         """By monitor, the newest window that has a check."""

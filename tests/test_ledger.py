@@ -451,8 +451,22 @@ def test_the_tally_of_a_check(store: Store) -> None:
         "c0": Tally(2, 2, 0.0, 0.25, expectations=1, failed=1),
         "c1": Tally(),
     }
-    assert [f["test"] for f in store.whole_findings(["c0"])["c0"]] == ["volume"]
-    assert store.whole_findings(["none"]) == {"none": []}
+
+
+def test_what_the_whole_was_held_to_is_told_by_the_last_check(store: Store) -> None:
+    def held_to(check_id: str, number: int, *promises: tuple[str, float]) -> Check:
+        made = a_check(check_id, day(number))
+        found = tuple(
+            Finding(test, Verdict.PASSED, "", effect=1.0, threshold=threshold)
+            for test, threshold in promises
+        )
+        return replace(made, dataset=replace(made.dataset, findings=found))
+
+    save(store, held_to("c0", 0, ("volume", 50.0), ("freshness", 6.0)))
+    save(store, held_to("c1", 1, ("volume", 80.0)))
+    assert store.promised(["c0", "c1"]) == {"volume": 80.0, "freshness": 6.0}
+    assert store.promised(["c1", "c0"])["volume"] == 50.0
+    assert store.promised(["none"]) == {}
 
 
 def test_the_check_after_a_place(store: Store) -> None:
