@@ -62,6 +62,10 @@ class CheckLine:
     took_s: float | None = None  # all steps together; None: not kept
     worst: float | None = None  # strength of its worst column; None: none was compared
 
+    def __hash__(self) -> int:
+        """By the id alone: thousands are looked up at a time."""
+        return hash(self.id)
+
     @property
     def place(self) -> "Place":
         return Place(self.window.start, self.window.end, self.monitor)
@@ -170,9 +174,6 @@ class Store(Ledger, Protocol):
 
     def last_windows(self) -> dict[str, Window]:
         """By monitor, the newest window that has a check."""
-
-    def lines_of(self, windows: Mapping[str, Window]) -> dict[str, CheckLine]:
-        """By monitor, the latest look at exactly this window of it."""
 
     def last_window(self, monitor: str) -> Window | None:
         """The newest window of a monitor that has a check."""

@@ -249,8 +249,9 @@ def _pages(
         difference=service.diff,
     )
     process = Process(alive, lambda: scheduler.failed_tries, lambda: watch.stalled)
-    asks = gate.api(Scope.READ)
-    add_routes(made, metrics_routes(store, service.settings.monitors, clock, asks, process))
+    monitors, asks = service.settings.monitors, gate.api(Scope.READ)
+    strips = made.state.strips
+    add_routes(made, metrics_routes(store, monitors, clock, asks, process, strips=strips))
     doors = [(app.proof, app.interactions.hear) for app in service.slack_apps if app.proof]
     if doors:
         add_routes(made, slack_routes(doors, clock))

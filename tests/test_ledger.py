@@ -105,16 +105,6 @@ def test_what_was_done_about_something(store: Store) -> None:
     assert store.audit_of([]) == []
 
 
-def test_the_looks_at_certain_windows(store: Store) -> None:
-    for number in range(3):
-        for name in ("loan", "churn"):
-            store.save(Outcome(a_check(f"{name}{number}", day(number), name)))
-    store.save(Outcome(a_check("again", day(1)), revision=1))
-    found = store.lines_of({"loan": day(1), "churn": day(2), "other": day(0)})
-    assert {name: line.id for name, line in found.items()} == {"loan": "again", "churn": "churn2"}
-    assert store.lines_of({}) == {}
-
-
 # --- Acts ---
 
 

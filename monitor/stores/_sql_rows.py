@@ -1,7 +1,6 @@
 """Records to rows and back, and the statements that every part of the SQL store makes."""
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -23,8 +22,8 @@ def row_of(record: Any, table: sa.Table) -> dict[str, Any]:
 
 
 def record_of(kind: type[Record], row: Row, /, **converted: Any) -> Record:
-    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # every record is one
-    return kind(**{name: row[name] for name in names if name in row} | converted)
+    known, names = dict(row), kind.__dataclass_fields__  # type: ignore[attr-defined]  # a record
+    return kind(**{name: known[name] for name in names if name in known} | converted)
 
 
 def window_of(row: Row) -> Window:

@@ -54,13 +54,14 @@ def make_app(
     front = Front(views, reports, gate, desk, alive, difference)
     parts: tuple[APIRouter, ...] = (
         health_routes(store, alive),
-        *api_routes(Kit(store, status, clock, desk, gate, alive)),
+        *api_routes(Kit(store, views, clock, desk, gate, alive)),
         sign_in_routes(gate),
         asset_routes(),
         report_routes(front),
         *page_routes(front),
     )
     app.state.parts = []
+    app.state.strips = views.strips  # one for all who follow what is stored
     app.state.draining = lambda: False  # whoever runs it says when it ends
     for part in parts:
         add_routes(app, part)

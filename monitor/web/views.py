@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from difflib import get_close_matches
+from functools import cached_property
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -22,7 +23,7 @@ _STATUS_S = 1.0  # how old the status of monitors may be
 LISTED = 20  # names of what there is, when something is not there
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Row:
     """One monitor in the overview."""
 
@@ -40,7 +41,7 @@ class Row:
     def newest(self) -> CheckLine | None:
         return self.lines[-1] if self.lines else None
 
-    @property
+    @cached_property
     def state(self) -> str:
         """One of URGENCY."""
         return state_of(self.newest.verdict if self.newest else None, self.status.error)

@@ -136,7 +136,7 @@ def operations_routes(kit: Kit) -> APIRouter:
     @routes.get("/operations", dependencies=[Depends(kit.reads())], responses=read_errors())
     def operations() -> shapes.Operations:
         """How the service itself is doing; how each monitor's schedule stands is with it."""
-        statuses = kit.status()
+        statuses = kit.views.statuses()
         claims = kit.store.claimed_windows(kit.clock())
         return shapes.Operations(
             parts=dict(kit.alive()),
