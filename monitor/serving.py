@@ -20,10 +20,11 @@ from monitor.core.reach import Reach
 from monitor.core.records import Window
 from monitor.core.windows import Span, window_at
 from monitor.desk import Actor
+from monitor.due import MonitorStatus, look
 from monitor.errors import AskedWrongly, MonitorError, one_line
 from monitor.heartbeat import Heartbeat, StallWatch
 from monitor.posting import Endpoint
-from monitor.scheduler import MonitorStatus, Scheduler, look
+from monitor.scheduler import Scheduler
 from monitor.service import Service, log_lines, open_runner, open_service
 from monitor.sight import logs
 from monitor.worker import Worker
@@ -80,7 +81,7 @@ def serve(config: Path, shape: Shape, say: Callable[[str], None]) -> None:
         logs.set_up(log_lines(service.settings, shape.log_form, replica), shape.log_level)
         listening = parts.enter_context(_listen(shape)) if shape.web else None
         parts.enter_context(claimant.living())
-        delivering = parts.enter_context(_delivery(service))
+        delivering = parts.enter_context(_beside("delivery", service.delivery().run))
         parts.enter_context(_slack(service))
         scheduler = parts.enter_context(_scheduler(service, claimant, config, shape))
         if shape.scheduler and service.settings.retention != RetentionSettings():
@@ -99,6 +100,21 @@ def serve(config: Path, shape: Shape, say: Callable[[str], None]) -> None:
         stop.wait()
         log.info("stopping")
         scheduler.stop(GRACE_S)  # meanwhile the pages answer, and say that this process is ending
+
+
+@contextmanager
+def _beside(
+    name: str, run: Callable[[threading.Event], object], grace_s: float = GRACE_S
+) -> Iterator[threading.Thread]:
+    """A loop in a thread of its own until the end of the block; what it is at, it finishes."""
+    stop = threading.Event()
+    thread = threading.Thread(target=run, args=(stop,), name=name, daemon=True)
+    thread.start()
+    try:
+        yield thread
+    finally:
+        stop.set()
+        thread.join(grace_s)
 
 
 @contextmanager
@@ -129,9 +145,8 @@ def _scheduler(
 @contextmanager
 def _forgetting(service: Service, claimant: Claimant) -> Iterator[None]:
     """Once a day one of the processes forgets what is too old, a little at a time."""
-    stop = threading.Event()
 
-    def run() -> None:
+    def run(stop: threading.Event) -> None:
         done: Window | None = None
         while not stop.wait(FIRST_FORGETS_S if done is None else FORGETS_S):
             today = window_at(service.clock(), Span(1, "d"), UTC)
@@ -144,47 +159,18 @@ def _forgetting(service: Service, claimant: Claimant) -> Iterator[None]:
             except MonitorError as error:
                 log.warning("not forgotten error=%r", one_line(error))
 
-    thread = threading.Thread(target=run, name="forgetting", daemon=True)
-    thread.start()
-    try:
+    with _beside("forgetting", run):
         yield
-    finally:
-        stop.set()
-        thread.join(GRACE_S)
-
-
-@contextmanager
-def _delivery(service: Service) -> Iterator[threading.Thread]:
-    """The outbox loop; a send under way is finished."""
-    stop = threading.Event()
-    thread = threading.Thread(
-        target=service.delivery().run, args=(stop,), name="delivery", daemon=True
-    )
-    thread.start()
-    try:
-        yield thread
-    finally:
-        stop.set()
-        thread.join(GRACE_S)
 
 
 @contextmanager
 def _slack(service: Service) -> Iterator[None]:
     """Listening for what is pressed in Slack, where that comes by Socket Mode."""
-    stop = threading.Event()
-    threads = [
-        threading.Thread(target=app.socket_mode.run, args=(stop,), name="slack", daemon=True)
-        for app in service.slack_apps
-        if app.socket_mode is not None
-    ]
-    for thread in threads:
-        thread.start()
-    try:
+    with ExitStack() as listening:
+        for app in service.slack_apps:
+            if app.socket_mode is not None:
+                listening.enter_context(_beside("slack", app.socket_mode.run, SLACK_GRACE_S))
         yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join(SLACK_GRACE_S)
 
 
 @contextmanager
@@ -210,14 +196,8 @@ def _heartbeat(
         moved_at=scheduler.moved_at if shape.scheduler else lambda: None,
         replica=replica,
     )
-    stop = threading.Event()
-    thread = threading.Thread(target=heartbeat.run, args=(stop,), name="heartbeat", daemon=True)
-    thread.start()
-    try:
+    with _beside("heartbeat", heartbeat.run):
         yield watch
-    finally:
-        stop.set()
-        thread.join(GRACE_S)
 
 
 def _pages(
@@ -260,12 +240,8 @@ def _pages(
 
 def local_app(service: Service, actor: Actor) -> "FastAPI":
     """The same for one who sits here and has the store, without a port: it may do everything."""
-    from monitor.web.access import Gate, Visitor
+    from monitor.web.access import Sitting
     from monitor.web.app import make_app
-
-    class Sitting(Gate):
-        def program(self, request: object) -> Visitor:
-            return Visitor(actor.name, frozenset({Scope.ADMIN}), actor.via, "")
 
     def status() -> list[MonitorStatus]:
         monitors, now = service.settings.monitors.values(), service.clock()
@@ -273,7 +249,7 @@ def local_app(service: Service, actor: Actor) -> "FastAPI":
         return [look(settings, last.get(settings.name), now) for settings in monitors]
 
     store, desk, clock = service.store, service.desk, service.clock
-    gate = Sitting(store, desk, clock, lone=True)
+    gate = Sitting(store, desk, clock, actor)
     return make_app(store, service.reports, status, clock, desk=desk, gate=gate)
 
 

@@ -300,7 +300,7 @@ class serving:  # noqa: N801 - used like a function
     """The application of a project on a real port."""
 
     def __init__(self, config: Path) -> None:
-        from monitor.scheduler import MonitorStatus, look
+        from monitor.due import MonitorStatus, look
         from monitor.web.access import Gate
         from monitor.web.app import make_app
 

@@ -28,8 +28,8 @@ from monitor.core.people import (
     SilenceKind,
 )
 from monitor.core.records import Finding, Notice, Verdict
+from monitor.due import MonitorStatus
 from monitor.ledger import Act
-from monitor.scheduler import MonitorStatus
 from monitor.stores import sql
 from monitor.web import arrivals
 from monitor.web.arrivals import Arrivals

@@ -21,6 +21,7 @@ from monitor.claiming import Claimant, Lease
 from monitor.core.people import AuditEntry, CheckRequest, Deed
 from monitor.core.records import Check, DatasetResult, SampleInfo, Verdict, Window
 from monitor.core.windows import following, windows_from
+from monitor.due import due_windows, look
 from monitor.errors import (
     CouldNotLook,
     ReferenceChanged,
@@ -29,7 +30,7 @@ from monitor.errors import (
     WorkerDied,
 )
 from monitor.ledger import Act
-from monitor.scheduler import PATIENCE, PATIENCE_LASTS, Scheduler, due_windows, look, wait_s
+from monitor.scheduler import PATIENCE, PATIENCE_LASTS, Scheduler, wait_s
 from monitor.settings import MonitorSettings
 from monitor.stores import sql
 from monitor.waking import Waker, schedule_trigger

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.core.digests import DIGEST
-from monitor.core.messages import TEST, cause_lines, rows_text, time_text, window_text
+from monitor.core.messages import TEST
+from monitor.core.payloads import cause_lines, rows_text, time_text, window_text
 from monitor.core.records import Message
 
 HEADER_CHARS = 150

@@ -245,6 +245,17 @@ class Gate:
                 return
 
 
+class Sitting(Gate):
+    """For one who sits here and has the store: it may do everything, in its own name."""
+
+    def __init__(self, store: Store, desk: Desk, clock: Clock, actor: Actor) -> None:
+        super().__init__(store, desk, clock, lone=True)
+        self._actor = actor
+
+    def program(self, request: Request) -> Visitor:
+        return Visitor(self._actor.name, frozenset({Scope.ADMIN}), self._actor.via, "")
+
+
 async def form_of(request: Request) -> dict[str, str]:
     """The fields of a form as a browser sends it by itself."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -8,8 +8,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monitor.archive import Store
 from monitor.desk import Desk
+from monitor.due import MonitorStatus
 from monitor.ports import Clock, Reports
-from monitor.scheduler import MonitorStatus
 from monitor.sight import traces
 from monitor.web.access import Gate, address_of
 from monitor.web.api.kit import Kit

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 from monitor.archive import CheckLine, Store
 from monitor.core.records import Verdict
+from monitor.due import due_windows
 from monitor.ports import Clock
-from monitor.scheduler import due_windows
 from monitor.settings import MonitorSettings
 from monitor.web.strips import Strips
 

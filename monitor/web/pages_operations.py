@@ -8,7 +8,7 @@ from fastapi.responses import Response
 from pydantic import AwareDatetime
 
 from monitor.core.people import Scope
-from monitor.scheduler import MonitorStatus
+from monitor.due import MonitorStatus
 from monitor.web.drawing import draw
 from monitor.web.front import READ_METHODS, Front
 

@@ -13,8 +13,8 @@ from monitor.archive import CheckLine, Place, Store, StoredCheck
 from monitor.core.people import Acknowledgement, Silence, SilenceKind
 from monitor.core.records import Check, Episode, Verdict
 from monitor.core.urgency import CANNOT_LOOK, URGENCY, state_of
+from monitor.due import MonitorStatus
 from monitor.ports import Clock
-from monitor.scheduler import MonitorStatus
 from monitor.web.missing import Missing
 from monitor.web.strips import Strips
 

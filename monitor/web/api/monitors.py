@@ -10,9 +10,9 @@ from fastapi import APIRouter, Depends, Request, Response
 from monitor.core.people import Scope, Silence
 from monitor.core.records import Window
 from monitor.core.urgency import state_of
+from monitor.due import MonitorStatus
 from monitor.errors import UnknownName
 from monitor.ports import StoredReference
-from monitor.scheduler import MonitorStatus
 from monitor.web.api import shapes
 from monitor.web.api.kit import Id, Kit, Name, read_errors, router, write_errors
 from monitor.web.api.paging import Cursor, Limit, cursor_of, page_of, parts_of
