@@ -15,7 +15,7 @@ from monitor.core.records import (
     Verdict,
     Window,
 )
-from monitor.ledger import Ledger
+from monitor.ledger import Before, Ledger
 from monitor.ports import StoredReference
 
 
@@ -115,7 +115,11 @@ def state_token(newest: datetime | None, open_episodes: Sequence[tuple[str, str]
 
 
 class Store(Ledger, Protocol):
-    """What the house remembers. Every method is one transaction; times are aware UTC."""
+    """What the house remembers. Every method is one transaction; times are aware UTC.
+
+    A list that may be long says its order in its name: `newest_…` and `oldest_…` come in parts,
+    `list_…` comes whole.
+    """
 
     def save(self, outcome: Outcome) -> bool:
         """Commit a check and its consequences together.
@@ -137,7 +141,7 @@ class Store(Ledger, Protocol):
     def summaries(self, check_id: str) -> bytes | None:
         """What was kept of the columns of the check's window; None when nothing was."""
 
-    def list_checks(
+    def newest_checks(
         self, monitor: str | None = None, *, before: datetime | None = None, limit: int = 30
     ) -> list[StoredCheck]:
         """Latest revision per window, newest window first; only windows that start before."""
@@ -145,7 +149,7 @@ class Store(Ledger, Protocol):
     def lines(
         self, monitor: str | None = None, *, before: Place | None = None, limit: int = 30
     ) -> list[CheckLine]:
-        """As `list_checks` orders them, without their documents; only what follows a place."""
+        """As `newest_checks` orders them, without their documents; only what follows a place."""
 
     def line_after(self, monitor: str, place: Place) -> CheckLine | None:
         """The check of a monitor that stands just before a place in that order."""
@@ -186,17 +190,20 @@ class Store(Ledger, Protocol):
 
     def get_episode(self, episode_id: str) -> Episode | None: ...
 
-    def list_episodes(self, monitor: str | None = None, *, limit: int = 50) -> list[Episode]:
-        """The newest first."""
+    def newest_episodes(
+        self, monitor: str | None = None, *, is_open: bool | None = None,
+        before: Before = None, limit: int = 50,
+    ) -> list[Episode]:  # fmt: skip
+        """By when they opened; only those before an item."""
 
     def last_retrain(self, monitor: str) -> RetrainRequest | None: ...
 
     def get_retrain(self, request_id: str) -> RetrainRequest | None: ...
 
-    def list_retrains(
-        self, monitor: str | None = None, *, limit: int = 200
+    def newest_retrains(
+        self, monitor: str | None = None, *, before: Before = None, limit: int = 50
     ) -> list[RetrainRequest]:
-        """The newest first."""
+        """By when they were asked for; only those before an item."""
 
     def add_reference(self, reference: StoredReference) -> None:
         """Store a version and make it current; a version that is known keeps its record."""
@@ -241,10 +248,15 @@ class Store(Ledger, Protocol):
     def mark_failed(self, message_id: str, now: datetime, error: str) -> None:
         """Give up, visibly; the retrain request of the same id becomes `refused`."""
 
-    def list_messages(
+    def newest_messages(
+        self, *, state: str | None = None, before: Before = None, limit: int = 50
+    ) -> list[Message]:
+        """By when they were queued; only those before an item."""
+
+    def oldest_messages(
         self, *, state: str | None = None, episode: str | None = None, limit: int = 200
     ) -> list[Message]:
-        """Oldest first."""
+        """By when they were queued."""
 
     def get_message(self, message_id: str) -> Message | None: ...
 

@@ -265,7 +265,7 @@ class Desk:
                 hint="configure `retrain: {url: ..., secret: ...}`",
             )
         entry = self._entry(actor, Deed.RETRAIN_REQUESTED, monitor, why, monitor)
-        latest = next(iter(self._store.list_checks(monitor, limit=1)), None)
+        latest = next(iter(self._store.newest_checks(monitor, limit=1)), None)
         current = self._store.current_reference(monitor)
         request = episodes.request_by_hand(
             monitor,
@@ -290,7 +290,7 @@ class Desk:
         """What a training system says of a request: accepted, then succeeded or failed."""
         request = self._store.get_retrain(answer.request)
         if request is None:
-            known = [r.id for r in self._store.list_retrains(limit=20)]
+            known = [r.id for r in self._store.newest_retrains(limit=20)]
             raise UnknownName("retrain request", answer.request, known)
         if answer.state not in ANSWERS:
             raise UnknownName("answer", answer.state, ANSWERS)
@@ -314,7 +314,7 @@ class Desk:
         """Try a message again that was given up."""
         message = self._store.get_message(message_id)
         if message is None:
-            known = [m.id for m in self._store.list_messages(state="failed")]
+            known = [m.id for m in self._store.oldest_messages(state="failed")]
             raise UnknownName("message", message_id, known)
         entry = self._entry(actor, Deed.MESSAGE_RESENT, message_id, why, message.monitor)
         return Act(entry, resent=message_id)

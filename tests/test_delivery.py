@@ -95,7 +95,7 @@ def queue(store: Store, *messages: Message) -> None:
 
 
 def state(store: Store, id: str) -> Message:
-    return next(m for m in store.list_messages() if m.id == id)
+    return next(m for m in store.oldest_messages() if m.id == id)
 
 
 def deliverer(
@@ -274,7 +274,7 @@ def test_a_retrain_request_is_delivered_or_refused_with_its_message(
         )
     clock.skip(5)
     deliverer(store, clock, retrain=Channel(None, DeliveryRefused("410"))).deliver_due()
-    assert {r.id: r.state for r in store.list_retrains()} == {"r1": "delivered", "r2": "refused"}
+    assert {r.id: r.state for r in store.newest_retrains()} == {"r1": "delivered", "r2": "refused"}
 
 
 def test_draining_waits_out_a_trainer_that_fails_at_first(tmp_path: Path, store: Store) -> None:
@@ -367,8 +367,8 @@ def test_a_death_between_send_and_mark_makes_the_receiver_act_once(tmp_path: Pat
         again = sql.make("sqlite:///outbox.db", tmp_path)
         trainer = Retrain({"car_loan": Endpoint(receiver.url, SECRET, reach=LOOPBACK)}, wall)
         assert deliverer(again, wall, retrain=trainer).drain(timeout_s=10)
-        assert [m.state for m in again.list_messages()] == ["sent"]
-        assert [r.state for r in again.list_retrains()] == ["delivered"]
+        assert [m.state for m in again.oldest_messages()] == ["sent"]
+        assert [r.state for r in again.newest_retrains()] == ["delivered"]
         again.close()
     assert (len(receiver.received), len(receiver.acted_on)) == (2, 1)
 
@@ -435,7 +435,7 @@ def test_the_loop_outlives_its_store_and_stops_when_told(
     loop.start()
     assert eventually(lambda: broken.asked > 1)
     queue(store, message("a"), message("b"))
-    assert eventually(lambda: {m.state for m in store.list_messages()} == {"sent"})
+    assert eventually(lambda: {m.state for m in store.oldest_messages()} == {"sent"})
     stop.set()
     loop.join(5)
     assert not loop.is_alive()
@@ -471,4 +471,4 @@ def test_a_slack_episode_through_the_outbox_survives_a_bad_moment(
         first, *replies = server.posts
         assert [server.posts[ts]["thread_ts"] for ts in replies] == [first, first]
         assert server.posts[first]["text"].startswith("Drifted (car_loan: Drifted)")
-    assert {m.state for m in store.list_messages()} == {"sent"}
+    assert {m.state for m in store.oldest_messages()} == {"sent"}

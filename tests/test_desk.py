@@ -51,7 +51,7 @@ def test_an_acknowledgement_is_told_where_the_episode_was(store: Store, desk: De
     breach(store)
     desk.do(desk.acknowledge(MIA, "e0", WHY))
     assert store.acknowledgements(["e0"])["e0"].why == "the release of Monday"
-    told = [m for m in store.list_messages() if m.kind == "episode.acknowledged"]
+    told = [m for m in store.oldest_messages() if m.kind == "episode.acknowledged"]
     assert [m.channel for m in told] == ["slack", "console"]
     assert told[0].payload["headline"] == "Acknowledged: drift, by mia: the release of Monday"
     (entry,) = store.audit()
@@ -69,7 +69,7 @@ def test_nobody_hears_of_an_episode_that_nobody_heard_of(store: Store, desk: Des
     breach(store, told=False)
     desk.do(desk.acknowledge(MIA, "e0", WHY))
     desk.do(desk.resolve(MIA, "e0", WHY))
-    assert store.list_messages() == []
+    assert store.oldest_messages() == []
 
 
 def test_an_episode_is_resolved_by_hand_once(store: Store, desk: Desk) -> None:
@@ -129,7 +129,7 @@ def test_a_window_that_is_not_over_is_not_asked_for(store: Store, desk: Desk) ->
         with pytest.raises(AskedWrongly, match="has no window"):
             desk.check_again(MIA, "loan", wrong, WHY)
     desk.do(desk.check_again(MIA, "loan", day(0), WHY))
-    assert [r.window for r in store.check_requests()] == [day(0)]
+    assert [r.window for r in store.oldest_check_requests()] == [day(0)]
 
 
 def test_a_new_model_is_asked_for_and_answered(store: Store, desk: Desk) -> None:
@@ -137,7 +137,7 @@ def test_a_new_model_is_asked_for_and_answered(store: Store, desk: Desk) -> None
         desk.request_retrain(MIA, "churn", WHY)
     act = desk.request_retrain(MIA, "loan", WHY)
     desk.do(act)
-    (message,) = store.list_messages()
+    (message,) = store.oldest_messages()
     request = act.entry.subject
     assert (message.id, message.channel) == (request, "retrain")
     trainer = Actor("trainer", "api")

@@ -181,7 +181,7 @@ def test_an_acknowledgement_is_asked_for_a_reason_done_and_told(
     assert (given.who, given.why) == ("mia (U0MIA)", "the release of Monday")
     (entry,) = store.audit()
     assert (entry.deed, entry.via) == (Deed.ACKNOWLEDGED, "slack")
-    told = [m for m in store.list_messages() if m.kind == "episode.acknowledged"]
+    told = [m for m in store.oldest_messages() if m.kind == "episode.acknowledged"]
     assert [m.channel for m in told] == ["slack"]
 
 
@@ -194,7 +194,7 @@ def test_a_submission_that_comes_twice_is_done_once(
     view = asked(server)
     first, again = (app.hear(filled_in(view, "drift", view_id="V7")) for _ in range(2))
     assert shown(first) == shown(again)
-    assert len(store.list_retrains()) == 1
+    assert len(store.newest_retrains()) == 1
     assert len(store.audit()) == 1
 
 
@@ -405,7 +405,7 @@ def test_a_replay_to_another_process_does_nothing_twice(
         other.include_router(slack_routes([(Proof(SIGNING), app.hear)], lambda: NOW))
         answer = TestClient(other).post(PATH, content=body, headers=signed(body))
         assert answer.json()["view"]["title"]["text"] == "Done"
-    assert len(store.list_retrains()) == 1
+    assert len(store.newest_retrains()) == 1
 
 
 def test_large_and_malformed_bodies_are_refused(

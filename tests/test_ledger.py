@@ -76,10 +76,10 @@ def test_long_lists_come_in_parts_without_a_gap(store: Store) -> None:
         wanted = CheckRequest(f"q{number}", "loan", day(number), at, "mia")
         store.act(Act(an_entry(number, Deed.CHECK_REQUESTED, subject=wanted.id), wanted=wanted))
     lists: tuple[tuple[Any, str], ...] = (
-        (store.page_of_episodes, "opened_at"),
-        (store.page_of_retrains, "requested_at"),
-        (store.page_of_messages, "created_at"),
-        (store.page_of_check_requests, "requested_at"),
+        (store.newest_episodes, "opened_at"),
+        (store.newest_retrains, "requested_at"),
+        (store.newest_messages, "created_at"),
+        (store.newest_check_requests, "requested_at"),
     )
     for page_of, time in lists:
         found, before = [], None
@@ -87,11 +87,11 @@ def test_long_lists_come_in_parts_without_a_gap(store: Store) -> None:
             found += [one.id[1] for one in page]
             before = (getattr(page[-1], time), page[-1].id)
         assert found == list("543210")
-    assert [e.id for e in store.page_of_episodes("loan", is_open=True)] == ["e0"]
-    assert len(store.page_of_episodes(is_open=False)) == 5
-    assert store.page_of_episodes("churn") == store.page_of_retrains("churn") == []
-    assert store.page_of_messages(state="failed") == []
-    assert len(store.page_of_check_requests(state="pending")) == 6
+    assert [e.id for e in store.newest_episodes("loan", is_open=True)] == ["e0"]
+    assert len(store.newest_episodes(is_open=False)) == 5
+    assert store.newest_episodes("churn") == store.newest_retrains("churn") == []
+    assert store.newest_messages(state="failed") == []
+    assert len(store.newest_check_requests(state="pending")) == 6
     one = store.get_check_request("q1")
     assert one is not None and one.window == day(1)
     assert store.get_check_request("q9") is None
@@ -115,7 +115,7 @@ def test_a_deed_is_kept_with_its_entry(store: Store) -> None:
     assert store.act(Act(an_entry(), acknowledged=given, messages=(told,))) is None
     assert store.acknowledgements(["e0", "e1"]) == {"e0": given}
     assert store.audit() == [an_entry()]
-    assert [m.id for m in store.list_messages()] == ["m1"]
+    assert [m.id for m in store.oldest_messages()] == ["m1"]
 
 
 def test_a_deed_that_does_not_fit_leaves_nothing_behind(store: Store) -> None:
@@ -137,7 +137,7 @@ def test_a_deed_that_does_not_fit_leaves_nothing_behind(store: Store) -> None:
         with pytest.raises(StoreConflict):
             store.act(replace(act, messages=(a_message("lost"),)))
     assert store.audit() == before
-    assert store.list_messages() == []
+    assert store.oldest_messages() == []
 
 
 def test_a_person_ends_an_episode_only_as_it_was_read(store: Store) -> None:
@@ -264,9 +264,9 @@ def test_a_wanted_check_is_claimed_by_one_and_settled_once(store: Store) -> None
     store.settle_check_request("q0", check="c0")
     store.settle_check_request("q0", check=None, error="late")
     store.settle_check_request("q1", check=None, error="no rows")
-    states = [(r.state, r.check, r.error) for r in store.check_requests()]
+    states = [(r.state, r.check, r.error) for r in store.oldest_check_requests()]
     assert states == [("done", "c0", ""), ("failed", None, "no rows")]
-    assert store.check_requests(state="pending") == []
+    assert store.oldest_check_requests(state="pending") == []
 
 
 # --- Access ---

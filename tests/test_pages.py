@@ -545,7 +545,7 @@ def test_deeds_of_a_monitor_lead_back_and_leave_a_trace(service: WebService) -> 
     assert kinds[SilenceKind.MAINTENANCE].end == datetime(2026, 3, 20, 18, tzinfo=UTC)
     current = service.store.current_reference("loan")
     assert current is not None and current.version == "sha256:old"
-    assert [r.window for r in service.store.check_requests()] == [day(0)]
+    assert [r.window for r in service.store.oldest_check_requests()] == [day(0)]
 
 
 def test_a_mute_lasts_until_a_time_of_its_own_in_the_zone_of_the_monitor(

@@ -460,7 +460,7 @@ def test_two_schedulers_on_one_store_share_the_work(house: House, scheduler: Sch
     first, second = scheduler(monitor()), scheduler(monitor())
     wait_until(lambda: quiet(first) and quiet(second))
     assert {n for _, n in house.looked} == {4, 5, 6, 7, 8, 9}
-    assert len(house.store.list_checks("loans")) == 7
+    assert len(house.store.newest_checks("loans")) == 7
 
 
 # --- Stopping ---
@@ -695,8 +695,8 @@ def a_request(number: int = 9, monitor: str = "loans") -> Act:
 
 
 def settled(house: House) -> dict[str, tuple[str, str | None, str]]:
-    wait_until(lambda: not house.store.check_requests(state="pending"))
-    return {r.id: (r.state, r.check, r.error) for r in house.store.check_requests()}
+    wait_until(lambda: not house.store.oldest_check_requests(state="pending"))
+    return {r.id: (r.state, r.check, r.error) for r in house.store.oldest_check_requests()}
 
 
 def test_what_people_ask_for_is_looked_at_again_when_it_was_before(house: House) -> None:
@@ -747,4 +747,6 @@ def test_a_request_waits_while_another_process_has_the_window(house: House) -> N
     )
     with other.holding("loans", day(9)):
         assert requests.serve_one() and not requests.serve_one()
-    assert house.store.check_requests(state="pending"), "it is tried again when its claim ends"
+    assert house.store.oldest_check_requests(state="pending"), (
+        "it is tried again when its claim ends"
+    )

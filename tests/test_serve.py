@@ -108,7 +108,7 @@ def start(config: Path) -> Iterator[Callable[..., Serving]]:
 def checked(config: Path) -> list[Window | None]:
     store = make("sqlite:///monitor.db", config.parent)
     try:
-        return [s.check.window for s in reversed(store.list_checks("orders"))]
+        return [s.check.window for s in reversed(store.newest_checks("orders"))]
     finally:
         store.close()
 

@@ -85,7 +85,7 @@ class Checks(Part):
         rows = self._database.rows(query)
         return bytes(rows[0]["content"]) if rows else None
 
-    def list_checks(
+    def newest_checks(
         self, monitor: str | None = None, *, before: datetime | None = None, limit: int = 30
     ) -> list[StoredCheck]:
         query = sa.select(checks).where(_latest_revision(), *_of(monitor))

@@ -19,7 +19,6 @@ from monitor.stores._sql_figures import Figures
 from monitor.stores._sql_filling import SCHEMA
 from monitor.stores._sql_keeping import Keeping
 from monitor.stores._sql_outbox import Outbox
-from monitor.stores._sql_pages import Pages
 
 
 def make(url: str, root: Path) -> "SqlStore":
@@ -31,9 +30,7 @@ def make(url: str, root: Path) -> "SqlStore":
     return SqlStore(Database(url, root, SCHEMA))
 
 
-class SqlStore(
-    Checks, Columns, Episodes, Outbox, Acts, Access, Claims, Pages, Keeping, Copies, Figures
-):
+class SqlStore(Checks, Columns, Episodes, Outbox, Acts, Access, Claims, Keeping, Copies, Figures):
     """`ports.Store` over one database; safe for threads and for several processes."""
 
     def close(self) -> None:

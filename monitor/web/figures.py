@@ -81,7 +81,7 @@ class Figures:
         newest = {name: lines[-1] for name, lines in self._strips.look().items()}
         episodes = Counter(e.monitor for e in self._store.open_episodes())
         shown = list(self._monitors.items())[: self._most]
-        pending = self._store.list_messages(state="pending", limit=1)
+        pending = self._store.oldest_messages(state="pending", limit=1)
         return ServiceFigures(
             monitors=tuple(
                 MonitorFigures(

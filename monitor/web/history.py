@@ -73,7 +73,7 @@ class Happened:
 
 def happened(store: Store, name: str) -> Happened:
     return Happened(
-        store.list_episodes(name, limit=_HAPPENED), store.list_retrains(name, limit=_HAPPENED)
+        store.newest_episodes(name, limit=_HAPPENED), store.newest_retrains(name, limit=_HAPPENED)
     )
 
 

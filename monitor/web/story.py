@@ -12,7 +12,7 @@ from monitor.core.records import Episode, Message, RetrainRequest
 from monitor.web.named import CAUSES
 
 _CHECKS = 120  # of an episode, at most
-_MESSAGES = 300
+_MESSAGES, _RETRAINS = 300, 200
 _TOLD = {
     "episode.opened": "that it opened",
     "episode.worsened": "that it got worse",
@@ -53,8 +53,12 @@ def story(store: Store, episode: Episode, now: datetime) -> Story:
     """1. The checks of its time. 2. What they said, to whom it was told, what people did. 3. In
     order."""
     lines = _lines(store, episode)
-    requests = [r for r in store.list_retrains(episode.monitor) if r.episode == episode.id]
-    messages = [*store.list_messages(episode=episode.id, limit=_MESSAGES)]
+    requests = [
+        r
+        for r in store.newest_retrains(episode.monitor, limit=_RETRAINS)
+        if r.episode == episode.id
+    ]
+    messages = [*store.oldest_messages(episode=episode.id, limit=_MESSAGES)]
     entries = store.audit_of([episode.id, *(r.id for r in requests)])
     known = {line.id: line for line in lines}
     events = [

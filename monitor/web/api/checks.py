@@ -74,7 +74,7 @@ def check_request_routes(kit: Kit) -> APIRouter:
         limit: Limit = 50,
     ) -> shapes.Page[shapes.CheckRequest]:
         """The newest first."""
-        found = kit.store.page_of_check_requests(
+        found = kit.store.newest_check_requests(
             state=state, before=moment_of(cursor), limit=limit + 1
         )
         told = [shapes.CheckRequest.model_validate(one) for one in found[:limit]]
@@ -87,7 +87,7 @@ def check_request_routes(kit: Kit) -> APIRouter:
         """What became of one."""
         found = kit.store.get_check_request(request_id)
         if found is None:
-            known = [one.id for one in kit.store.page_of_check_requests(limit=20)]
+            known = [one.id for one in kit.store.newest_check_requests(limit=20)]
             raise UnknownName("check request", request_id, known)
         return shapes.CheckRequest.model_validate(found)
 

@@ -33,7 +33,7 @@ def episode_routes(kit: Kit) -> APIRouter:
     ) -> shapes.Page[shapes.Episode]:
         """The newest first."""
         kit.must_watch(monitor)
-        found = kit.store.page_of_episodes(
+        found = kit.store.newest_episodes(
             monitor,
             is_open=None if state is None else state == "open",
             before=moment_of(cursor),
@@ -48,7 +48,7 @@ def episode_routes(kit: Kit) -> APIRouter:
         """An episode with its story: what was seen, who was told, who did what and why."""
         episode = kit.store.get_episode(episode_id)
         if episode is None:
-            known = [one.id for one in kit.store.page_of_episodes(limit=20)]
+            known = [one.id for one in kit.store.newest_episodes(limit=20)]
             raise UnknownName("episode", episode_id, known)
         return _story(kit, episode)
 
@@ -82,7 +82,7 @@ def episode_routes(kit: Kit) -> APIRouter:
 def _story(kit: Kit, episode: Episode) -> shapes.Story:
     (told,) = episodes_of(kit.store, [episode])
     subjects = [one for one in (episode.id, episode.retrain_request) if one]
-    messages = kit.store.list_messages(episode=episode.id)
+    messages = kit.store.oldest_messages(episode=episode.id)
     return shapes.Story(
         **dict(told),
         checks=[check_of(line) for line in _checks(kit, episode)],

@@ -34,7 +34,7 @@ def retrain_routes(kit: Kit) -> APIRouter:
     ) -> shapes.Page[shapes.RetrainRequest]:
         """The newest first."""
         kit.must_watch(monitor)
-        found = kit.store.page_of_retrains(monitor, before=moment_of(cursor), limit=limit + 1)
+        found = kit.store.newest_retrains(monitor, before=moment_of(cursor), limit=limit + 1)
         told = [shapes.RetrainRequest.model_validate(one) for one in found[:limit]]
         last = told[-1] if len(found) > limit else None
         following = cursor_of(last.requested_at, last.id) if last else None
@@ -45,7 +45,7 @@ def retrain_routes(kit: Kit) -> APIRouter:
         """What became of one."""
         found = kit.store.get_retrain(request_id)
         if found is None:
-            known = [one.id for one in kit.store.list_retrains(limit=20)]
+            known = [one.id for one in kit.store.newest_retrains(limit=20)]
             raise UnknownName("retrain request", request_id, known)
         return shapes.RetrainRequest.model_validate(found)
 

@@ -29,7 +29,7 @@ def outbox_routes(kit: Kit) -> APIRouter:
         limit: Limit = 50,
     ) -> shapes.Page[shapes.Message]:
         """The newest first."""
-        found = kit.store.page_of_messages(state=state, before=moment_of(cursor), limit=limit + 1)
+        found = kit.store.newest_messages(state=state, before=moment_of(cursor), limit=limit + 1)
         told = [shapes.Message.model_validate(message) for message in found[:limit]]
         last = told[-1] if len(found) > limit else None
         following = cursor_of(last.created_at, last.id) if last else None
@@ -40,7 +40,7 @@ def outbox_routes(kit: Kit) -> APIRouter:
         """One message and what became of it."""
         found = kit.store.get_message(message_id)
         if found is None:
-            known = [message.id for message in kit.store.page_of_messages(limit=20)]
+            known = [message.id for message in kit.store.newest_messages(limit=20)]
             raise UnknownName("message", message_id, known)
         return shapes.Message.model_validate(found)
 
