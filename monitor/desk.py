@@ -29,7 +29,7 @@ from monitor.core.people import (
 from monitor.core.records import Episode, Window
 from monitor.core.routing import NOBODY, Routing
 from monitor.core.windows import window_at
-from monitor.errors import AskedWrongly, StoreConflict, UnknownName
+from monitor.errors import AskedWrongly, NotAllowed, StoreConflict, UnknownName
 from monitor.ledger import Act, Once
 from monitor.ports import Clock
 from monitor.settings import MonitorSettings
@@ -208,12 +208,21 @@ class Desk:
         told = {"silence": made.id, "from": start.isoformat(), "to": end.isoformat()}
         return Act(replace(entry, details=told), silence=made)
 
-    def lift(self, actor: Actor, silence_id: str, why: str) -> Act:
-        """End a silence before its time."""
+    def lift(
+        self,
+        actor: Actor,
+        silence_id: str,
+        why: str,
+        *,
+        may: Callable[[Silence], bool] = lambda _: True,
+    ) -> Act:
+        """End a silence before its time; NotAllowed for one that the actor may not lift."""
         lasting = {s.id: s for s in self._store.silences(since=self._clock())}
         found = lasting.get(silence_id)
         if found is None:
             raise UnknownName("silence that lasts", silence_id, list(lasting))
+        if not may(found):
+            raise NotAllowed(f"ending {found.kind} needs a token with the scope {Scope.ADMIN}")
         entry = self._entry(actor, Deed.SILENCE_LIFTED, silence_id, why, found.monitor)
         return Act(entry, lifted=silence_id)
 

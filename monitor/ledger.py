@@ -164,9 +164,6 @@ class Upkeep(Protocol):
     def compact(self) -> None:
         """Give free space back and let the database learn what it holds; waits for nobody."""
 
-    def is_empty(self) -> bool:
-        """Whether nothing is stored yet."""
-
     def backup(self, file: Path) -> dict[str, int]:
         """Write everything stored at one moment into a new file; rows by table.
 

@@ -22,7 +22,7 @@ from test_notifiers import LOOPBACK, TOKEN, alert, slack
 from test_stores import a_check, an_episode, opened
 
 from monitor.archive import Outcome, Store
-from monitor.core.people import Deed
+from monitor.core.people import MUTES_H, Deed
 from monitor.core.routing import everybody
 from monitor.delivery import Delivery
 from monitor.desk import Actor, Desk
@@ -132,7 +132,9 @@ def test_buttons_are_below_what_is_open_and_only_where_somebody_listens(
     assert [e["action_id"] for e in actions["elements"]] == [
         "acknowledge", "mute", "retrain", "open",
     ]  # fmt: skip
-    assert [o["value"] for o in actions["elements"][1]["options"]] == ["1", "8", "24"]
+    assert [o["value"] for o in actions["elements"][1]["options"]] == [
+        str(hours) for hours in MUTES_H
+    ]
     assert actions["elements"][3]["url"] == "https://m.example/r/1"
     other = slack(server, buttons=Buttons("slack")).send(alert(report_url="a.html"), {})
     assert [e["action_id"] for e in other["blocks"][-1]["elements"]] == [

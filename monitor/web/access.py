@@ -22,7 +22,16 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
 from monitor.archive import Store
-from monitor.core.people import Deed, Scope, Session, Token, allows
+from monitor.core.people import (
+    NEEDS,
+    Deed,
+    Scope,
+    Session,
+    Silence,
+    SilenceKind,
+    Token,
+    allows,
+)
 from monitor.desk import TOKEN_PREFIX, Actor, Desk, digest_of
 from monitor.errors import AskedWrongly, NotAllowed, NotSignedIn, StoreUnavailable
 from monitor.ports import Clock
@@ -54,6 +63,14 @@ class Visitor:
 
     def may(self, scope: Scope) -> bool:
         return allows(self.scopes, scope)
+
+    def may_do(self, deed: str) -> bool:
+        return self.may(NEEDS[deed])
+
+    def may_lift(self, silence: Silence) -> bool:
+        """Who may not set maintenance may not end it either."""
+        is_mute = silence.kind is SilenceKind.MUTE
+        return self.may_do(Deed.SILENCE_LIFTED if is_mute else Deed.MAINTENANCE_SET)
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,14 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from monitor.configuration.fields import parse_time
-from monitor.core.people import Scope, SilenceKind
+from monitor.core.people import MUTES_H, NEEDS, Deed, Scope
 from monitor.core.records import Window
 from monitor.desk import Desk, Key, Planned, digest_of
 from monitor.errors import AskedWrongly, MonitorError, NotAllowed, StoreConflict, StoreUnavailable
 from monitor.web.access import MARK, Visitor, form_of
 from monitor.web.drawing import draw, root_of
 from monitor.web.front import Front
-from monitor.web.named import LASTS_DAYS, MUTES_H
+from monitor.web.named import LASTS_DAYS
 from monitor.web.signing_in import ours
 
 _KEY_CHARS = 64
@@ -70,9 +70,9 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """One kind of form: who may send it, and what it plans; a secret is shown once, or is None."""
+    """One kind of form: the deed it asks for, and its plan; a secret is shown once, or is None."""
 
-    scope: Scope
+    deed: Deed
     plan: Callable[[Asked], Planned]
 
 
@@ -85,7 +85,7 @@ def deed_routes(front: Front) -> APIRouter:
 
 def _route(front: Front, name: str, form: Form) -> Callable[..., object]:
     async def do(
-        request: Request, visitor: Annotated[Visitor, Depends(front.gate.form(form.scope))]
+        request: Request, visitor: Annotated[Visitor, Depends(front.gate.form(NEEDS[form.deed]))]
     ) -> Response:
         asked = Asked(front, visitor, await form_of(request))
         return await run_in_threadpool(_do, request, name, form, asked)
@@ -164,7 +164,7 @@ def _mute(asked: Asked) -> Planned:
         until = asked.moment("until")
     else:
         hours = asked.fields.get("hours", "")
-        if hours not in MUTES_H:
+        if hours not in map(str, MUTES_H):
             raise AskedWrongly(f"a mute does not last {hours!r} hours", hint="choose from the list")
         until = asked.front.views.now() + timedelta(hours=int(hours))
     return asked.desk.mute(asked.visitor.actor, asked.monitor(), until, asked.why), None
@@ -176,13 +176,9 @@ def _maintain(asked: Asked) -> Planned:
 
 
 def _lift(asked: Asked) -> Planned:
-    """Who may not set maintenance may not end it either."""
-    silence, now = asked.must("silence"), asked.front.views.now()
-    lasting = asked.front.views.store.silences(since=now)
-    kind = next((s.kind for s in lasting if s.id == silence), None)
-    if kind is SilenceKind.MAINTENANCE and not asked.visitor.may(Scope.ADMIN):
-        raise NotAllowed("ending a maintenance needs a token with the scope admin")
-    return asked.desk.lift(asked.visitor.actor, silence, asked.why), None
+    visitor = asked.visitor
+    may = visitor.may_lift
+    return asked.desk.lift(visitor.actor, asked.must("silence"), asked.why, may=may), None
 
 
 def _check_again(asked: Asked) -> Planned:
@@ -223,16 +219,16 @@ def _revoke_token(asked: Asked) -> Planned:
 
 
 FORMS = {
-    "acknowledge": Form(Scope.OPERATE, _acknowledge),
-    "resolve": Form(Scope.OPERATE, _resolve),
-    "mute": Form(Scope.OPERATE, _mute),
-    "maintain": Form(Scope.ADMIN, _maintain),
-    "lift": Form(Scope.OPERATE, _lift),
-    "check-again": Form(Scope.OPERATE, _check_again),
-    "retrain": Form(Scope.OPERATE, _retrain),
-    "promote": Form(Scope.ADMIN, _promote),
-    "resend": Form(Scope.OPERATE, _resend),
-    "make-token": Form(Scope.ADMIN, _make_token),
-    "rotate-token": Form(Scope.ADMIN, _rotate_token),
-    "revoke-token": Form(Scope.ADMIN, _revoke_token),
+    "acknowledge": Form(Deed.ACKNOWLEDGED, _acknowledge),
+    "resolve": Form(Deed.RESOLVED, _resolve),
+    "mute": Form(Deed.MUTED, _mute),
+    "maintain": Form(Deed.MAINTENANCE_SET, _maintain),
+    "lift": Form(Deed.SILENCE_LIFTED, _lift),
+    "check-again": Form(Deed.CHECK_REQUESTED, _check_again),
+    "retrain": Form(Deed.RETRAIN_REQUESTED, _retrain),
+    "promote": Form(Deed.REFERENCE_PROMOTED, _promote),
+    "resend": Form(Deed.MESSAGE_RESENT, _resend),
+    "make-token": Form(Deed.TOKEN_MADE, _make_token),
+    "rotate-token": Form(Deed.TOKEN_MADE, _rotate_token),
+    "revoke-token": Form(Deed.TOKEN_REVOKED, _revoke_token),
 }

@@ -15,8 +15,9 @@ from markupsafe import Markup, escape
 
 from monitor.core import words
 from monitor.core.numerals import number, share
+from monitor.core.people import MUTES_H
 from monitor.web.charts import strip, times
-from monitor.web.named import CAUSES, DONE, LASTS_DAYS, MUTES_H
+from monitor.web.named import CAUSES, DONE, LASTS_DAYS
 from monitor.web.signs import icon, word
 
 FOLDER = Path(__file__).parent / "templates"

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 
-from monitor.core.people import Scope, Silence
+from monitor.core.people import Deed, Silence
 from monitor.core.records import Window
 from monitor.core.urgency import state_of
 from monitor.due import MonitorStatus
@@ -15,7 +15,7 @@ from monitor.errors import UnknownName
 from monitor.ports import StoredReference
 from monitor.web.api import shapes
 from monitor.web.api.kit import Id, Kit, Name, read_errors, router, write_errors
-from monitor.web.api.paging import Cursor, Limit, cursor_of, page_of, parts_of
+from monitor.web.api.paging import AskedPart, parts_of
 from monitor.web.api.telling import check_of, episodes_of
 from monitor.web.api.writing import Asked
 
@@ -25,15 +25,11 @@ def monitor_routes(kit: Kit) -> APIRouter:
     reads = [Depends(kit.reads())]
 
     @routes.get("/monitors", dependencies=reads, responses=read_errors())
-    def list_monitors(
-        request: Request, response: Response, cursor: Cursor = None, limit: Limit = 50
-    ) -> shapes.Page[shapes.Monitor]:
+    def list_monitors(part: AskedPart) -> shapes.Page[shapes.Monitor]:
         """By name, each with its state, its newest check and its schedule."""
-        after = parts_of(cursor, str)[0] if cursor else ""
+        after = parts_of(part.cursor, str)[0] if part.cursor else ""
         rest = sorted((s for s in kit.views.statuses() if s.name > after), key=lambda s: s.name)
-        here = rest[:limit]
-        following = cursor_of(here[-1].name) if len(rest) > limit else None
-        return page_of(request, response, _monitors(kit, here), following)
+        return part.of(rest, lambda here: _monitors(kit, here), lambda s: (s.name,))
 
     @routes.get("/monitors/{name}", dependencies=reads, responses=read_errors())
     def get_monitor(name: Name) -> shapes.MonitorDetail:
@@ -68,7 +64,7 @@ def monitor_routes(kit: Kit) -> APIRouter:
         name: Name,
         version: Id,
         said: shapes.Why,
-        asked: Annotated[Asked, Depends(kit.writer.rule(Scope.ADMIN))],
+        asked: Annotated[Asked, Depends(kit.writer.rule(Deed.REFERENCE_PROMOTED))],
     ) -> Response:
         """Hold the windows to come against another version, by its id or the beginning of it."""
         actor = asked.visitor.actor
