@@ -216,8 +216,8 @@ class Store(Ledger, Protocol):
     def built_lately(self, limit: int) -> list[StoredReference]:
         """References of all monitors, the newest built first."""
 
-    def add_message(self, message: Message, retrain: RetrainRequest | None = None) -> bool:
-        """Queue a message outside a check (a retraining asked for by hand); False if known."""
+    def add_message(self, message: Message) -> bool:
+        """Queue a message that follows from no check and no deed; False if known."""
 
     def channels_told(self, episode: str) -> set[str]:
         """The channels that have a message about an episode, whatever became of it."""

@@ -12,10 +12,10 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from making import a_check
+from making import day as a_day
 from projects import day, write_project
 from test_machines import breach
-from test_stores import a_check
-from test_stores import day as a_day
 from web_service import NOW, WebService
 
 from monitor.archive import Outcome

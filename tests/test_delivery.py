@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from making import ask
 from slack_server import Answer, SlackServer
 
 from monitor.archive import Store
@@ -263,15 +264,16 @@ def test_a_fault_of_a_notifier_is_a_delay_without_its_words(
 # --- Retraining ---
 
 
+def told(request: RetrainRequest) -> Message:
+    return retrain_message(request, report_url="", check_url="", created_at=request.requested_at)
+
+
 def test_a_retrain_request_is_delivered_or_refused_with_its_message(
     store: Store, clock: Time
 ) -> None:
     for id, requested in (("r1", NOW), ("r2", NOW + timedelta(seconds=1))):
         request = RetrainRequest(id, "car_loan", None, None, (), "sha256:ab", None, requested)
-        store.add_message(
-            retrain_message(request, report_url="", check_url="", created_at=request.requested_at),
-            request,
-        )
+        ask(store, request, told(request))
     clock.skip(5)
     deliverer(store, clock, retrain=Channel(None, DeliveryRefused("410"))).deliver_due()
     assert {r.id: r.state for r in store.newest_retrains()} == {"r1": "delivered", "r2": "refused"}
@@ -279,10 +281,7 @@ def test_a_retrain_request_is_delivered_or_refused_with_its_message(
 
 def test_draining_waits_out_a_trainer_that_fails_at_first(tmp_path: Path, store: Store) -> None:
     request = RetrainRequest("r1", "car_loan", None, None, (), "sha256:ab", None, wall())
-    store.add_message(
-        retrain_message(request, report_url="", check_url="", created_at=request.requested_at),
-        request,
-    )
+    ask(store, request, told(request))
     with Receiver(SECRET, fail_first=2, retry_after_s=0) as receiver:
         trainer = Retrain({"car_loan": Endpoint(receiver.url, SECRET, reach=LOOPBACK)}, wall)
         delivery = deliverer(store, wall, Patience(base_s=0.1), retrain=trainer)
@@ -354,10 +353,7 @@ Delivery(store, {"retrain": trainer}, clock, lease_s=1.0).deliver_due()
 def test_a_death_between_send_and_mark_makes_the_receiver_act_once(tmp_path: Path) -> None:
     request = RetrainRequest("r1", "car_loan", None, None, (), "sha256:ab", None, wall())
     first = sql.make("sqlite:///outbox.db", tmp_path)
-    first.add_message(
-        retrain_message(request, report_url="", check_url="", created_at=request.requested_at),
-        request,
-    )
+    ask(first, request, told(request))
     first.close()
     with Receiver(SECRET) as receiver:
         command = [sys.executable, "-c", DIES, str(tmp_path), receiver.url, SECRET]

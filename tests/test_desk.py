@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from test_stores import a_check, a_message, a_reference, an_episode, day, opened
+from making import a_check, a_message, a_reference, an_episode, day, opened
 
 from monitor.archive import Outcome, Store
 from monitor.configuration.telling import RetrainSettings

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
-from test_stores import a_check
+from making import a_check
 
 from monitor.archive import Outcome, Store
 from monitor.core.messages import RECOVERED, STALLED

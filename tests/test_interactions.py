@@ -16,10 +16,10 @@ from urllib.parse import urlencode
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from making import a_check, an_episode, opened
 from slack_server import Answer, SlackServer
 from slack_socket import SlackSocket
 from test_notifiers import LOOPBACK, TOKEN, alert, slack
-from test_stores import a_check, an_episode, opened
 
 from monitor.archive import Outcome, Store
 from monitor.core.people import MUTES_H, Deed

@@ -13,18 +13,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from making import a_check, a_message, a_reference, an_episode, day, opened
 from projects import write_project
 from store_backends import Backend, new_postgresql_database
 from test_ledger import a_silence, a_token, an_entry
-from test_stores import (
-    a_check,
-    a_message,
-    a_reference,
-    an_episode,
-    day,
-    everything,
-    opened,
-)
+from test_stores import everything
 
 from monitor import serving
 from monitor.archive import Outcome, Store

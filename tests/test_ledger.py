@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from making import a_check, a_message, a_reference, a_retrain, an_episode, ask, day, opened, save
 from store_backends import Backend, new_postgresql_database
-from test_stores import a_check, a_message, a_reference, a_retrain, an_episode, day, opened, save
 
 from monitor.archive import BEYOND_MEASURE, Outcome, Place, Store, Tally
 from monitor.core.people import (
@@ -170,7 +170,7 @@ def test_silences_last_until_they_end_or_are_lifted(store: Store) -> None:
 
 
 def test_a_retrain_request_is_answered_until_it_is_settled(store: Store) -> None:
-    store.add_message(a_message("r0", channel="retrain"), a_retrain("r0"))
+    ask(store, a_retrain("r0"), a_message("r0", channel="retrain"))
     store.act(Act(an_entry(0), answer=Answer("r0", "accepted", NOW, "queued")))
     store.mark_sent("r0", NOW, {})
     request = store.get_retrain("r0")

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from test_stores import (
+from making import (
     NOON,
     a_check,
     a_message,

@@ -14,9 +14,9 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from making import a_check, a_message, a_reference, a_retrain, an_episode, day
 from store_backends import Backend, new_postgresql_database
 from test_ledger import a_silence, a_token
-from test_stores import a_check, a_message, a_reference, a_retrain, an_episode, day
 
 from monitor.archive import CheckLine, Outcome, Store
 from monitor.core.records import Cause, Check

@@ -13,8 +13,8 @@ import pytest
 import sqlalchemy as sa
 from crowd import COLUMNS, fill, name_of, statuses
 from crowd import NOW as THEN
+from making import a_check, a_message, a_reference, a_retrain, an_episode, day, opened
 from page_reading import Page
-from test_stores import a_check, a_message, a_reference, a_retrain, an_episode, day, opened
 from web_service import ROOT, WebService, id_of
 
 from monitor.archive import CheckLine, Outcome, Store

@@ -22,126 +22,36 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from making import (
+    NOON,
+    a_check,
+    a_column,
+    a_message,
+    a_reference,
+    a_retrain,
+    an_episode,
+    ask,
+    day,
+    minutes,
+    opened,
+    save,
+)
 from store_backends import Backend, new_postgresql_database
 
 from monitor.archive import Outcome, Store
 from monitor.core.records import (
     Cause,
     Change,
-    Check,
-    ColumnResult,
-    DatasetResult,
-    Episode,
     EpisodeChange,
-    ExpectationReport,
-    ExpectationResult,
-    Finding,
-    Kind,
-    Message,
-    Notice,
-    ReferenceInfo,
-    RetrainRequest,
-    SampleInfo,
-    Severity,
-    Shape,
-    Verdict,
     Window,
 )
 from monitor.errors import ConfigError, StoreConflict, StoreUnavailable
-from monitor.ports import StoredReference
 from monitor.stores import _sql_checks, _sql_columns, sql
 from monitor.stores import _sql_engine as engine
 from monitor.stores import _sql_tables as tables
 
 ROOT = Path(__file__).resolve().parent.parent
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SQL = ["sqlite", "postgresql"]
-
-
-def minutes(count: float) -> timedelta:
-    return timedelta(minutes=count)
-
-
-def day(number: int) -> Window:
-    start = datetime(2026, 3, 1, tzinfo=UTC) + timedelta(days=number)
-    return Window(start, start + timedelta(days=1))
-
-
-# --- Things to store ---
-
-
-def a_finding(test: str = "psi", **values: Any) -> Finding:
-    given = {"statistic": 0.3, "effect": 0.3, "p_value": 0.001, "p_tolerance": 0.004}
-    return Finding(test, Verdict.DRIFTED, "0.3 is above 0.1", **(given | values))
-
-
-def a_column(name: str = "age") -> ColumnResult:
-    return ColumnResult(
-        name,
-        Kind.NUMBER,
-        Verdict.DRIFTED,
-        "older",
-        missing_reference=0.0,
-        missing_current=0.25,
-        strength=3.0,
-        findings=(a_finding("ks"), a_finding()),
-        statistics={"mean": (41.0, 47.0), "sd": (10.0, None)},
-        shape=Shape((0.5, 0.5), (0.25, 0.75), edges=(0.0, 1.0, 2.0)),
-    )
-
-
-def a_check(check_id: str = "c0", window: Window | None = None, monitor: str = "loan") -> Check:
-    result = ExpectationResult(
-        "expect_column_values_to_not_be_null", Severity.CRITICAL, False, "nulls", column="age"
-    )
-    return Check(
-        id=check_id,
-        verdict=Verdict.DRIFTED,
-        headline="age drifted",
-        columns=(a_column(), a_column("income")),
-        dataset=DatasetResult(0.001, 2, 2, (a_finding("volume", statistic=None),)),
-        sample=SampleInfo(100, 120, "reservoir", 7, newest=NOON),
-        reference=ReferenceInfo("sha256:1", 5000),
-        monitor=monitor,
-        window=window or day(0),
-        expectations=ExpectationReport((result,)),
-        notices=(Notice("dtype_changed", "was integer", "age"),),
-        timings_s={"sample": 0.1},
-        made_at=NOON,
-        setup={"alpha": 0.01, "tests": ["ks", "psi"]},
-    )
-
-
-def an_episode(episode_id: str = "e0", cause: Cause = Cause.DRIFT, **values: Any) -> Episode:
-    given = {"monitor": "loan", "opened_by": "c0", "opened_at": NOON, "headline": "age drifted"}
-    given |= {"last_check": "c0", "worst": 3.0, "columns": ("age", "income")}
-    return Episode(episode_id, cause=cause, **(given | values))
-
-
-def opened(episode: Episode) -> EpisodeChange:
-    return EpisodeChange(Change.OPENED, episode)
-
-
-def a_message(message_id: str = "m0", **values: Any) -> Message:
-    given = {"channel": "console", "monitor": "loan", "kind": "episode.opened"}
-    given |= {"payload": {"text": "age drifted"}, "created_at": NOON}
-    return Message(message_id, **(given | values))
-
-
-def a_retrain(request_id: str = "r0", **values: Any) -> RetrainRequest:
-    given = {"monitor": "loan", "check": "c0", "episode": "e0", "reasons": ("drifted_share",)}
-    given |= {"reference_version": "sha256:1", "window": day(0), "requested_at": NOON}
-    return RetrainRequest(request_id, **(given | values))
-
-
-def a_reference(version: str = "sha256:1", **values: Any) -> StoredReference:
-    given = {"rows": 5000, "path": "r.parquet", "kinds": {"age": "number"}}
-    given |= {"dtypes": {"age": "integer"}, "built_at": NOON, "origin": "built by hand"}
-    return StoredReference("loan", version, **(given | values))
-
-
-def save(store: Store, *checks: Check) -> None:
-    assert all(store.save(Outcome(check)) for check in checks)
 
 
 # --- Databases ---
@@ -337,8 +247,8 @@ def test_a_resolved_episode_makes_room_for_the_next_at_once(store: Store) -> Non
 def test_retrain_requests_newest_first(store: Store) -> None:
     store.save(Outcome(a_check(), retrain=a_retrain()))
     late = a_retrain("r1", window=None, check=None, episode=None, requested_at=NOON + minutes(1))
-    assert store.add_message(a_message("r1", channel="retrain"), late)
-    store.add_message(a_message("r2"), a_retrain("r2", monitor="churn"))
+    ask(store, late, a_message("r1", channel="retrain"))
+    ask(store, a_retrain("r2", monitor="churn"), a_message("r2"))
     assert store.newest_retrains("loan") == [late, a_retrain()]
     assert store.last_retrain("loan") == late
     assert len(store.newest_retrains()) == 3
@@ -346,7 +256,7 @@ def test_retrain_requests_newest_first(store: Store) -> None:
 
 def test_a_retrain_request_follows_its_message(store: Store) -> None:
     for request_id in ("r0", "r1", "r2"):
-        store.add_message(a_message(request_id, channel="retrain"), a_retrain(request_id))
+        ask(store, a_retrain(request_id), a_message(request_id, channel="retrain"))
     store.mark_sent("r0", NOON, {})
     store.mark_failed("r1", NOON, "404")
     store.mark_delayed("r2", NOON, "503")
@@ -379,9 +289,8 @@ def test_a_known_reference_becomes_current_again_and_keeps_its_record(store: Sto
 
 def test_a_message_is_queued_once(store: Store) -> None:
     assert store.add_message(a_message())
-    assert not store.add_message(a_message(payload={"text": "other"}), a_retrain())
+    assert not store.add_message(a_message(payload={"text": "other"}))
     assert store.oldest_messages() == [a_message()]
-    assert store.newest_retrains() == []
     assert store.save(Outcome(a_check(), messages=(a_message(payload={}), a_message("m1"))))
     assert [m.id for m in store.oldest_messages()] == ["m0", "m1"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.core.digests import DIGEST
-from monitor.core.records import Message, RetrainRequest
+from monitor.core.records import Message
 from monitor.ledger import Before
 from monitor.stores._sql_engine import Part
 from monitor.stores._sql_rows import add, newest_of, record_of, row_of
@@ -19,13 +19,9 @@ _PENDING = outbox.c.state == "pending"
 class Outbox(Part):
     """What is to be said, and what became of it."""
 
-    def add_message(self, message: Message, retrain: RetrainRequest | None = None) -> bool:
+    def add_message(self, message: Message) -> bool:
         with self._database.writing() as db:
-            if not add(db, outbox, row_of(message, outbox)):
-                return False
-            if retrain:
-                add(db, retrain_requests, row_of(retrain, retrain_requests))
-        return True
+            return add(db, outbox, row_of(message, outbox))
 
     def channels_told(self, episode: str) -> set[str]:
         query = sa.select(outbox.c.channel).where(outbox.c.episode == episode).distinct()
