@@ -186,7 +186,7 @@ class Upkeep(Protocol):
         """
 
 
-class Figures(Protocol):
+class Vitals(Protocol):
     """What a store tells of itself and of the whole."""
 
     def schema(self) -> tuple[str | None, str]:
@@ -199,5 +199,5 @@ class Figures(Protocol):
         """The one that came last of some kinds, in whatever state."""
 
 
-class Ledger(Acts, Access, Claims, Upkeep, Figures, Protocol):
+class Ledger(Acts, Access, Claims, Upkeep, Vitals, Protocol):
     """All of it."""

@@ -74,7 +74,7 @@ class Visitor:
 
 
 @dataclass(frozen=True)
-class Program:
+class ProgramRule:
     """The rule of a route for programs: who shows a token that allows this."""
 
     gate: "Gate"
@@ -86,7 +86,7 @@ class Program:
 
 
 @dataclass(frozen=True)
-class Page:
+class PageRule:
     """The rule of a page: a person who may see this."""
 
     gate: "Gate"
@@ -97,7 +97,7 @@ class Page:
 
 
 @dataclass(frozen=True)
-class Form:
+class FormRule:
     """The rule of a form: a person who may do this, and sends it from one of our own pages."""
 
     gate: "Gate"
@@ -141,14 +141,14 @@ class Gate:
         self._closed = False  # a token was made: nothing opens the door again
         self._secret = secrets.token_bytes(32)  # marks the forms of a lone machine
 
-    def api(self, scope: Scope) -> Program:
-        return Program(self, scope)
+    def api(self, scope: Scope) -> ProgramRule:
+        return ProgramRule(self, scope)
 
-    def page(self, scope: Scope) -> Page:
-        return Page(self, scope)
+    def page(self, scope: Scope) -> PageRule:
+        return PageRule(self, scope)
 
-    def form(self, scope: Scope) -> Form:
-        return Form(self, scope)
+    def form(self, scope: Scope) -> FormRule:
+        return FormRule(self, scope)
 
     # --- Sessions ---
 

@@ -74,7 +74,7 @@ class Row:
         return (self.newest.newest or self.newest.window.end) if self.newest else None
 
     @property
-    def tally(self) -> str:
+    def counted(self) -> str:
         """ "28 passed, 2 drifted", the most urgent first."""
         verdicts = [str(line.verdict) for line in self.lines]
         counted = ((state, verdicts.count(state)) for state in URGENCY)
@@ -186,7 +186,7 @@ class Views:
     def _status_of(self, name: str | None) -> MonitorStatus | None:
         return next((s for s in self._status() if s.name == name), None)
 
-    def pulse(self) -> str:
+    def news(self) -> str:
         """Changes when a page may have something new to show."""
         self.strips.look()
         last = next(iter(self.store.audit(limit=1)), None)
