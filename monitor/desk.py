@@ -9,7 +9,6 @@ import secrets
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from hashlib import sha256
 from itertools import count
 from typing import Any
 
@@ -33,13 +32,11 @@ from monitor.errors import AskedWrongly, NotAllowed, StoreConflict, UnknownName
 from monitor.ledger import Act, Once
 from monitor.ports import Clock
 from monitor.settings import MonitorSettings
+from monitor.tokens import new_token
 
 WHY_CHARS = 500
-NAME_CHARS = 80
 LONGEST_SILENCE = timedelta(days=366)
 ANSWERS = ("accepted", "succeeded", "failed")
-TOKEN_PREFIX = "dm"
-_SECRET_BYTES = 32
 _COUNT = count()  # entries of one moment stand in the order in which they were made
 
 
@@ -340,28 +337,10 @@ class Desk:
         lasts: timedelta | None = None,
     ) -> tuple[Act, str]:
         """A new token, and what its owner shows; that is told once and kept nowhere."""
-        if not name.strip() or len(name) > NAME_CHARS:
-            raise AskedWrongly(f"a token has a name of 1 to {NAME_CHARS} characters")
-        if not scopes:
-            raise AskedWrongly(
-                "a token without scopes opens nothing", hint=f"of {', '.join(Scope)}"
-            )
-        if lasts is not None and lasts <= timedelta(0):
-            raise AskedWrongly("a token lasts longer than no time")
-        token_id, secret = secrets.token_hex(6), secrets.token_urlsafe(_SECRET_BYTES)
-        entry = self._entry(actor, Deed.TOKEN_MADE, token_id, why, None)
-        token = Token(
-            id=token_id,
-            name=name.strip(),
-            scopes=frozenset(scopes),
-            digest=digest_of(secret),
-            made_at=entry.at,
-            made_by=entry.who,
-            expires_at=entry.at + lasts if lasts is not None else None,
-        )
+        entry = self._entry(actor, Deed.TOKEN_MADE, "", why, None)
+        token, shown = new_token(name, scopes, entry.at, entry.who, lasts)
         told = {"name": token.name, "scopes": sorted(token.scopes)}
-        shown = f"{TOKEN_PREFIX}_{token_id}_{secret}"
-        return Act(replace(entry, details=told), token=token), shown
+        return Act(replace(entry, subject=token.id, details=told), token=token), shown
 
     def rotate_token(self, actor: Actor, token_id: str, why: str) -> tuple[Act, str]:
         """A new token in place of one that ends at once."""
@@ -417,11 +396,6 @@ def _same(known: Once, key: Key | None) -> Once:
             hint="a key stands for one request; make a new one for each",
         )
     return known
-
-
-def digest_of(secret: str) -> str:
-    """What is kept of a secret with 256 random bits; nobody guesses one, so no salt is needed."""
-    return sha256(secret.encode()).hexdigest()
 
 
 def _audit_id(at: datetime) -> str:

@@ -13,10 +13,11 @@ from monitor.configuration.telling import RetrainSettings
 from monitor.core.people import Answer, Deed, Scope, SilenceKind
 from monitor.core.records import Window
 from monitor.core.routing import everybody
-from monitor.desk import Actor, Desk, digest_of
+from monitor.desk import Actor, Desk
 from monitor.errors import AskedWrongly, StoreConflict, UnknownName
 from monitor.settings import MonitorSettings
 from monitor.stores import sql
+from monitor.tokens import digest_of
 
 NOW = datetime(2026, 3, 20, tzinfo=UTC)
 HOUR = timedelta(hours=1)

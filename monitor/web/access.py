@@ -32,9 +32,10 @@ from monitor.core.people import (
     Token,
     allows,
 )
-from monitor.desk import TOKEN_PREFIX, Actor, Desk, digest_of
+from monitor.desk import Actor, Desk
 from monitor.errors import AskedWrongly, NotAllowed, NotSignedIn, StoreUnavailable
 from monitor.ports import Clock
+from monitor.tokens import TOKEN_PREFIX, digest_of
 from monitor.web.limits import Limits
 
 COOKIE = "monitor_session"

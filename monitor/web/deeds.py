@@ -17,8 +17,9 @@ from starlette.concurrency import run_in_threadpool
 from monitor.configuration.fields import parse_time
 from monitor.core.people import MUTES_H, NEEDS, Deed, Scope
 from monitor.core.records import Window
-from monitor.desk import Actor, Desk, Key, Planned, digest_of
+from monitor.desk import Actor, Desk, Key, Planned
 from monitor.errors import AskedWrongly, MonitorError, NotAllowed, StoreConflict, StoreUnavailable
+from monitor.tokens import digest_of
 from monitor.web.access import MARK, Visitor, form_of
 from monitor.web.drawing import draw, root_of
 from monitor.web.front import Front
