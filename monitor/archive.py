@@ -15,7 +15,7 @@ from monitor.core.records import (
     Verdict,
     Window,
 )
-from monitor.ledger import Ledger
+from monitor.ledger import Before, Ledger
 from monitor.ports import StoredReference
 
 
@@ -62,14 +62,17 @@ class CheckLine:
     took_s: float | None = None  # all steps together; None: not kept
     worst: float | None = None  # strength of its worst column; None: none was compared
 
+    def __hash__(self) -> int:
+        """By the id alone: thousands are looked up at a time."""
+        return hash(self.id)
+
     @property
     def place(self) -> "Place":
         return Place(self.window.start, self.window.end, self.monitor)
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnLine:
-    """What a check says of one compared column, in a line."""
+class ColumnLine(NamedTuple):
+    """What a check says of one compared column, in a line; there may be thousands on a page."""
 
     check: str
     column: str
@@ -112,7 +115,11 @@ def state_token(newest: datetime | None, open_episodes: Sequence[tuple[str, str]
 
 
 class Store(Ledger, Protocol):
-    """What the house remembers. Every method is one transaction; times are aware UTC."""
+    """What the house remembers. Every method is one transaction; times are aware UTC.
+
+    A list that may be long says its order in its name: `newest_…` and `oldest_…` come in parts,
+    `list_…` comes whole.
+    """
 
     def save(self, outcome: Outcome) -> bool:
         """Commit a check and its consequences together.
@@ -134,7 +141,7 @@ class Store(Ledger, Protocol):
     def summaries(self, check_id: str) -> bytes | None:
         """What was kept of the columns of the check's window; None when nothing was."""
 
-    def list_checks(
+    def newest_checks(
         self, monitor: str | None = None, *, before: datetime | None = None, limit: int = 30
     ) -> list[StoredCheck]:
         """Latest revision per window, newest window first; only windows that start before."""
@@ -142,7 +149,7 @@ class Store(Ledger, Protocol):
     def lines(
         self, monitor: str | None = None, *, before: Place | None = None, limit: int = 30
     ) -> list[CheckLine]:
-        """As `list_checks` orders them, without their documents; only what follows a place."""
+        """As `newest_checks` orders them, without their documents; only what follows a place."""
 
     def line_after(self, monitor: str, place: Place) -> CheckLine | None:
         """The check of a monitor that stands just before a place in that order."""
@@ -166,14 +173,11 @@ class Store(Ledger, Protocol):
     def tallies(self, check_ids: Collection[str]) -> dict[str, Tally]:
         """By check; all zero for one that compared nothing."""
 
-    def whole_findings(self, check_ids: Collection[str]) -> dict[str, list[Mapping[str, Any]]]:
-        """As `findings`, but only those of the dataset."""
+    def promised(self, check_ids: Sequence[str]) -> dict[str, float | None]:
+        """By test of the dataset, the threshold in the last of the checks that made it."""
 
     def last_windows(self) -> dict[str, Window]:
         """By monitor, the newest window that has a check."""
-
-    def lines_of(self, windows: Mapping[str, Window]) -> dict[str, CheckLine]:
-        """By monitor, the latest look at exactly this window of it."""
 
     def last_window(self, monitor: str) -> Window | None:
         """The newest window of a monitor that has a check."""
@@ -186,17 +190,20 @@ class Store(Ledger, Protocol):
 
     def get_episode(self, episode_id: str) -> Episode | None: ...
 
-    def list_episodes(self, monitor: str | None = None, *, limit: int = 50) -> list[Episode]:
-        """The newest first."""
+    def newest_episodes(
+        self, monitor: str | None = None, *, is_open: bool | None = None,
+        before: Before = None, limit: int = 50,
+    ) -> list[Episode]:  # fmt: skip
+        """By when they opened; only those before an item."""
 
     def last_retrain(self, monitor: str) -> RetrainRequest | None: ...
 
     def get_retrain(self, request_id: str) -> RetrainRequest | None: ...
 
-    def list_retrains(
-        self, monitor: str | None = None, *, limit: int = 200
+    def newest_retrains(
+        self, monitor: str | None = None, *, before: Before = None, limit: int = 50
     ) -> list[RetrainRequest]:
-        """The newest first."""
+        """By when they were asked for; only those before an item."""
 
     def add_reference(self, reference: StoredReference) -> None:
         """Store a version and make it current; a version that is known keeps its record."""
@@ -209,8 +216,8 @@ class Store(Ledger, Protocol):
     def built_lately(self, limit: int) -> list[StoredReference]:
         """References of all monitors, the newest built first."""
 
-    def add_message(self, message: Message, retrain: RetrainRequest | None = None) -> bool:
-        """Queue a message outside a check (a retraining asked for by hand); False if known."""
+    def add_message(self, message: Message) -> bool:
+        """Queue a message that follows from no check and no deed; False if known."""
 
     def channels_told(self, episode: str) -> set[str]:
         """The channels that have a message about an episode, whatever became of it."""
@@ -241,10 +248,15 @@ class Store(Ledger, Protocol):
     def mark_failed(self, message_id: str, now: datetime, error: str) -> None:
         """Give up, visibly; the retrain request of the same id becomes `refused`."""
 
-    def list_messages(
+    def newest_messages(
+        self, *, state: str | None = None, before: Before = None, limit: int = 50
+    ) -> list[Message]:
+        """By when they were queued; only those before an item."""
+
+    def oldest_messages(
         self, *, state: str | None = None, episode: str | None = None, limit: int = 200
     ) -> list[Message]:
-        """Oldest first."""
+        """By when they were queued."""
 
     def get_message(self, message_id: str) -> Message | None: ...
 

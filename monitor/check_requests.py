@@ -32,7 +32,7 @@ class CheckRequests:
         self._claimant = claimant
 
     def pending(self) -> bool:
-        return bool(self._store.check_requests(state="pending", limit=1))
+        return bool(self._store.oldest_check_requests(state="pending", limit=1))
 
     def serve_one(self) -> bool:
         """Serve the oldest that nobody has claimed; False when there is none."""

@@ -165,7 +165,7 @@ class Delivery:
         """The receipt of the first message of this episode that its channel took."""
         if message.episode is None:
             return {}
-        told = self._store.list_messages(state="sent", episode=message.episode)
+        told = self._store.oldest_messages(state="sent", episode=message.episode)
         receipts = (m.receipt for m in told if m.channel == message.channel)
         return next((receipt for receipt in receipts if DIGEST not in receipt), {})
 

@@ -9,7 +9,6 @@ import secrets
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from hashlib import sha256
 from itertools import count
 from typing import Any
 
@@ -29,17 +28,15 @@ from monitor.core.people import (
 from monitor.core.records import Episode, Window
 from monitor.core.routing import NOBODY, Routing
 from monitor.core.windows import window_at
-from monitor.errors import AskedWrongly, StoreConflict, UnknownName
+from monitor.errors import AskedWrongly, NotAllowed, StoreConflict, UnknownName
 from monitor.ledger import Act, Once
 from monitor.ports import Clock, StoredReference
 from monitor.settings import MonitorSettings
+from monitor.tokens import new_token
 
 WHY_CHARS = 500
-NAME_CHARS = 80
 LONGEST_SILENCE = timedelta(days=366)
 ANSWERS = ("accepted", "succeeded", "failed")
-TOKEN_PREFIX = "dm"
-_SECRET_BYTES = 32
 _COUNT = count()  # entries of one moment stand in the order in which they were made
 
 
@@ -213,12 +210,21 @@ class Desk:
         told = {"silence": made.id, "from": start.isoformat(), "to": end.isoformat()}
         return Act(replace(entry, details=told), silence=made)
 
-    def lift(self, actor: Actor, silence_id: str, why: str) -> Act:
-        """End a silence before its time."""
+    def lift(
+        self,
+        actor: Actor,
+        silence_id: str,
+        why: str,
+        *,
+        may: Callable[[Silence], bool] = lambda _: True,
+    ) -> Act:
+        """End a silence before its time; NotAllowed for one that the actor may not lift."""
         lasting = {s.id: s for s in self._store.silences(since=self._clock())}
         found = lasting.get(silence_id)
         if found is None:
             raise UnknownName("silence that lasts", silence_id, list(lasting))
+        if not may(found):
+            raise NotAllowed(f"ending {found.kind} needs a token with the scope {Scope.ADMIN}")
         entry = self._entry(actor, Deed.SILENCE_LIFTED, silence_id, why, found.monitor)
         return Act(entry, lifted=silence_id)
 
@@ -270,7 +276,7 @@ class Desk:
                 hint="configure `retrain: {url: ..., secret: ...}`",
             )
         entry = self._entry(actor, Deed.RETRAIN_REQUESTED, monitor, why, monitor)
-        latest = next(iter(self._store.list_checks(monitor, limit=1)), None)
+        latest = next(iter(self._store.newest_checks(monitor, limit=1)), None)
         current = self._store.current_reference(monitor)
         request = episodes.request_by_hand(
             monitor,
@@ -295,7 +301,7 @@ class Desk:
         """What a training system says of a request: accepted, then succeeded or failed."""
         request = self._store.get_retrain(answer.request)
         if request is None:
-            known = [r.id for r in self._store.list_retrains(limit=20)]
+            known = [r.id for r in self._store.newest_retrains(limit=20)]
             raise UnknownName("retrain request", answer.request, known)
         if answer.state not in ANSWERS:
             raise UnknownName("answer", answer.state, ANSWERS)
@@ -324,7 +330,7 @@ class Desk:
         """Try a message again that was given up."""
         message = self._store.get_message(message_id)
         if message is None:
-            known = [m.id for m in self._store.list_messages(state="failed")]
+            known = [m.id for m in self._store.oldest_messages(state="failed")]
             raise UnknownName("message", message_id, known)
         entry = self._entry(actor, Deed.MESSAGE_RESENT, message_id, why, message.monitor)
         return Act(entry, resent=message_id)
@@ -341,28 +347,10 @@ class Desk:
         lasts: timedelta | None = None,
     ) -> tuple[Act, str]:
         """A new token, and what its owner shows; that is told once and kept nowhere."""
-        if not name.strip() or len(name) > NAME_CHARS:
-            raise AskedWrongly(f"a token has a name of 1 to {NAME_CHARS} characters")
-        if not scopes:
-            raise AskedWrongly(
-                "a token without scopes opens nothing", hint=f"of {', '.join(Scope)}"
-            )
-        if lasts is not None and lasts <= timedelta(0):
-            raise AskedWrongly("a token lasts longer than no time")
-        token_id, secret = secrets.token_hex(6), secrets.token_urlsafe(_SECRET_BYTES)
-        entry = self._entry(actor, Deed.TOKEN_MADE, token_id, why, None)
-        token = Token(
-            id=token_id,
-            name=name.strip(),
-            scopes=frozenset(scopes),
-            digest=digest_of(secret),
-            made_at=entry.at,
-            made_by=entry.who,
-            expires_at=entry.at + lasts if lasts is not None else None,
-        )
+        entry = self._entry(actor, Deed.TOKEN_MADE, "", why, None)
+        token, shown = new_token(name, scopes, entry.at, entry.who, lasts)
         told = {"name": token.name, "scopes": sorted(token.scopes)}
-        shown = f"{TOKEN_PREFIX}_{token_id}_{secret}"
-        return Act(replace(entry, details=told), token=token), shown
+        return Act(replace(entry, subject=token.id, details=told), token=token), shown
 
     def rotate_token(self, actor: Actor, token_id: str, why: str) -> tuple[Act, str]:
         """A new token in place of one that ends at once."""
@@ -418,11 +406,6 @@ def _same(known: Once, key: Key | None) -> Once:
             hint="a key stands for one request; make a new one for each",
         )
     return known
-
-
-def digest_of(secret: str) -> str:
-    """What is kept of a secret with 256 random bits; nobody guesses one, so no salt is needed."""
-    return sha256(secret.encode()).hexdigest()
 
 
 def _audit_id(at: datetime) -> str:

@@ -16,10 +16,10 @@ from typing import Any
 from monitor.archive import Store
 from monitor.core.messages import RECOVERED, STALLED, of_service
 from monitor.core.records import Window
+from monitor.due import due_windows
 from monitor.errors import DeliveryError, MonitorError
 from monitor.ports import Clock
 from monitor.posting import Endpoint, post_json
-from monitor.scheduler import due_windows
 from monitor.settings import MonitorSettings
 from monitor.waking import schedule_trigger
 

@@ -7,11 +7,12 @@ from hashlib import sha256
 from typing import Any, Literal, NamedTuple, Protocol
 
 from monitor.archive import Store
+from monitor.core.people import MUTES_H
 from monitor.desk import WHY_CHARS, Actor, Desk, Done, Key
 from monitor.errors import AskedWrongly, DeliveryError, StoreConflict, StoreUnavailable
 from monitor.ledger import Act
 from monitor.ports import Clock
-from monitor.slack.blocks import ACKNOWLEDGE, HOURS, MUTE, RETRAIN
+from monitor.slack.blocks import ACKNOWLEDGE, MUTE, RETRAIN
 from monitor.slack.modals import (
     CALLBACK,
     LASTS,
@@ -163,8 +164,8 @@ class Interactions:
         if wish.do == RETRAIN:
             return self._desk.request_retrain(actor, wish.monitor, why)
         hours = int(answer_to(view, LASTS))
-        if hours not in HOURS:
-            raise AskedWrongly(f"a monitor is muted from here for {HOURS} hours")
+        if hours not in MUTES_H:
+            raise AskedWrongly(f"a mute does not last {hours} hours", hint="choose from the list")
         until = self._clock() + timedelta(hours=hours)
         return self._desk.mute(actor, wish.monitor, until, why)
 

@@ -18,6 +18,8 @@ from monitor.core.people import (
 )
 from monitor.core.records import Episode, Message, RetrainRequest, Window
 
+Before = tuple[datetime, str] | None  # (time, id) of an item: what follows it in a list
+
 
 @dataclass(frozen=True, slots=True)
 class Act:
@@ -65,10 +67,12 @@ class Acts(Protocol):
         """What was answered under an idempotency key."""
 
     def audit(
-        self, monitor: str | None = None, *, before: tuple[datetime, str] | None = None,
-        limit: int = 50,
-    ) -> list[AuditEntry]:  # fmt: skip
-        """Newest first; only those before a (time, id)."""
+        self, monitor: str | None = None, *, before: Before = None, limit: int = 50
+    ) -> list[AuditEntry]:
+        """The newest first; only those before an item."""
+
+    def audit_of(self, subjects: Collection[str]) -> list[AuditEntry]:
+        """What was done about them, the oldest first."""
 
     def acknowledgements(self, episodes: Collection[str]) -> dict[str, Acknowledgement]:
         """By episode."""
@@ -76,8 +80,17 @@ class Acts(Protocol):
     def silences(self, *, since: datetime | None = None) -> list[Silence]:
         """Those that last beyond `since`, all without it; the newest start first."""
 
-    def check_requests(self, *, state: str | None = None, limit: int = 200) -> list[CheckRequest]:
-        """Oldest first."""
+    def get_check_request(self, request_id: str) -> CheckRequest | None: ...
+
+    def newest_check_requests(
+        self, *, state: str | None = None, before: Before = None, limit: int = 50
+    ) -> list[CheckRequest]:
+        """By when they were asked for; only those before an item."""
+
+    def oldest_check_requests(
+        self, *, state: str | None = None, limit: int = 200
+    ) -> list[CheckRequest]:
+        """By when they were asked for."""
 
     def claim_check_request(self, now: datetime, until: datetime) -> CheckRequest | None:
         """The oldest pending request that nobody has claimed beyond `now`, claimed `until`."""
@@ -129,39 +142,6 @@ class Claims(Protocol):
         """Those that were seen, the newest start first."""
 
 
-class Pages(Protocol):
-    """Long lists a part at a time: the newest first, only those before a (time, id)."""
-
-    def page_of_episodes(
-        self, monitor: str | None = None, *, is_open: bool | None = None,
-        before: tuple[datetime, str] | None = None, limit: int = 50,
-    ) -> list[Episode]:  # fmt: skip
-        """By when they opened."""
-
-    def page_of_retrains(
-        self, monitor: str | None = None, *,
-        before: tuple[datetime, str] | None = None, limit: int = 50,
-    ) -> list[RetrainRequest]:  # fmt: skip
-        """By when they were asked for."""
-
-    def page_of_messages(
-        self, *, state: str | None = None,
-        before: tuple[datetime, str] | None = None, limit: int = 50,
-    ) -> list[Message]:  # fmt: skip
-        """By when they were queued."""
-
-    def page_of_check_requests(
-        self, *, state: str | None = None,
-        before: tuple[datetime, str] | None = None, limit: int = 50,
-    ) -> list[CheckRequest]:  # fmt: skip
-        """By when they were asked for."""
-
-    def get_check_request(self, request_id: str) -> CheckRequest | None: ...
-
-    def audit_of(self, subjects: Collection[str]) -> list[AuditEntry]:
-        """What was done about them, the oldest first."""
-
-
 class Upkeep(Protocol):
     """How what is stored grows old, and how it travels."""
 
@@ -183,9 +163,6 @@ class Upkeep(Protocol):
 
     def compact(self) -> None:
         """Give free space back and let the database learn what it holds; waits for nobody."""
-
-    def is_empty(self) -> bool:
-        """Whether nothing is stored yet."""
 
     def backup(self, file: Path) -> dict[str, int]:
         """Write everything stored at one moment into a new file; rows by table.
@@ -209,7 +186,7 @@ class Upkeep(Protocol):
         """
 
 
-class Figures(Protocol):
+class Vitals(Protocol):
     """What a store tells of itself and of the whole."""
 
     def schema(self) -> tuple[str | None, str]:
@@ -222,5 +199,5 @@ class Figures(Protocol):
         """The one that came last of some kinds, in whatever state."""
 
 
-class Ledger(Acts, Access, Claims, Pages, Upkeep, Figures, Protocol):
+class Ledger(Acts, Access, Claims, Upkeep, Vitals, Protocol):
     """All of it."""

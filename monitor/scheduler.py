@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -22,7 +22,7 @@ from monitor.archive import Store
 from monitor.check_requests import CheckRequests
 from monitor.claiming import Claimant
 from monitor.core.records import Window
-from monitor.core.windows import following, latest_complete, window_at
+from monitor.due import MonitorStatus, due_windows, look, passed_over
 from monitor.errors import AskedWrongly, MonitorError, StoreUnavailable, one_line
 from monitor.ports import Clock
 from monitor.settings import MonitorSettings
@@ -36,60 +36,7 @@ PATIENCE = 3  # failed tries of one window before the windows after it are looke
 PATIENCE_LASTS = timedelta(hours=2)  # at least so long
 FIRST_WAIT_S = 60.0  # after a failure, twice as long after each further one
 LONGEST_WAIT_S = 3600.0
-_INSTANT = timedelta(microseconds=1)
 _OVERSLEPT = timedelta(minutes=5)
-
-
-def due_windows(settings: MonitorSettings, last: Window | None, now: datetime) -> list[Window]:
-    """Windows that are complete and newer than `last`, oldest first.
-
-    At most the newest `settings.catch_up`; without a `last`, only the newest complete one: what
-    was before the first look is for `monitor backfill`.
-    """
-    span, zone, step = settings.window, settings.timezone, settings.step
-    window = latest_complete(now, span, zone, settings.lateness.duration, step)
-    if last is None:
-        return [window]
-    due: deque[Window] = deque()
-    while _is_newer(window, last, settings) and len(due) < settings.catch_up:
-        due.appendleft(window)
-        window = window_at(window.start - _INSTANT, span, zone, step)
-    return list(due)
-
-
-def _is_newer(window: Window, last: Window, settings: MonitorSettings) -> bool:
-    """Overlapping windows follow by their start; others leave out what was looked at already."""
-    overlapping = settings.step is not None and settings.step != settings.window
-    return window.start > last.start if overlapping else window.start >= last.end
-
-
-def _passed_over(settings: MonitorSettings, last: Window | None, due: list[Window]) -> int:
-    """How many windows lie between the last check and the oldest that is made up for."""
-    if last is None or len(due) < settings.catch_up:
-        return 0
-    first = following(last, settings.window, settings.timezone, settings.step)
-    step = settings.step or settings.window
-    return max(0, round((due[0].start - first.start) / step.duration))
-
-
-@dataclass(frozen=True, slots=True)
-class MonitorStatus:
-    """How one monitor's schedule stands."""
-
-    name: str
-    timezone: tzinfo  # in which its windows begin at midnight
-    last: Window | None  # the newest window that has a check
-    lag: int  # complete windows without one, as far as they will be made up for
-    next_wake: datetime | None = None  # None: nobody watches the clock here
-    running: Window | None = None
-    error: str = ""  # why the last try failed; empty when it did not
-    skipped: tuple[Window, ...] = ()  # given up since the start: `monitor backfill` looks at them
-
-
-def look(settings: MonitorSettings, last: Window | None, now: datetime) -> MonitorStatus:
-    """The status by the newest window that has a check, with or without a scheduler."""
-    lag = len(due_windows(settings, last, now))
-    return MonitorStatus(settings.name, settings.timezone, last, lag)
 
 
 @dataclass
@@ -291,10 +238,10 @@ class Scheduler:
     def _due(self, name: str) -> list[Window]:
         settings, last = self._monitors[name], self._store.last_window(name)
         due = due_windows(settings, last, self._clock())
-        if passed_over := _passed_over(settings, last, due):
+        if left_out := passed_over(settings, last, due):
             log.warning(
                 "passed over monitor=%s windows=%d before=%s catch_up=%d",
-                *(name, passed_over, due[0].start.isoformat(), settings.catch_up),
+                *(name, left_out, due[0].start.isoformat(), settings.catch_up),
             )
         return due
 

@@ -286,7 +286,7 @@ class Service:
         check = stored.check
         past: list[StoredCheck] = []
         if check.monitor and check.window:
-            past = self.store.list_checks(check.monitor, before=check.window.start, limit=HISTORY)
+            past = self.store.newest_checks(check.monitor, before=check.window.start, limit=HISTORY)
         known = self.settings.monitors.get(check.monitor or "")
         return wiring.draw()(
             check,

@@ -20,10 +20,11 @@ from monitor.core.reach import Reach
 from monitor.core.records import Window
 from monitor.core.windows import Span, window_at
 from monitor.desk import Actor
+from monitor.due import MonitorStatus, look
 from monitor.errors import AskedWrongly, MonitorError, one_line
 from monitor.heartbeat import Heartbeat, StallWatch
 from monitor.posting import Endpoint
-from monitor.scheduler import MonitorStatus, Scheduler, look
+from monitor.scheduler import Scheduler
 from monitor.service import Service, log_lines, open_runner, open_service
 from monitor.sight import logs
 from monitor.worker import Worker
@@ -41,7 +42,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class Role:
     """Which parts of the service this process is, and where its pages are."""
 
     host: str = "127.0.0.1"
@@ -58,7 +59,7 @@ class Shape:
         return tuple(name for name, is_part in chosen.items() if is_part)
 
 
-def serve(config: Path, shape: Shape, say: Callable[[str], None]) -> None:
+def serve(config: Path, role: Role, say: Callable[[str], None]) -> None:
     """Run until SIGTERM or SIGINT, then end cleanly.
 
     1. Listen for signals: from now on an end is a clean one.
@@ -73,27 +74,27 @@ def serve(config: Path, shape: Shape, say: Callable[[str], None]) -> None:
         parts.enter_context(_signals(stop))
         service = open_service(config)
         parts.callback(service.close)
-        if shape.web:
-            must_be_guarded(service, shape.host)
-        claimant = Claimant(service.store, service.clock, parts=shape.parts)
+        if role.web:
+            must_be_guarded(service, role.host)
+        claimant = Claimant(service.store, service.clock, parts=role.parts)
         replica = claimant.replica.id
-        logs.set_up(log_lines(service.settings, shape.log_form, replica), shape.log_level)
-        listening = parts.enter_context(_listen(shape)) if shape.web else None
+        logs.set_up(log_lines(service.settings, role.log_form, replica), role.log_level)
+        listening = parts.enter_context(_listen(role)) if role.web else None
         parts.enter_context(claimant.living())
-        delivering = parts.enter_context(_delivery(service))
+        delivering = parts.enter_context(_beside("delivery", service.delivery().run))
         parts.enter_context(_slack(service))
-        scheduler = parts.enter_context(_scheduler(service, claimant, config, shape))
-        if shape.scheduler and service.settings.retention != RetentionSettings():
+        scheduler = parts.enter_context(_scheduler(service, claimant, config, role))
+        if role.scheduler and service.settings.retention != RetentionSettings():
             parts.enter_context(_forgetting(service, claimant))
-        watch = parts.enter_context(_heartbeat(service, scheduler, shape, replica))
+        watch = parts.enter_context(_heartbeat(service, scheduler, role, replica))
         if listening is not None:
             alive = {"delivery": delivering.is_alive, "scheduler": lambda: scheduler.alive}
-            checked = alive if shape.scheduler else {"delivery": delivering.is_alive}
-            web = _pages(service, scheduler, watch, checked, shape)
+            checked = alive if role.scheduler else {"delivery": delivering.is_alive}
+            web = _pages(service, scheduler, watch, checked, role)
             web.state.draining = stop.is_set
             prefix = urlsplit(service.settings.base_url).path.rstrip("/")
             parts.enter_context(_web(web, listening, prefix))
-            say(f"pages at http://{shape.host}:{listening.getsockname()[1]} (Ctrl-C stops)")
+            say(f"pages at http://{role.host}:{listening.getsockname()[1]} (Ctrl-C stops)")
         else:
             say("running without pages (Ctrl-C stops)")
         stop.wait()
@@ -102,11 +103,26 @@ def serve(config: Path, shape: Shape, say: Callable[[str], None]) -> None:
 
 
 @contextmanager
+def _beside(
+    name: str, run: Callable[[threading.Event], object], grace_s: float = GRACE_S
+) -> Iterator[threading.Thread]:
+    """A loop in a thread of its own until the end of the block; what it is at, it finishes."""
+    stop = threading.Event()
+    thread = threading.Thread(target=run, args=(stop,), name=name, daemon=True)
+    thread.start()
+    try:
+        yield thread
+    finally:
+        stop.set()
+        thread.join(grace_s)
+
+
+@contextmanager
 def _scheduler(
-    service: Service, claimant: Claimant, config: Path, shape: Shape
+    service: Service, claimant: Claimant, config: Path, role: Role
 ) -> Iterator[Scheduler]:
     """The scheduler, and the worker process its checks run in."""
-    logging_as = shape.log_level, shape.log_form, claimant.replica.id
+    logging_as = role.log_level, role.log_form, claimant.replica.id
     worker = Worker(open_runner, str(config.resolve()), *logging_as)
     monitors = service.settings.monitors
     scheduler = Scheduler(
@@ -117,7 +133,7 @@ def _scheduler(
         give_up=service.give_up,
         claimant=claimant,
     )
-    if shape.scheduler:
+    if role.scheduler:
         scheduler.start()
     try:
         yield scheduler
@@ -129,9 +145,8 @@ def _scheduler(
 @contextmanager
 def _forgetting(service: Service, claimant: Claimant) -> Iterator[None]:
     """Once a day one of the processes forgets what is too old, a little at a time."""
-    stop = threading.Event()
 
-    def run() -> None:
+    def run(stop: threading.Event) -> None:
         done: Window | None = None
         while not stop.wait(FIRST_FORGETS_S if done is None else FORGETS_S):
             today = window_at(service.clock(), Span(1, "d"), UTC)
@@ -144,52 +159,23 @@ def _forgetting(service: Service, claimant: Claimant) -> Iterator[None]:
             except MonitorError as error:
                 log.warning("not forgotten error=%r", one_line(error))
 
-    thread = threading.Thread(target=run, name="forgetting", daemon=True)
-    thread.start()
-    try:
+    with _beside("forgetting", run):
         yield
-    finally:
-        stop.set()
-        thread.join(GRACE_S)
-
-
-@contextmanager
-def _delivery(service: Service) -> Iterator[threading.Thread]:
-    """The outbox loop; a send under way is finished."""
-    stop = threading.Event()
-    thread = threading.Thread(
-        target=service.delivery().run, args=(stop,), name="delivery", daemon=True
-    )
-    thread.start()
-    try:
-        yield thread
-    finally:
-        stop.set()
-        thread.join(GRACE_S)
 
 
 @contextmanager
 def _slack(service: Service) -> Iterator[None]:
     """Listening for what is pressed in Slack, where that comes by Socket Mode."""
-    stop = threading.Event()
-    threads = [
-        threading.Thread(target=app.socket_mode.run, args=(stop,), name="slack", daemon=True)
-        for app in service.slack_apps
-        if app.socket_mode is not None
-    ]
-    for thread in threads:
-        thread.start()
-    try:
+    with ExitStack() as listening:
+        for app in service.slack_apps:
+            if app.socket_mode is not None:
+                listening.enter_context(_beside("slack", app.socket_mode.run, SLACK_GRACE_S))
         yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join(SLACK_GRACE_S)
 
 
 @contextmanager
 def _heartbeat(
-    service: Service, scheduler: Scheduler, shape: Shape, replica: str
+    service: Service, scheduler: Scheduler, role: Role, replica: str
 ) -> Iterator[StallWatch]:
     """The watch over the schedulers of all processes, and the ping of this one."""
     asked, reach = service.settings.heartbeat, Reach.of(service.settings.allow_private_addresses)
@@ -207,17 +193,11 @@ def _heartbeat(
         endpoint=Endpoint(asked.url.get_secret_value(), reach=reach) if asked.url else None,
         every=asked.every.duration,
         patience=patience,
-        moved_at=scheduler.moved_at if shape.scheduler else lambda: None,
+        moved_at=scheduler.moved_at if role.scheduler else lambda: None,
         replica=replica,
     )
-    stop = threading.Event()
-    thread = threading.Thread(target=heartbeat.run, args=(stop,), name="heartbeat", daemon=True)
-    thread.start()
-    try:
+    with _beside("heartbeat", heartbeat.run):
         yield watch
-    finally:
-        stop.set()
-        thread.join(GRACE_S)
 
 
 def _pages(
@@ -225,7 +205,7 @@ def _pages(
     scheduler: Scheduler,
     watch: StallWatch,
     loops: Mapping[str, Callable[[], bool]],
-    shape: Shape,
+    role: Role,
 ) -> "FastAPI":
     from monitor.web.access import Gate, is_this_machine
     from monitor.web.app import add_routes, make_app
@@ -237,7 +217,7 @@ def _pages(
 
     store, desk, clock = service.store, service.desk, service.clock
     base_url = service.settings.base_url
-    gate = Gate(store, desk, clock, lone=is_this_machine(shape.host), base_url=base_url)
+    gate = Gate(store, desk, clock, lone=is_this_machine(role.host), base_url=base_url)
     made = make_app(
         store,
         service.reports,
@@ -249,8 +229,9 @@ def _pages(
         difference=service.diff,
     )
     process = Process(alive, lambda: scheduler.failed_tries, lambda: watch.stalled)
-    asks = gate.api(Scope.READ)
-    add_routes(made, metrics_routes(store, service.settings.monitors, clock, asks, process))
+    monitors, asks = service.settings.monitors, gate.api(Scope.READ)
+    strips = made.state.strips
+    add_routes(made, metrics_routes(store, monitors, clock, asks, process, strips=strips))
     doors = [(app.proof, app.interactions.hear) for app in service.slack_apps if app.proof]
     if doors:
         add_routes(made, slack_routes(doors, clock))
@@ -259,12 +240,8 @@ def _pages(
 
 def local_app(service: Service, actor: Actor) -> "FastAPI":
     """The same for one who sits here and has the store, without a port: it may do everything."""
-    from monitor.web.access import Gate, Visitor
+    from monitor.web.access import Sitting
     from monitor.web.app import make_app
-
-    class Sitting(Gate):
-        def program(self, request: object) -> Visitor:
-            return Visitor(actor.name, frozenset({Scope.ADMIN}), actor.via, "")
 
     def status() -> list[MonitorStatus]:
         monitors, now = service.settings.monitors.values(), service.clock()
@@ -272,7 +249,7 @@ def local_app(service: Service, actor: Actor) -> "FastAPI":
         return [look(settings, last.get(settings.name), now) for settings in monitors]
 
     store, desk, clock = service.store, service.desk, service.clock
-    gate = Sitting(store, desk, clock, lone=True)
+    gate = Sitting(store, desk, clock, actor)
     return make_app(store, service.reports, status, clock, desk=desk, gate=gate)
 
 
@@ -323,13 +300,13 @@ def must_be_guarded(service: Service, host: str) -> None:
 
 
 @contextmanager
-def _listen(shape: Shape) -> Iterator[socket.socket]:
+def _listen(role: Role) -> Iterator[socket.socket]:
     """The port, taken before anything else starts."""
     try:
-        taken = socket.create_server((shape.host, shape.port))
+        taken = socket.create_server((role.host, role.port))
     except (OSError, OverflowError) as error:
         raise AskedWrongly(
-            f"the pages cannot listen on {shape.host}:{shape.port}: {error}",
+            f"the pages cannot listen on {role.host}:{role.port}: {error}",
             hint="choose another with --port, or do without pages with --no-web",
         ) from None
     with taken:

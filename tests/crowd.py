@@ -28,8 +28,8 @@ from monitor.core.records import (
     Window,
 )
 from monitor.core.wire import check_to_json
+from monitor.due import MonitorStatus
 from monitor.ports import StoredReference
-from monitor.scheduler import MonitorStatus
 from monitor.stores import _sql_ledger_tables as ledger
 from monitor.stores import _sql_tables as tables
 from monitor.stores._sql_columns import column_rows

@@ -24,7 +24,7 @@ from monitor.service import Service
 from monitor.serving import must_be_guarded
 from monitor.settings import load_settings
 from monitor.stores import sql
-from monitor.web.access import COOKIE, Form, Page, Program
+from monitor.web.access import COOKIE, FormRule, PageRule, ProgramRule
 from monitor.web.api.retraining import Trainer
 from monitor.web.app import OPEN
 from monitor.web.limits import Allowance, Limits, Meter, TooOften
@@ -107,7 +107,7 @@ def test_every_route_keeps_its_rule(shared: WebService, place: int) -> None:
     poor = [s for s in Scope if not allows(frozenset({s}), rule.scope)]
     asked = Asked(service, method, path)
     right = service.token(good)
-    if isinstance(rule, Program | Trainer):
+    if isinstance(rule, ProgramRule | Trainer):
         assert asked.with_token("") == 401
         assert asked.with_token("dm_000000000000_" + "x" * 43) == 401
         assert [asked.with_token(service.token(scope)) for scope in poor] == [403] * len(poor)
@@ -121,12 +121,12 @@ def test_every_route_keeps_its_rule(shared: WebService, place: int) -> None:
         service.now += timedelta(days=1)
         assert asked.with_token(over) == 401
         return
-    assert isinstance(rule, Page | Form)
+    assert isinstance(rule, PageRule | FormRule)
     refused = (303, 401)
     assert asked.with_token("") in refused
     assert asked.with_token(right) in refused, "a token opens no page by itself"
     session = service.gate.sign_in(right, "here")
-    if isinstance(rule, Page):
+    if isinstance(rule, PageRule):
         assert asked.with_session(session) not in (*refused, 403)
     else:
         assert asked.with_session(session) == 403, "a form without our mark"

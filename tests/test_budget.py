@@ -316,7 +316,7 @@ def test_a_small_drift_that_lasts_adds_up_and_ends_when_it_ends(
     first = verdicts.index(DRIFTED)
     assert 5 < first < 15
     assert verdicts == [PASSED] * first + [DRIFTED] * (20 - first) + [PASSED] * 4
-    [episode] = service.store.list_episodes("orders")
+    [episode] = service.store.newest_episodes("orders")
     assert (episode.columns, episode.resolved_at) == (("amount",), day(20).start)
     assert "small but lasting: `amount` is" in episode.headline
     assert f"evidence of {first - 2} checks together" in episode.headline
@@ -343,7 +343,7 @@ def test_a_large_drift_alarms_at_once(folder: Path, service: Service) -> None:
     assert play(service, range(1)) == [DRIFTED]
     stored = service.store.find_check("orders", day(0))
     assert stored is not None and "lasting" not in stored.check.headline
-    assert service.store.list_episodes("orders")
+    assert service.store.newest_episodes("orders")
 
 
 def test_the_state_is_in_the_store(folder: Path) -> None:

@@ -152,7 +152,7 @@ def test_every_command_takes_the_common_options(monitor: Monitor, command: str) 
         ("compar a b", "Did you mean 'compare'?"),
         ("--nosuch", "No such option: --nosuch"),
         ("check", "Missing argument 'NAME'."),
-        ("retrain x", "Missing option '--reason'."),
+        ("retrain x", "Missing option '--why' / '--reason'."),
         ("reference nosuch", "No such command 'nosuch'."),
         ("check x --at", "Option '--at' requires an argument."),
     ],
@@ -805,7 +805,7 @@ def test_a_new_model_is_asked_for_by_hand(
 ) -> None:
     write_project(tmp_path, trainer=trainer.url)
     monkeypatch.chdir(tmp_path)
-    said = monitor("retrain", "orders", "--reason", "new products", "--json", "-")
+    said = monitor("retrain", "orders", "--why", "new products", "--json", "-")
     assert said.code == 0
     assert (said.json["monitor"], said.json["state"]) == ("orders", "delivered")
     assert said.err == f"retrain request {said.json['request_id']}: delivered\n"

@@ -51,7 +51,7 @@ def test_what_is_backed_up_is_taken_over(
     code, out, _ = monitor("restore", file, config=other)
     assert code == 0 and "rows taken over" in out
     service = Service(load_settings(other))
-    assert [s.check.window for s in service.store.list_checks()] == [day(3), day(2), day(1)]
+    assert [s.check.window for s in service.store.newest_checks()] == [day(3), day(2), day(1)]
     service.close()
     assert monitor("restore", str(tmp_path / "nothing"))[0] == 64
 

@@ -12,10 +12,10 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from making import a_check
+from making import day as a_day
 from projects import day, write_project
 from test_machines import breach
-from test_stores import a_check
-from test_stores import day as a_day
 from web_service import NOW, WebService
 
 from monitor.archive import Outcome
@@ -300,7 +300,7 @@ class serving:  # noqa: N801 - used like a function
     """The application of a project on a real port."""
 
     def __init__(self, config: Path) -> None:
-        from monitor.scheduler import MonitorStatus, look
+        from monitor.due import MonitorStatus, look
         from monitor.web.access import Gate
         from monitor.web.app import make_app
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from making import ask
 from slack_server import Answer, SlackServer
 
 from monitor.archive import Store
@@ -95,7 +96,7 @@ def queue(store: Store, *messages: Message) -> None:
 
 
 def state(store: Store, id: str) -> Message:
-    return next(m for m in store.list_messages() if m.id == id)
+    return next(m for m in store.oldest_messages() if m.id == id)
 
 
 def deliverer(
@@ -263,26 +264,24 @@ def test_a_fault_of_a_notifier_is_a_delay_without_its_words(
 # --- Retraining ---
 
 
+def told(request: RetrainRequest) -> Message:
+    return retrain_message(request, report_url="", check_url="", created_at=request.requested_at)
+
+
 def test_a_retrain_request_is_delivered_or_refused_with_its_message(
     store: Store, clock: Time
 ) -> None:
     for id, requested in (("r1", NOW), ("r2", NOW + timedelta(seconds=1))):
         request = RetrainRequest(id, "car_loan", None, None, (), "sha256:ab", None, requested)
-        store.add_message(
-            retrain_message(request, report_url="", check_url="", created_at=request.requested_at),
-            request,
-        )
+        ask(store, request, told(request))
     clock.skip(5)
     deliverer(store, clock, retrain=Channel(None, DeliveryRefused("410"))).deliver_due()
-    assert {r.id: r.state for r in store.list_retrains()} == {"r1": "delivered", "r2": "refused"}
+    assert {r.id: r.state for r in store.newest_retrains()} == {"r1": "delivered", "r2": "refused"}
 
 
 def test_draining_waits_out_a_trainer_that_fails_at_first(tmp_path: Path, store: Store) -> None:
     request = RetrainRequest("r1", "car_loan", None, None, (), "sha256:ab", None, wall())
-    store.add_message(
-        retrain_message(request, report_url="", check_url="", created_at=request.requested_at),
-        request,
-    )
+    ask(store, request, told(request))
     with Receiver(SECRET, fail_first=2, retry_after_s=0) as receiver:
         trainer = Retrain({"car_loan": Endpoint(receiver.url, SECRET, reach=LOOPBACK)}, wall)
         delivery = deliverer(store, wall, Patience(base_s=0.1), retrain=trainer)
@@ -354,10 +353,7 @@ Delivery(store, {"retrain": trainer}, clock, lease_s=1.0).deliver_due()
 def test_a_death_between_send_and_mark_makes_the_receiver_act_once(tmp_path: Path) -> None:
     request = RetrainRequest("r1", "car_loan", None, None, (), "sha256:ab", None, wall())
     first = sql.make("sqlite:///outbox.db", tmp_path)
-    first.add_message(
-        retrain_message(request, report_url="", check_url="", created_at=request.requested_at),
-        request,
-    )
+    ask(first, request, told(request))
     first.close()
     with Receiver(SECRET) as receiver:
         command = [sys.executable, "-c", DIES, str(tmp_path), receiver.url, SECRET]
@@ -367,8 +363,8 @@ def test_a_death_between_send_and_mark_makes_the_receiver_act_once(tmp_path: Pat
         again = sql.make("sqlite:///outbox.db", tmp_path)
         trainer = Retrain({"car_loan": Endpoint(receiver.url, SECRET, reach=LOOPBACK)}, wall)
         assert deliverer(again, wall, retrain=trainer).drain(timeout_s=10)
-        assert [m.state for m in again.list_messages()] == ["sent"]
-        assert [r.state for r in again.list_retrains()] == ["delivered"]
+        assert [m.state for m in again.oldest_messages()] == ["sent"]
+        assert [r.state for r in again.newest_retrains()] == ["delivered"]
         again.close()
     assert (len(receiver.received), len(receiver.acted_on)) == (2, 1)
 
@@ -435,7 +431,7 @@ def test_the_loop_outlives_its_store_and_stops_when_told(
     loop.start()
     assert eventually(lambda: broken.asked > 1)
     queue(store, message("a"), message("b"))
-    assert eventually(lambda: {m.state for m in store.list_messages()} == {"sent"})
+    assert eventually(lambda: {m.state for m in store.oldest_messages()} == {"sent"})
     stop.set()
     loop.join(5)
     assert not loop.is_alive()
@@ -471,4 +467,4 @@ def test_a_slack_episode_through_the_outbox_survives_a_bad_moment(
         first, *replies = server.posts
         assert [server.posts[ts]["thread_ts"] for ts in replies] == [first, first]
         assert server.posts[first]["text"].startswith("Drifted (car_loan: Drifted)")
-    assert {m.state for m in store.list_messages()} == {"sent"}
+    assert {m.state for m in store.oldest_messages()} == {"sent"}

@@ -35,7 +35,7 @@ def service(demo: tuple[Path, dict[str, Any], str]) -> Iterator[Service]:
 @pytest.fixture(scope="module")
 def checks(service: Service) -> list[Check]:
     """All checks, oldest first."""
-    return [s.check for s in reversed(service.store.list_checks("loans", limit=1000))]
+    return [s.check for s in reversed(service.store.newest_checks("loans", limit=1000))]
 
 
 def truth(check: Check) -> Verdict:
@@ -72,7 +72,7 @@ def test_what_drifts_is_named(checks: list[Check]) -> None:
 
 
 def test_the_three_incidents_are_three_episodes(service: Service) -> None:
-    episodes = sorted(service.store.list_episodes("loans"), key=lambda e: e.opened_at)
+    episodes = sorted(service.store.newest_episodes("loans"), key=lambda e: e.opened_at)
     assert [e.cause for e in episodes] == [Cause.QUALITY, Cause.QUALITY, Cause.DRIFT]
     cents, silence, drift = episodes
     assert "loan_amount" in cents.columns[0] and "freshness" in silence.columns
@@ -80,17 +80,17 @@ def test_the_three_incidents_are_three_episodes(service: Service) -> None:
 
 
 def test_one_alert_when_an_episode_opens_and_one_when_it_ends(service: Service) -> None:
-    told = [m.kind for m in service.store.list_messages() if m.channel == "console"]
+    told = [m.kind for m in service.store.oldest_messages() if m.channel == "console"]
     assert told.count("episode.opened") == 3
     assert told.count("episode.resolved") == 2
-    assert {m.state for m in service.store.list_messages()} == {"sent"}
+    assert {m.state for m in service.store.oldest_messages()} == {"sent"}
 
 
 def test_one_retrain_request_delivered_once_to_a_receiver_that_failed_twice(
     demo: tuple[Path, dict[str, Any], str], service: Service
 ) -> None:
     assert demo[1]["trainer"] == {"received": 3, "acted_on": 1, "rejected": 0}
-    [request] = service.store.list_retrains("loans")
+    [request] = service.store.newest_retrains("loans")
     assert request.state == "delivered" and request.window is not None
     assert request.window.start - generator.DRIFT_ONSET < timedelta(days=1)  # confirm: 2
 

@@ -6,17 +6,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from test_stores import a_check, a_message, a_reference, an_episode, day, opened
+from making import a_check, a_message, a_reference, an_episode, day, opened
 
 from monitor.archive import Outcome, Store
 from monitor.configuration.telling import RetrainSettings
 from monitor.core.people import Answer, Deed, Scope, SilenceKind
 from monitor.core.records import Window
 from monitor.core.routing import everybody
-from monitor.desk import Actor, Desk, digest_of
+from monitor.desk import Actor, Desk
 from monitor.errors import AskedWrongly, StoreConflict, UnknownName
 from monitor.settings import MonitorSettings
 from monitor.stores import sql
+from monitor.tokens import digest_of
 
 NOW = datetime(2026, 3, 20, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -51,7 +52,7 @@ def test_an_acknowledgement_is_told_where_the_episode_was(store: Store, desk: De
     breach(store)
     desk.do(desk.acknowledge(MIA, "e0", WHY))
     assert store.acknowledgements(["e0"])["e0"].why == "the release of Monday"
-    told = [m for m in store.list_messages() if m.kind == "episode.acknowledged"]
+    told = [m for m in store.oldest_messages() if m.kind == "episode.acknowledged"]
     assert [m.channel for m in told] == ["slack", "console"]
     assert told[0].payload["headline"] == "Acknowledged: drift, by mia: the release of Monday"
     (entry,) = store.audit()
@@ -69,7 +70,7 @@ def test_nobody_hears_of_an_episode_that_nobody_heard_of(store: Store, desk: Des
     breach(store, told=False)
     desk.do(desk.acknowledge(MIA, "e0", WHY))
     desk.do(desk.resolve(MIA, "e0", WHY))
-    assert store.list_messages() == []
+    assert store.oldest_messages() == []
 
 
 def test_an_episode_is_resolved_by_hand_once(store: Store, desk: Desk) -> None:
@@ -129,7 +130,7 @@ def test_a_window_that_is_not_over_is_not_asked_for(store: Store, desk: Desk) ->
         with pytest.raises(AskedWrongly, match="has no window"):
             desk.check_again(MIA, "loan", wrong, WHY)
     desk.do(desk.check_again(MIA, "loan", day(0), WHY))
-    assert [r.window for r in store.check_requests()] == [day(0)]
+    assert [r.window for r in store.oldest_check_requests()] == [day(0)]
 
 
 def test_a_new_model_is_asked_for_and_answered(store: Store, desk: Desk) -> None:
@@ -137,7 +138,7 @@ def test_a_new_model_is_asked_for_and_answered(store: Store, desk: Desk) -> None
         desk.request_retrain(MIA, "churn", WHY)
     act = desk.request_retrain(MIA, "loan", WHY)
     desk.do(act)
-    (message,) = store.list_messages()
+    (message,) = store.oldest_messages()
     request = act.entry.subject
     assert (message.id, message.channel) == (request, "retrain")
     trainer = Actor("trainer", "api")

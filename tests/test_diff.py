@@ -221,7 +221,7 @@ def test_quarters_of_a_day_add_up_to_the_day(service: Service) -> None:
 
 
 def test_an_id_names_a_window_as_a_time_in_it_does(service: Service) -> None:
-    ids = [s.check.id for s in service.store.list_checks("days")][::-1]
+    ids = [s.check.id for s in service.store.newest_checks("days")][::-1]
     by_id = service.diff("days", ids[0], ids[2])
     by_time = service.diff("days", "2026-03-02T17:00", "2026-03-04")
     assert by_id.columns == by_time.columns
@@ -242,7 +242,7 @@ def test_what_is_asked_wrongly(service: Service) -> None:
         service.diff("days", FIRST, "2026-03-04T01:00..2026-03-05")
     with pytest.raises(AskedWrongly, match="'soon' is not a time"):
         service.diff("days", FIRST, "2026-03-04..soon")
-    [quarter, *_] = service.store.list_checks("quarters", limit=1)
+    [quarter, *_] = service.store.newest_checks("quarters", limit=1)
     with pytest.raises(AskedWrongly, match="is a check of quarters, not of days"):
         service.diff("days", FIRST, quarter.check.id)
 
@@ -259,7 +259,7 @@ def test_gaps_and_shared_rows_are_told(service: Service) -> None:
 
 
 def test_windows_that_overlap_do_not_add_up(copied: Service) -> None:
-    [first, *_] = copied.store.list_checks("days", before=day(1).start)
+    [first, *_] = copied.store.newest_checks("days", before=day(1).start)
     span = Window(day(0).start + timedelta(hours=12), day(1).start + timedelta(hours=12))
     between = replace(first.check, id="days-between", window=span)
     copied.store.save(Outcome(between, summaries=copied.store.summaries(first.check.id)))
@@ -269,7 +269,7 @@ def test_windows_that_overlap_do_not_add_up(copied: Service) -> None:
 
 def test_rows_count_as_they_did_in_their_own_checks(copied: Service) -> None:
     """A design effect of d in both windows is one of d between them, and less of added windows."""
-    for stored in copied.store.list_checks("quarters", limit=100):
+    for stored in copied.store.newest_checks("quarters", limit=100):
         check, content = stored.check, copied.store.summaries(stored.check.id)
         columns = tuple(replace(c, design_effect=3.0) for c in check.columns)
         again = replace(check, id=f"{check.id}-again", columns=columns)
@@ -338,7 +338,7 @@ def test_nothing_is_shown_that_may_not_be(fresh: Path) -> None:
     service = service_of(fresh, text + "    show_values: never\n")
     service.check("days", day(0))
     service.check("days", day(2))
-    for stored in service.store.list_checks("days"):
+    for stored in service.store.newest_checks("days"):
         content = service.store.summaries(stored.check.id)
         assert content is not None and b"north" not in content and b"region" in content
     page = draw()(service.diff("days", FIRST, MOVED), show_values="never")
@@ -366,7 +366,7 @@ def test_a_column_of_two_kinds_is_undecided(fresh: Path) -> None:
 
 
 def test_levels_that_were_not_all_counted_are_undecided(service: Service) -> None:
-    [stored] = service.store.list_checks("days", before=day(1).start)
+    [stored] = service.store.newest_checks("days", before=day(1).start)
     crowded = Summary(10, 0, counts={"north": 6}, rest=4)
     side = Stored((stored.check,), ({"region": (Kind.CATEGORY, crowded)},))
     columns = restored(side, plan())

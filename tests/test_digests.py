@@ -151,7 +151,7 @@ def test_what_gathered_is_told_once_at_its_time(store: Store) -> None:
     assert digest.payload["entries"][2]["changes"] == ["opened", "resolved"]
     clock.skip(86400)
     assert deliverer.deliver_due() == 0
-    states = {m.id: (m.state, m.receipt) for m in store.list_messages() if m.channel == "mail"}
+    states = {m.id: (m.state, m.receipt) for m in store.oldest_messages() if m.channel == "mail"}
     assert {state for state, _ in states.values()} == {"sent"}
     assert states["m3-opened-mail"][1] == {"digest": digest.id}
 
@@ -190,7 +190,7 @@ def test_a_digest_that_is_refused_is_given_up_visibly(store: Store) -> None:
     queue(store, waiting(1))
     clock.skip(10 * 3600)
     delivery(store, clock, mail=Keeps(DeliveryRefused("never"))).deliver_due()
-    (failed,) = store.list_messages(state="failed")
+    (failed,) = store.oldest_messages(state="failed")
     assert (failed.kind, failed.error) == ("digest", "never")
 
 

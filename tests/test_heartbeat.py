@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
-from test_stores import a_check
+from making import a_check
 
 from monitor.archive import Outcome, Store
 from monitor.core.messages import RECOVERED, STALLED
@@ -69,7 +69,7 @@ def checked(store: Store, clock: Time, number: int) -> None:
 
 
 def kinds(store: Store) -> list[tuple[str, str]]:
-    return [(m.kind, m.channel) for m in store.list_messages()]
+    return [(m.kind, m.channel) for m in store.oldest_messages()]
 
 
 def test_a_stall_is_told_once_and_its_end(store: Store, clock: Time) -> None:
@@ -84,13 +84,13 @@ def test_a_stall_is_told_once_and_its_end(store: Store, clock: Time) -> None:
             one.look()
     assert kinds(store) == [(STALLED, "slack"), (STALLED, "console")]
     assert all(one.stalled for one in both)
-    told = store.list_messages()[0]
+    told = store.oldest_messages()[0]
     assert "windows are due of loan" in told.payload["headline"]
     checked(store, clock, 2)
     for one in both:
         one.look()
     assert kinds(store)[2:] == [(RECOVERED, "slack"), (RECOVERED, "console")]
-    assert {m.episode for m in store.list_messages()} == {told.episode}
+    assert {m.episode for m in store.oldest_messages()} == {told.episode}
 
 
 def test_a_restart_neither_repeats_a_stall_nor_forgets_its_end(store: Store, clock: Time) -> None:
@@ -154,7 +154,7 @@ def test_every_channel_can_say_it(store: Store, clock: Time) -> None:
     one = watch(store, clock)
     clock.now += 8 * HOUR
     one.look()
-    for message in store.list_messages():
+    for message in store.oldest_messages():
         assert "scheduler stalled" in fallback_text(message)
         assert message_blocks(message)
         assert "the service: scheduler" in block(message)

@@ -16,13 +16,13 @@ from urllib.parse import urlencode
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from making import a_check, an_episode, opened
 from slack_server import Answer, SlackServer
 from slack_socket import SlackSocket
 from test_notifiers import LOOPBACK, TOKEN, alert, slack
-from test_stores import a_check, an_episode, opened
 
 from monitor.archive import Outcome, Store
-from monitor.core.people import Deed
+from monitor.core.people import MUTES_H, Deed
 from monitor.core.routing import everybody
 from monitor.delivery import Delivery
 from monitor.desk import Actor, Desk
@@ -132,7 +132,9 @@ def test_buttons_are_below_what_is_open_and_only_where_somebody_listens(
     assert [e["action_id"] for e in actions["elements"]] == [
         "acknowledge", "mute", "retrain", "open",
     ]  # fmt: skip
-    assert [o["value"] for o in actions["elements"][1]["options"]] == ["1", "8", "24"]
+    assert [o["value"] for o in actions["elements"][1]["options"]] == [
+        str(hours) for hours in MUTES_H
+    ]
     assert actions["elements"][3]["url"] == "https://m.example/r/1"
     other = slack(server, buttons=Buttons("slack")).send(alert(report_url="a.html"), {})
     assert [e["action_id"] for e in other["blocks"][-1]["elements"]] == [
@@ -181,7 +183,7 @@ def test_an_acknowledgement_is_asked_for_a_reason_done_and_told(
     assert (given.who, given.why) == ("mia (U0MIA)", "the release of Monday")
     (entry,) = store.audit()
     assert (entry.deed, entry.via) == (Deed.ACKNOWLEDGED, "slack")
-    told = [m for m in store.list_messages() if m.kind == "episode.acknowledged"]
+    told = [m for m in store.oldest_messages() if m.kind == "episode.acknowledged"]
     assert [m.channel for m in told] == ["slack"]
 
 
@@ -194,7 +196,7 @@ def test_a_submission_that_comes_twice_is_done_once(
     view = asked(server)
     first, again = (app.hear(filled_in(view, "drift", view_id="V7")) for _ in range(2))
     assert shown(first) == shown(again)
-    assert len(store.list_retrains()) == 1
+    assert len(store.newest_retrains()) == 1
     assert len(store.audit()) == 1
 
 
@@ -405,7 +407,7 @@ def test_a_replay_to_another_process_does_nothing_twice(
         other.include_router(slack_routes([(Proof(SIGNING), app.hear)], lambda: NOW))
         answer = TestClient(other).post(PATH, content=body, headers=signed(body))
         assert answer.json()["view"]["title"]["text"] == "Done"
-    assert len(store.list_retrains()) == 1
+    assert len(store.newest_retrains()) == 1
 
 
 def test_large_and_malformed_bodies_are_refused(

@@ -13,18 +13,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from making import a_check, a_message, a_reference, an_episode, day, opened
 from projects import write_project
 from store_backends import Backend, new_postgresql_database
 from test_ledger import a_silence, a_token, an_entry
-from test_stores import (
-    a_check,
-    a_message,
-    a_reference,
-    an_episode,
-    day,
-    everything,
-    opened,
-)
+from test_stores import everything
 
 from monitor import serving
 from monitor.archive import Outcome, Store
@@ -98,8 +91,8 @@ def test_everything_old_goes_but_what_is_needed(store: Store, reports: ReportFol
     assert count_old(store, {"checks": FAR}) == {"checks": 3}
     gone = forget(store, reports, limits)
     assert (gone["reports"], gone["checks"]) == (3, 3)
-    assert [s.check.id for s in store.list_checks("loan")] == ["c5", "c2", "c1"]
-    assert [s.check.id for s in store.list_checks("other")] == ["x"], "the newest of its monitor"
+    assert [s.check.id for s in store.newest_checks("loan")] == ["c5", "c2", "c1"]
+    assert [s.check.id for s in store.newest_checks("other")] == ["x"], "the newest of its monitor"
     assert store.last_window("loan") == day(5)
     left = {path.name for path in (reports.root.path).iterdir()}  # type: ignore[attr-defined]
     assert left == {"c1.html", "c2.html", "c5.html"}
@@ -125,7 +118,7 @@ def test_a_check_without_its_document_is_a_line(
     before = store.lines("loan")
     assert forget(store, reports, {"documents": FAR})["documents"] == 2
     assert store.lines("loan") == before
-    kept, bare = (s.check for s in store.list_checks("loan")[1:3])
+    kept, bare = (s.check for s in store.newest_checks("loan")[1:3])
     assert kept == a_check("c2", day(2))
     assert (bare.id, bare.verdict, bare.headline) == ("c1", kept.verdict, kept.headline)
     assert bare.columns == () and bare.made_at == kept.made_at
@@ -152,7 +145,7 @@ def test_messages_that_wait_or_belong_to_an_open_episode_stay(
     store.add_message(a_message("failed"))
     store.mark_failed("failed", day(1).start, "gone")
     assert forget(store, reports, {"messages": FAR})["messages"] == 2
-    assert {m.id for m in store.list_messages()} == {"waits", "open"}
+    assert {m.id for m in store.oldest_messages()} == {"waits", "open"}
 
 
 def test_the_audit_log_goes_with_its_silences_and_requests(
@@ -163,13 +156,13 @@ def test_the_audit_log_goes_with_its_silences_and_requests(
     store.act(Act(an_entry(1, Deed.CHECK_REQUESTED), wanted=wanted))
     assert forget(store, reports, {"audit": FAR})["audit"] == 3, "two entries and a silence"
     assert store.audit() == [] and store.silences() == []
-    assert [r.id for r in store.check_requests()] == ["w"], "somebody waits for it"
+    assert [r.id for r in store.oldest_check_requests()] == ["w"], "somebody waits for it"
 
 
 def test_forgetting_stops_between_two_steps(store: Store, reports: ReportFolder) -> None:
     windows_of(store, 3, reports)
     assert not any(forget(store, reports, dict.fromkeys(KINDS, FAR), lambda: False).values())
-    assert len(store.list_checks("loan")) == 3
+    assert len(store.newest_checks("loan")) == 3
 
 
 def test_a_sqlite_file_shrinks(tmp_path: Path, reports: ReportFolder) -> None:
@@ -203,16 +196,16 @@ def fill(store: Store) -> None:
 def told(store: Store) -> list[object]:
     """What a store answers to everything that is asked of it."""
     return [
-        [replace(s, stored_at=FAR) for s in store.list_checks()],
+        [replace(s, stored_at=FAR) for s in store.newest_checks()],
         [store.summaries(f"c{n}") for n in (0, 1)],
         store.findings(["c0", "c1"]),
-        store.list_episodes(),
-        store.list_retrains(),
-        store.list_messages(),
+        store.newest_episodes(),
+        store.newest_retrains(),
+        store.oldest_messages(),
         store.list_references("loan"),
         store.audit(),
         store.silences(),
-        store.check_requests(),
+        store.oldest_check_requests(),
         store.list_tokens(),
         store.state("loan"),
     ]
@@ -234,7 +227,7 @@ def test_a_backup_of_any_store_is_taken_over_by_any(
         assert other.find_session("secret") is None
         assert other.claimed_windows(day(3).start) == []
         assert other.add_message(a_message("later")), "new rows find a free place"
-        assert [m.id for m in other.list_messages()][-1] == "later"
+        assert [m.id for m in other.oldest_messages()][-1] == "later"
         with pytest.raises(AskedWrongly, match="is not empty"):
             other.restore(file)
     finally:

@@ -46,13 +46,13 @@ def test_killed_at(point: str, tmp_path: Path, trainer: Receiver, people: Receiv
 
     service = Service(load_settings(config))
     try:
-        stored = service.store.list_checks("orders")
+        stored = service.store.newest_checks("orders")
         assert [s.check.window for s in stored] == [day(3), day(2)]
         assert [s.revision for s in stored] == [0, 0]
         assert all(service.store.summaries(s.check.id) for s in stored)
-        assert Counter(m.state for m in service.store.list_messages()) == {"sent": 2}
-        [request] = service.store.list_retrains("orders")
-        [episode] = service.store.list_episodes("orders")
+        assert Counter(m.state for m in service.store.oldest_messages()) == {"sent": 2}
+        [request] = service.store.newest_retrains("orders")
+        [episode] = service.store.newest_episodes("orders")
         assert request.state == "delivered" and episode.retrain_request == request.id
     finally:
         service.close()

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from making import a_check, a_message, a_reference, a_retrain, an_episode, ask, day, opened, save
 from store_backends import Backend, new_postgresql_database
-from test_stores import a_check, a_message, a_reference, a_retrain, an_episode, day, opened, save
 
 from monitor.archive import BEYOND_MEASURE, Outcome, Place, Store, Tally
 from monitor.core.people import (
@@ -76,10 +76,10 @@ def test_long_lists_come_in_parts_without_a_gap(store: Store) -> None:
         wanted = CheckRequest(f"q{number}", "loan", day(number), at, "mia")
         store.act(Act(an_entry(number, Deed.CHECK_REQUESTED, subject=wanted.id), wanted=wanted))
     lists: tuple[tuple[Any, str], ...] = (
-        (store.page_of_episodes, "opened_at"),
-        (store.page_of_retrains, "requested_at"),
-        (store.page_of_messages, "created_at"),
-        (store.page_of_check_requests, "requested_at"),
+        (store.newest_episodes, "opened_at"),
+        (store.newest_retrains, "requested_at"),
+        (store.newest_messages, "created_at"),
+        (store.newest_check_requests, "requested_at"),
     )
     for page_of, time in lists:
         found, before = [], None
@@ -87,11 +87,11 @@ def test_long_lists_come_in_parts_without_a_gap(store: Store) -> None:
             found += [one.id[1] for one in page]
             before = (getattr(page[-1], time), page[-1].id)
         assert found == list("543210")
-    assert [e.id for e in store.page_of_episodes("loan", is_open=True)] == ["e0"]
-    assert len(store.page_of_episodes(is_open=False)) == 5
-    assert store.page_of_episodes("churn") == store.page_of_retrains("churn") == []
-    assert store.page_of_messages(state="failed") == []
-    assert len(store.page_of_check_requests(state="pending")) == 6
+    assert [e.id for e in store.newest_episodes("loan", is_open=True)] == ["e0"]
+    assert len(store.newest_episodes(is_open=False)) == 5
+    assert store.newest_episodes("churn") == store.newest_retrains("churn") == []
+    assert store.newest_messages(state="failed") == []
+    assert len(store.newest_check_requests(state="pending")) == 6
     one = store.get_check_request("q1")
     assert one is not None and one.window == day(1)
     assert store.get_check_request("q9") is None
@@ -105,16 +105,6 @@ def test_what_was_done_about_something(store: Store) -> None:
     assert store.audit_of([]) == []
 
 
-def test_the_looks_at_certain_windows(store: Store) -> None:
-    for number in range(3):
-        for name in ("loan", "churn"):
-            store.save(Outcome(a_check(f"{name}{number}", day(number), name)))
-    store.save(Outcome(a_check("again", day(1)), revision=1))
-    found = store.lines_of({"loan": day(1), "churn": day(2), "other": day(0)})
-    assert {name: line.id for name, line in found.items()} == {"loan": "again", "churn": "churn2"}
-    assert store.lines_of({}) == {}
-
-
 # --- Acts ---
 
 
@@ -125,7 +115,7 @@ def test_a_deed_is_kept_with_its_entry(store: Store) -> None:
     assert store.act(Act(an_entry(), acknowledged=given, messages=(told,))) is None
     assert store.acknowledgements(["e0", "e1"]) == {"e0": given}
     assert store.audit() == [an_entry()]
-    assert [m.id for m in store.list_messages()] == ["m1"]
+    assert [m.id for m in store.oldest_messages()] == ["m1"]
 
 
 def test_a_deed_that_does_not_fit_leaves_nothing_behind(store: Store) -> None:
@@ -147,7 +137,7 @@ def test_a_deed_that_does_not_fit_leaves_nothing_behind(store: Store) -> None:
         with pytest.raises(StoreConflict):
             store.act(replace(act, messages=(a_message("lost"),)))
     assert store.audit() == before
-    assert store.list_messages() == []
+    assert store.oldest_messages() == []
 
 
 def test_a_person_ends_an_episode_only_as_it_was_read(store: Store) -> None:
@@ -180,7 +170,7 @@ def test_silences_last_until_they_end_or_are_lifted(store: Store) -> None:
 
 
 def test_a_retrain_request_is_answered_until_it_is_settled(store: Store) -> None:
-    store.add_message(a_message("r0", channel="retrain"), a_retrain("r0"))
+    ask(store, a_retrain("r0"), a_message("r0", channel="retrain"))
     store.act(Act(an_entry(0), answer=Answer("r0", "accepted", NOW, "queued")))
     store.mark_sent("r0", NOW, {})
     request = store.get_retrain("r0")
@@ -283,9 +273,9 @@ def test_a_wanted_check_is_claimed_by_one_and_settled_once(store: Store) -> None
     store.settle_check_request("q0", check="c0")
     store.settle_check_request("q0", check=None, error="late")
     store.settle_check_request("q1", check=None, error="no rows")
-    states = [(r.state, r.check, r.error) for r in store.check_requests()]
+    states = [(r.state, r.check, r.error) for r in store.oldest_check_requests()]
     assert states == [("done", "c0", ""), ("failed", None, "no rows")]
-    assert store.check_requests(state="pending") == []
+    assert store.oldest_check_requests(state="pending") == []
 
 
 # --- Access ---
@@ -460,8 +450,22 @@ def test_the_tally_of_a_check(store: Store) -> None:
         "c0": Tally(2, 2, 0.0, 0.25, expectations=1, failed=1),
         "c1": Tally(),
     }
-    assert [f["test"] for f in store.whole_findings(["c0"])["c0"]] == ["volume"]
-    assert store.whole_findings(["none"]) == {"none": []}
+
+
+def test_what_the_whole_was_held_to_is_told_by_the_last_check(store: Store) -> None:
+    def held_to(check_id: str, number: int, *promises: tuple[str, float]) -> Check:
+        made = a_check(check_id, day(number))
+        found = tuple(
+            Finding(test, Verdict.PASSED, "", effect=1.0, threshold=threshold)
+            for test, threshold in promises
+        )
+        return replace(made, dataset=replace(made.dataset, findings=found))
+
+    save(store, held_to("c0", 0, ("volume", 50.0), ("freshness", 6.0)))
+    save(store, held_to("c1", 1, ("volume", 80.0)))
+    assert store.promised(["c0", "c1"]) == {"volume": 80.0, "freshness": 6.0}
+    assert store.promised(["c1", "c0"])["volume"] == 50.0
+    assert store.promised(["none"]) == {}
 
 
 def test_the_check_after_a_place(store: Store) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from test_stores import (
+from making import (
     NOON,
     a_check,
     a_message,
@@ -258,7 +258,7 @@ def test_the_same_write_twice_is_done_once(service: WebService, admin: httpx.Cli
     other = service.client(service.token(Scope.OPERATE))
     assert other.post(path, json=WHY, headers=key).status_code == 409, "keys are one's own"
     assert len([e for e in service.store.audit() if e.deed == "acknowledged"]) == 1
-    assert len(service.store.list_messages()) == 2
+    assert len(service.store.oldest_messages()) == 2
 
 
 _JSON = {"Content-Type": "application/json"}

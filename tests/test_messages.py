@@ -7,13 +7,8 @@ from typing import Any
 
 import pytest
 
-from monitor.core.messages import (
-    alerts,
-    cause_lines,
-    retrain_message,
-    rows_text,
-    window_text,
-)
+from monitor.core.messages import alerts, retrain_message
+from monitor.core.payloads import cause_lines, rows_text, window_text
 from monitor.core.records import (
     Cause,
     Change,

@@ -12,8 +12,8 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse
 from fastapi.testclient import TestClient
+from making import a_check, a_message, an_episode, day, opened
 from prometheus_client.parser import text_string_to_metric_families as families
-from test_stores import a_check, a_message, an_episode, day, opened
 
 from monitor.archive import Outcome, Store
 from monitor.core.people import Replica, Scope

@@ -21,9 +21,9 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from killed_migrating import SIDES
+from making import a_check, a_message, a_reference, a_retrain, an_episode, day
 from store_backends import Backend, new_postgresql_database
 from test_ledger import a_silence, a_token
-from test_stores import a_check, a_message, a_reference, a_retrain, an_episode, day
 
 from monitor.archive import CheckLine, Outcome, Store
 from monitor.core.records import Cause, Check
@@ -104,23 +104,23 @@ def a_line(number: int) -> CheckLine:
 
 def reads_everything(store: Store, revision: str) -> None:
     """What the fixture holds is what the store answers."""
-    assert [s.check for s in store.list_checks()] == [a_check("c1", day(1)), a_check()]
+    assert [s.check for s in store.newest_checks()] == [a_check("c1", day(1)), a_check()]
     assert store.lines() == [a_line(1), a_line(0)], "filled from the documents"
     assert [len(f) for f in store.findings(["c0", "c1"]).values()] == [5, 5]
     assert {e.cause for e in store.open_episodes()} == {Cause.DRIFT, Cause.QUALITY}
     assert store.get_episode("e0") == an_episode()
-    [request] = store.list_retrains()
+    [request] = store.newest_retrains()
     assert replace(request, state="", answered_at=None, answer="", model_version="") == a_retrain(
         state=""
     )
-    assert [m.state for m in store.list_messages()] == ["sent", "pending"]
+    assert [m.state for m in store.oldest_messages()] == ["sent", "pending"]
     assert store.current_reference("loan") == a_reference()
     assert (store.summaries("c0") == b"kept") == (revision >= "0002")
     if revision >= "0003":
         assert [e.id for e in store.audit()] == ["audit-3", "audit-2", "audit-1", "audit-0"]
         assert store.silences() == [a_silence()]
         assert store.find_token("t0") == a_token()
-        assert [r.id for r in store.check_requests()] == ["w"]
+        assert [r.id for r in store.oldest_check_requests()] == ["w"]
 
 
 def works(store: Store) -> None:
@@ -165,11 +165,11 @@ def test_an_older_process_keeps_working_beside_the_new_schema(backend: Backend) 
         with other.connect() as old:
             known = "id, monitor, verdict, headline, document, report, stored_at"
             assert len(old.execute(sa.text(f"SELECT {known} FROM checks")).all()) == 2
-    assert [s.check for s in store.list_checks()] == [a_check("c1", day(1)), a_check()]
+    assert [s.check for s in store.newest_checks()] == [a_check("c1", day(1)), a_check()]
     assert [line.rows for line in store.lines()] == [0, 0], "all that a list does not show of them"
-    [request] = store.list_retrains()
+    [request] = store.newest_retrains()
     assert (request.state, request.answer) == ("refused", "")
-    assert {m.state for m in store.list_messages()} == {"sent"}
+    assert {m.state for m in store.oldest_messages()} == {"sent"}
     works(store)
     store.close()
 

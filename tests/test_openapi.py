@@ -10,8 +10,8 @@ import jsonschema
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from making import a_reference
 from test_machines import breach
-from test_stores import a_reference
 from web_service import WebService
 
 from monitor.core.people import Scope

@@ -13,8 +13,8 @@ import pytest
 import sqlalchemy as sa
 from crowd import COLUMNS, fill, name_of, statuses
 from crowd import NOW as THEN
+from making import a_check, a_message, a_reference, a_retrain, an_episode, day, opened
 from page_reading import Page
-from test_stores import a_check, a_message, a_reference, a_retrain, an_episode, day, opened
 from web_service import ROOT, WebService, id_of
 
 from monitor.archive import CheckLine, Outcome, Store
@@ -28,10 +28,11 @@ from monitor.core.people import (
     SilenceKind,
 )
 from monitor.core.records import Finding, Notice, Verdict
+from monitor.due import MonitorStatus
 from monitor.ledger import Act
-from monitor.scheduler import MonitorStatus
 from monitor.stores import sql
-from monitor.web import strips
+from monitor.web import arrivals
+from monitor.web.arrivals import Arrivals
 from monitor.web.axis import Axis
 from monitor.web.deeds import FORMS
 from monitor.web.drawing import visible
@@ -357,13 +358,18 @@ class Lines:
         return sorted(found, key=lambda c: c.stored_at)[:limit]
 
 
+def held_of(store: Lines, length: int) -> Strips:
+    known: Any = store
+    return Strips(known, Arrivals(known, store.clock), length=length)
+
+
 def ids(held: Strips) -> list[str]:
     return [c.id for c in held.look()["loan"]]
 
 
 def test_a_strip_takes_in_what_is_new_and_nothing_else() -> None:
     store = Lines(line(1), line(2))
-    held = Strips(store, 3, store.clock)  # type: ignore[arg-type]
+    held = held_of(store, 3)
     assert ids(held) == ["c1", "c2"]
     late = line(3, stored_at=line(2).stored_at - timedelta(seconds=30))  # committed behind another
     again = line(2, "c2-2", revision=1, stored_at=line(2).stored_at + HOUR)
@@ -371,22 +377,56 @@ def test_a_strip_takes_in_what_is_new_and_nothing_else() -> None:
     assert ids(held) == ["c1", "c2-2", "c3"]
     store.lines += [line(0, stored_at=day(9).end), line(4, stored_at=day(9).end)]
     assert ids(held) == ["c2-2", "c3", "c4"]
-    assert store.asked == [line(2).stored_at - strips.OVERLAP, again.stored_at - strips.OVERLAP]
+    looked_at = [line(2).stored_at, line(2).stored_at, again.stored_at]
+    assert store.asked == [moment - arrivals.OVERLAP for moment in looked_at]
 
 
 def test_a_strip_forgets_what_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     store = Lines(line(1), line(2))
-    held = Strips(store, 3, store.clock)  # type: ignore[arg-type]
+    held = held_of(store, 3)
     assert ids(held) == ["c1", "c2"]
     del store.lines[0]
     held._read_anew()
     assert ids(held) == ["c2"]
 
 
-def test_more_checks_at_once_than_one_answer_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(strips, "_AT_ONCE", 2)
+def test_what_arrives_while_everything_is_read_anew_is_kept() -> None:
     store = Lines(line(1))
-    held = Strips(store, 9, store.clock)  # type: ignore[arg-type]
+    held = held_of(store, 3)
+    assert ids(held) == ["c1"]
+    read = store.strips
+
+    def slowly(length: int) -> dict[str, list[CheckLine]]:
+        before = read(length)
+        store.lines.append(line(2))
+        assert ids(held) == ["c1", "c2"]
+        return before
+
+    store.strips = slowly  # type: ignore[method-assign]
+    held._read_anew()
+    assert ids(held) == ["c1", "c2"]
+
+
+def test_what_arrives_is_told_once_to_everybody() -> None:
+    store = Lines(line(1))
+    told: list[list[str]] = [[], []]
+    followed = Arrivals(store, store.clock)  # type: ignore[arg-type]
+    for one in told:
+        followed.follow(lambda news, one=one: one.extend(c.id for c in news))  # type: ignore[misc]
+    followed.look()  # what was there before is old
+    store.lines += [line(2), line(3)]
+    followed.look()
+    late = line(4, stored_at=line(3).stored_at - timedelta(seconds=30))
+    store.lines.append(late)
+    followed.look()
+    followed.look()
+    assert told == [["c2", "c3", "c4"]] * 2
+
+
+def test_more_checks_at_once_than_one_answer_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrivals, "_AT_ONCE", 2)
+    store = Lines(line(1))
+    held = held_of(store, 9)
     assert ids(held) == ["c1"]
     store.lines += [line(n) for n in range(2, 8)]
     assert ids(held) == [f"c{n}" for n in range(1, 8)]
@@ -522,7 +562,7 @@ def test_deeds_of_a_monitor_lead_back_and_leave_a_trace(service: WebService) -> 
     assert kinds[SilenceKind.MAINTENANCE].end == datetime(2026, 3, 20, 18, tzinfo=UTC)
     current = service.store.current_reference("loan")
     assert current is not None and current.version == "sha256:old"
-    assert [r.window for r in service.store.check_requests()] == [day(0)]
+    assert [r.window for r in service.store.oldest_check_requests()] == [day(0)]
 
 
 def test_a_mute_lasts_until_a_time_of_its_own_in_the_zone_of_the_monitor(

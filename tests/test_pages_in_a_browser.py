@@ -17,8 +17,8 @@ import uvicorn
 from test_pages import hostile_house
 from web_service import WebService
 
+from monitor.due import MonitorStatus
 from monitor.reports.html import draw
-from monitor.scheduler import MonitorStatus
 from monitor.web.views import Views
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -99,7 +99,7 @@ def test_sensor_faults_of_bike_sharing_are_violations_and_ask_for_no_model(
     by_volume = set(starts(violated)) - set(starts(by_suite))
     assert set(FEW_ROWS) <= by_volume
     assert {c.verdict for c in checks} == {Verdict.PASSED, Verdict.VIOLATED}
-    assert service.store.list_retrains("bike_days") == []
+    assert service.store.newest_retrains("bike_days") == []
 
 
 def test_bike_sharing_grew_in_2012(service: Service) -> None:

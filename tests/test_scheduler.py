@@ -21,6 +21,7 @@ from monitor.claiming import Claimant, Lease
 from monitor.core.people import AuditEntry, CheckRequest, Deed
 from monitor.core.records import Check, DatasetResult, SampleInfo, Verdict, Window
 from monitor.core.windows import following, windows_from
+from monitor.due import due_windows, look
 from monitor.errors import (
     CouldNotLook,
     ReferenceChanged,
@@ -29,7 +30,7 @@ from monitor.errors import (
     WorkerDied,
 )
 from monitor.ledger import Act
-from monitor.scheduler import PATIENCE, PATIENCE_LASTS, Scheduler, due_windows, look, wait_s
+from monitor.scheduler import PATIENCE, PATIENCE_LASTS, Scheduler, wait_s
 from monitor.settings import MonitorSettings
 from monitor.stores import sql
 from monitor.waking import Waker, schedule_trigger
@@ -459,7 +460,7 @@ def test_two_schedulers_on_one_store_share_the_work(house: House, scheduler: Sch
     first, second = scheduler(monitor()), scheduler(monitor())
     wait_until(lambda: quiet(first) and quiet(second))
     assert {n for _, n in house.looked} == {4, 5, 6, 7, 8, 9}
-    assert len(house.store.list_checks("loans")) == 7
+    assert len(house.store.newest_checks("loans")) == 7
 
 
 # --- Stopping ---
@@ -694,8 +695,8 @@ def a_request(number: int = 9, monitor: str = "loans") -> Act:
 
 
 def settled(house: House) -> dict[str, tuple[str, str | None, str]]:
-    wait_until(lambda: not house.store.check_requests(state="pending"))
-    return {r.id: (r.state, r.check, r.error) for r in house.store.check_requests()}
+    wait_until(lambda: not house.store.oldest_check_requests(state="pending"))
+    return {r.id: (r.state, r.check, r.error) for r in house.store.oldest_check_requests()}
 
 
 def test_what_people_ask_for_is_looked_at_again_when_it_was_before(house: House) -> None:
@@ -746,4 +747,6 @@ def test_a_request_waits_while_another_process_has_the_window(house: House) -> N
     )
     with other.holding("loans", day(9)):
         assert requests.serve_one() and not requests.serve_one()
-    assert house.store.check_requests(state="pending"), "it is tried again when its claim ends"
+    assert house.store.oldest_check_requests(state="pending"), (
+        "it is tried again when its claim ends"
+    )

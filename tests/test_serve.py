@@ -108,7 +108,7 @@ def start(config: Path) -> Iterator[Callable[..., Serving]]:
 def checked(config: Path) -> list[Window | None]:
     store = make("sqlite:///monitor.db", config.parent)
     try:
-        return [s.check.window for s in reversed(store.list_checks("orders"))]
+        return [s.check.window for s in reversed(store.newest_checks("orders"))]
     finally:
         store.close()
 
@@ -198,7 +198,7 @@ def test_told_to_stop_before_it_runs_it_ends_cleanly(
 
     handler, said = signal.getsignal(signal.SIGTERM), list[str]()
     monkeypatch.setattr(process, "open_service", told_meanwhile)
-    process.serve(config, process.Shape(web=False, scheduler=False), said.append)
+    process.serve(config, process.Role(web=False, scheduler=False), said.append)
     assert said == ["running without pages (Ctrl-C stops)"]
     assert signal.getsignal(signal.SIGTERM) is handler
 

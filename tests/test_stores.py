@@ -22,126 +22,36 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from making import (
+    NOON,
+    a_check,
+    a_column,
+    a_message,
+    a_reference,
+    a_retrain,
+    an_episode,
+    ask,
+    day,
+    minutes,
+    opened,
+    save,
+)
 from store_backends import Backend, new_postgresql_database
 
 from monitor.archive import Outcome, Store
 from monitor.core.records import (
     Cause,
     Change,
-    Check,
-    ColumnResult,
-    DatasetResult,
-    Episode,
     EpisodeChange,
-    ExpectationReport,
-    ExpectationResult,
-    Finding,
-    Kind,
-    Message,
-    Notice,
-    ReferenceInfo,
-    RetrainRequest,
-    SampleInfo,
-    Severity,
-    Shape,
-    Verdict,
     Window,
 )
 from monitor.errors import ConfigError, StoreConflict, StoreUnavailable
-from monitor.ports import StoredReference
 from monitor.stores import _sql_checks, _sql_columns, sql
 from monitor.stores import _sql_engine as engine
 from monitor.stores import _sql_tables as tables
 
 ROOT = Path(__file__).resolve().parent.parent
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SQL = ["sqlite", "postgresql"]
-
-
-def minutes(count: float) -> timedelta:
-    return timedelta(minutes=count)
-
-
-def day(number: int) -> Window:
-    start = datetime(2026, 3, 1, tzinfo=UTC) + timedelta(days=number)
-    return Window(start, start + timedelta(days=1))
-
-
-# --- Things to store ---
-
-
-def a_finding(test: str = "psi", **values: Any) -> Finding:
-    given = {"statistic": 0.3, "effect": 0.3, "p_value": 0.001, "p_tolerance": 0.004}
-    return Finding(test, Verdict.DRIFTED, "0.3 is above 0.1", **(given | values))
-
-
-def a_column(name: str = "age") -> ColumnResult:
-    return ColumnResult(
-        name,
-        Kind.NUMBER,
-        Verdict.DRIFTED,
-        "older",
-        missing_reference=0.0,
-        missing_current=0.25,
-        strength=3.0,
-        findings=(a_finding("ks"), a_finding()),
-        statistics={"mean": (41.0, 47.0), "sd": (10.0, None)},
-        shape=Shape((0.5, 0.5), (0.25, 0.75), edges=(0.0, 1.0, 2.0)),
-    )
-
-
-def a_check(check_id: str = "c0", window: Window | None = None, monitor: str = "loan") -> Check:
-    result = ExpectationResult(
-        "expect_column_values_to_not_be_null", Severity.CRITICAL, False, "nulls", column="age"
-    )
-    return Check(
-        id=check_id,
-        verdict=Verdict.DRIFTED,
-        headline="age drifted",
-        columns=(a_column(), a_column("income")),
-        dataset=DatasetResult(0.001, 2, 2, (a_finding("volume", statistic=None),)),
-        sample=SampleInfo(100, 120, "reservoir", 7, newest=NOON),
-        reference=ReferenceInfo("sha256:1", 5000),
-        monitor=monitor,
-        window=window or day(0),
-        expectations=ExpectationReport((result,)),
-        notices=(Notice("dtype_changed", "was integer", "age"),),
-        timings_s={"sample": 0.1},
-        made_at=NOON,
-        setup={"alpha": 0.01, "tests": ["ks", "psi"]},
-    )
-
-
-def an_episode(episode_id: str = "e0", cause: Cause = Cause.DRIFT, **values: Any) -> Episode:
-    given = {"monitor": "loan", "opened_by": "c0", "opened_at": NOON, "headline": "age drifted"}
-    given |= {"last_check": "c0", "worst": 3.0, "columns": ("age", "income")}
-    return Episode(episode_id, cause=cause, **(given | values))
-
-
-def opened(episode: Episode) -> EpisodeChange:
-    return EpisodeChange(Change.OPENED, episode)
-
-
-def a_message(message_id: str = "m0", **values: Any) -> Message:
-    given = {"channel": "console", "monitor": "loan", "kind": "episode.opened"}
-    given |= {"payload": {"text": "age drifted"}, "created_at": NOON}
-    return Message(message_id, **(given | values))
-
-
-def a_retrain(request_id: str = "r0", **values: Any) -> RetrainRequest:
-    given = {"monitor": "loan", "check": "c0", "episode": "e0", "reasons": ("drifted_share",)}
-    given |= {"reference_version": "sha256:1", "window": day(0), "requested_at": NOON}
-    return RetrainRequest(request_id, **(given | values))
-
-
-def a_reference(version: str = "sha256:1", **values: Any) -> StoredReference:
-    given = {"rows": 5000, "path": "r.parquet", "kinds": {"age": "number"}}
-    given |= {"dtypes": {"age": "integer"}, "built_at": NOON, "origin": "built by hand"}
-    return StoredReference("loan", version, **(given | values))
-
-
-def save(store: Store, *checks: Check) -> None:
-    assert all(store.save(Outcome(check)) for check in checks)
 
 
 # --- Databases ---
@@ -189,7 +99,7 @@ def test_a_check_comes_back_as_it_was(store: Store) -> None:
     assert (found.report, found.revision) == ("loan/c0.html", 0)
     assert before <= found.stored_at <= datetime.now(UTC)
     assert store.get_check("c0") == found
-    assert store.list_checks() == [found]
+    assert store.newest_checks() == [found]
 
 
 def test_what_was_kept_of_the_columns_comes_back_as_it_was(store: Store) -> None:
@@ -212,7 +122,7 @@ def test_what_is_not_there_is_none(store: Store) -> None:
     assert store.current_reference("loan") is None
     assert store.next_due() is None
     assert store.claim_message(NOON, 60) is None
-    assert store.list_checks() == store.list_episodes() == store.list_messages() == []
+    assert store.newest_checks() == store.newest_episodes() == store.oldest_messages() == []
 
 
 def test_a_window_is_checked_once(store: Store) -> None:
@@ -228,13 +138,13 @@ def test_a_window_is_checked_once(store: Store) -> None:
     assert store.get_check("c1") is None
     first = store.get_check("c0")
     assert first is not None and first.check == a_check("c0")
-    assert store.list_episodes() == store.list_messages() == store.list_retrains() == []
+    assert store.newest_episodes() == store.oldest_messages() == store.newest_retrains() == []
 
 
 def test_the_same_window_of_another_monitor_or_another_end_is_another(store: Store) -> None:
     longer = Window(day(0).start, day(1).end)
     save(store, a_check("c0"), a_check("c1", monitor="churn"), a_check("c2", longer))
-    assert [c.check.id for c in store.list_checks()] == ["c2", "c1", "c0"]
+    assert [c.check.id for c in store.newest_checks()] == ["c2", "c1", "c0"]
 
 
 def test_a_window_is_the_same_in_every_time_zone(store: Store) -> None:
@@ -253,7 +163,7 @@ def test_the_newest_revision_answers(store: Store) -> None:
     assert not store.save(Outcome(a_check("c2"), revision=1))
     found = store.find_check("loan", day(0))
     assert found is not None and (found.check.id, found.revision) == ("c1", 1)
-    assert [c.check.id for c in store.list_checks("loan")] == ["d0", "c1"]
+    assert [c.check.id for c in store.newest_checks("loan")] == ["d0", "c1"]
     first = store.get_check("c0")
     assert first is not None and first.revision == 0
 
@@ -261,9 +171,9 @@ def test_the_newest_revision_answers(store: Store) -> None:
 def test_checks_are_listed_newest_window_first(store: Store) -> None:
     save(store, *(a_check(f"c{n}", day(n)) for n in (2, 0, 3, 1)))
     save(store, a_check("other", day(9), monitor="churn"))
-    assert [c.check.id for c in store.list_checks("loan")] == ["c3", "c2", "c1", "c0"]
-    assert [c.check.id for c in store.list_checks("loan", limit=2)] == ["c3", "c2"]
-    assert [c.check.id for c in store.list_checks(before=day(2).start)] == ["c1", "c0"]
+    assert [c.check.id for c in store.newest_checks("loan")] == ["c3", "c2", "c1", "c0"]
+    assert [c.check.id for c in store.newest_checks("loan", limit=2)] == ["c3", "c2"]
+    assert [c.check.id for c in store.newest_checks(before=day(2).start)] == ["c1", "c0"]
     assert (store.first_window("loan"), store.last_window("loan")) == (day(0), day(3))
 
 
@@ -278,7 +188,7 @@ def test_an_id_belongs_to_one_check(store: Store) -> None:
     save(store, a_check("c0"))
     with pytest.raises(StoreConflict):
         store.save(Outcome(a_check("c0", day(1)), messages=(a_message(),)))
-    assert store.list_messages() == []
+    assert store.oldest_messages() == []
     assert store.last_window("loan") == day(0)
 
 
@@ -305,7 +215,7 @@ def test_an_episode_opens_worsens_and_resolves(store: Store) -> None:
     over = replace(worse, resolved_by="c2", resolved_at=NOON + minutes(5))
     store.save(Outcome(a_check("c2", day(2)), changes=(EpisodeChange(Change.RESOLVED, over),)))
     assert store.open_episodes("loan") == []
-    assert store.list_episodes() == [over]
+    assert store.newest_episodes() == [over]
 
 
 def test_one_open_episode_per_monitor_and_cause(store: Store) -> None:
@@ -314,14 +224,14 @@ def test_one_open_episode_per_monitor_and_cause(store: Store) -> None:
     with pytest.raises(StoreConflict):
         store.save(Outcome(a_check("c1", day(1)), changes=second, messages=(a_message(),)))
     assert store.get_check("c1") is None
-    assert store.list_messages() == []
+    assert store.oldest_messages() == []
     assert [e.id for e in store.open_episodes("loan")] == ["e0"]
     other_cause = opened(an_episode("e2", Cause.QUALITY, opened_at=NOON + minutes(1)))
     other_monitor = opened(an_episode("e3", monitor="churn", opened_at=NOON + minutes(2)))
     assert store.save(Outcome(a_check("c1", day(1)), changes=(other_cause, other_monitor)))
     assert [e.id for e in store.open_episodes("loan")] == ["e0", "e2"]
-    assert [e.id for e in store.list_episodes()] == ["e3", "e2", "e0"]
-    assert [e.id for e in store.list_episodes("loan", limit=1)] == ["e2"]
+    assert [e.id for e in store.newest_episodes()] == ["e3", "e2", "e0"]
+    assert [e.id for e in store.newest_episodes("loan", limit=1)] == ["e2"]
 
 
 def test_a_resolved_episode_makes_room_for_the_next_at_once(store: Store) -> None:
@@ -337,20 +247,20 @@ def test_a_resolved_episode_makes_room_for_the_next_at_once(store: Store) -> Non
 def test_retrain_requests_newest_first(store: Store) -> None:
     store.save(Outcome(a_check(), retrain=a_retrain()))
     late = a_retrain("r1", window=None, check=None, episode=None, requested_at=NOON + minutes(1))
-    assert store.add_message(a_message("r1", channel="retrain"), late)
-    store.add_message(a_message("r2"), a_retrain("r2", monitor="churn"))
-    assert store.list_retrains("loan") == [late, a_retrain()]
+    ask(store, late, a_message("r1", channel="retrain"))
+    ask(store, a_retrain("r2", monitor="churn"), a_message("r2"))
+    assert store.newest_retrains("loan") == [late, a_retrain()]
     assert store.last_retrain("loan") == late
-    assert len(store.list_retrains()) == 3
+    assert len(store.newest_retrains()) == 3
 
 
 def test_a_retrain_request_follows_its_message(store: Store) -> None:
     for request_id in ("r0", "r1", "r2"):
-        store.add_message(a_message(request_id, channel="retrain"), a_retrain(request_id))
+        ask(store, a_retrain(request_id), a_message(request_id, channel="retrain"))
     store.mark_sent("r0", NOON, {})
     store.mark_failed("r1", NOON, "404")
     store.mark_delayed("r2", NOON, "503")
-    states = {request.id: request.state for request in store.list_retrains()}
+    states = {request.id: request.state for request in store.newest_retrains()}
     assert states == {"r0": "delivered", "r1": "refused", "r2": "requested"}
 
 
@@ -379,11 +289,10 @@ def test_a_known_reference_becomes_current_again_and_keeps_its_record(store: Sto
 
 def test_a_message_is_queued_once(store: Store) -> None:
     assert store.add_message(a_message())
-    assert not store.add_message(a_message(payload={"text": "other"}), a_retrain())
-    assert store.list_messages() == [a_message()]
-    assert store.list_retrains() == []
+    assert not store.add_message(a_message(payload={"text": "other"}))
+    assert store.oldest_messages() == [a_message()]
     assert store.save(Outcome(a_check(), messages=(a_message(payload={}), a_message("m1"))))
-    assert [m.id for m in store.list_messages()] == ["m0", "m1"]
+    assert [m.id for m in store.oldest_messages()] == ["m0", "m1"]
 
 
 def test_a_message_comes_back_as_it_was(store: Store) -> None:
@@ -393,7 +302,7 @@ def test_a_message_comes_back_as_it_was(store: Store) -> None:
         next_at=NOON + minutes(1),
     )
     store.add_message(message)
-    assert store.list_messages() == [message]
+    assert store.oldest_messages() == [message]
     store.mark_delayed("m0", NOON + minutes(2), "503")
     store.mark_sent("m0", NOON + minutes(3), {"ts": "1.2"})
     sent = replace(
@@ -404,17 +313,17 @@ def test_a_message_comes_back_as_it_was(store: Store) -> None:
         sent_at=NOON + minutes(3),
         receipt={"ts": "1.2"},
     )
-    assert store.list_messages(state="sent") == [sent]
-    assert store.list_messages(state="pending") == []
+    assert store.oldest_messages(state="sent") == [sent]
+    assert store.oldest_messages(state="pending") == []
 
 
 def test_messages_are_listed_oldest_first(store: Store) -> None:
     store.add_message(a_message("m1", created_at=NOON + minutes(1), episode="e0"))
     store.add_message(a_message("m0"))
     store.add_message(a_message("m2", created_at=NOON + minutes(2), episode="e0"))
-    assert [m.id for m in store.list_messages()] == ["m0", "m1", "m2"]
-    assert [m.id for m in store.list_messages(limit=2)] == ["m0", "m1"]
-    assert [m.id for m in store.list_messages(episode="e0")] == ["m1", "m2"]
+    assert [m.id for m in store.oldest_messages()] == ["m0", "m1", "m2"]
+    assert [m.id for m in store.oldest_messages(limit=2)] == ["m0", "m1"]
+    assert [m.id for m in store.oldest_messages(episode="e0")] == ["m1", "m2"]
 
 
 def test_the_oldest_due_message_is_claimed(store: Store) -> None:
@@ -470,7 +379,7 @@ def test_a_settled_message_stays_settled(store: Store) -> None:
     store.mark_failed("m0", NOON, "late")
     store.mark_delayed("m0", NOON, "late")
     store.mark_sent("m0", NOON, {"ts": "2"})
-    (message,) = store.list_messages()
+    (message,) = store.oldest_messages()
     assert (message.state, message.attempts, message.error) == ("sent", 1, "")
     assert message.receipt == {"ts": "1"}
     assert store.next_due() is None
@@ -482,7 +391,7 @@ def test_a_settled_message_stays_settled(store: Store) -> None:
 def test_a_given_up_message_says_why(store: Store) -> None:
     store.add_message(a_message())
     store.mark_failed("m0", NOON, "404 not found")
-    (message,) = store.list_messages(state="failed")
+    (message,) = store.oldest_messages(state="failed")
     assert (message.error, message.attempts, message.sent_at) == ("404 not found", 1, None)
 
 
@@ -498,8 +407,8 @@ def test_a_database_and_memory_never_disagree(store: Store, tmp_path: Path, seed
         act = _random_act(dice, step, now)
         assert act(store) == act(other)
         assert store.next_due() == other.next_due()
-    assert store.list_messages() == other.list_messages()
-    assert store.list_retrains() == other.list_retrains()
+    assert store.oldest_messages() == other.oldest_messages()
+    assert store.newest_retrains() == other.newest_retrains()
 
 
 def _random_act(dice: random.Random, step: int, now: datetime) -> Callable[[Store], Any]:
@@ -548,7 +457,7 @@ def test_threads_that_race_for_a_window(store: Store) -> None:
 
     told = together(4, save_all)
     assert [sum(answers) for answers in zip(*told, strict=True)] == [1] * 5
-    assert len(store.list_checks()) == len(store.list_messages()) == 5
+    assert len(store.newest_checks()) == len(store.oldest_messages()) == 5
 
 
 def test_threads_never_claim_the_same_message(store: Store) -> None:
@@ -678,7 +587,7 @@ def test_a_killed_process_leaves_nothing_half_written(
         assert database.scalar(sa.select(sa.func.count()).select_from(table)) == 0, table.name
     database.rollback()
     assert store.save(everything())
-    assert len(store.list_messages()) == len(store.open_episodes("loan")) == 2
+    assert len(store.oldest_messages()) == len(store.open_episodes("loan")) == 2
 
 
 # --- Under the SQL stores ---
@@ -790,7 +699,7 @@ def test_a_damaged_row_is_reported(store: Store, database: sa.Connection) -> Non
     database.exec_driver_sql("UPDATE checks SET document = 'not json'")
     database.commit()
     with pytest.raises(StoreUnavailable, match="damaged"):
-        store.list_checks()
+        store.newest_checks()
 
 
 @only_sqlite
@@ -817,7 +726,7 @@ def test_a_locked_database_is_reported_and_then_works_again(tmp_path: Path) -> N
     with pytest.raises(StoreUnavailable, match="locked") as caught:
         store.save(Outcome(a_check()))
     assert "another process" in caught.value.hint
-    assert store.list_checks() == []  # reading does not wait
+    assert store.newest_checks() == []  # reading does not wait
     holder.execute("ROLLBACK")
     holder.close()
     assert store.save(Outcome(a_check()))

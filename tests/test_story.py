@@ -63,7 +63,7 @@ def test_drift_opens_one_episode_one_alert_and_one_retrain_request(
 ) -> None:
     verdicts = play(service, range(6))
     assert verdicts == [Verdict.PASSED] * 2 + [Verdict.DRIFTED] * 4
-    [episode] = service.store.list_episodes("orders")
+    [episode] = service.store.newest_episodes("orders")
     assert (episode.cause, episode.columns, episode.resolved_at) == (
         Cause.DRIFT,
         ("amount",),
@@ -74,7 +74,7 @@ def test_drift_opens_one_episode_one_alert_and_one_retrain_request(
     assert asked["reasons"] == ["amount drifted"]
     assert asked["window"]["start"] == day(3).start.isoformat()  # the second of two in a row
     assert len(trainer.received) == 3 and not trainer.rejected
-    [request] = service.store.list_retrains("orders")
+    [request] = service.store.newest_retrains("orders")
     assert request.state == "delivered"
 
 
@@ -94,12 +94,12 @@ def test_an_episode_that_ends_is_told_and_the_next_one_is_new(
 ) -> None:
     pq.write_table(rows(99, 800, day(6).start), folder / "data" / "day6.parquet")
     play(service, range(7))
-    [episode] = service.store.list_episodes("orders")
+    [episode] = service.store.newest_episodes("orders")
     assert episode.resolved_at == day(6).start
     assert [t["event"] for t in people.acted_on] == ["episode.opened", "episode.resolved"]
     pq.write_table(rows(98, 800, day(7).start, shift=3), folder / "data" / "day7.parquet")
     play(service, range(7, 8))
-    assert len(service.store.list_episodes("orders")) == 2
+    assert len(service.store.newest_episodes("orders")) == 2
 
 
 def test_a_day_without_rows_breaks_the_promise_of_freshness_and_asks_for_no_model(
@@ -107,7 +107,7 @@ def test_a_day_without_rows_breaks_the_promise_of_freshness_and_asks_for_no_mode
 ) -> None:
     (folder / "data" / "day1.parquet").unlink()
     assert play(service, range(2)) == [Verdict.PASSED, Verdict.VIOLATED]
-    [episode] = service.store.list_episodes("orders")
+    [episode] = service.store.newest_episodes("orders")
     assert episode.cause is Cause.QUALITY and "freshness" in episode.columns
     assert len(people.acted_on) == 1 and not trainer.received
 
@@ -142,7 +142,7 @@ def test_an_unreadable_file_is_undecided_and_opens_an_episode_of_its_own(
     stored = service.check("orders", day(1))
     assert stored.check.verdict is Verdict.UNDECIDED
     assert "day1.parquet" in stored.check.headline
-    [episode] = service.store.list_episodes("orders")
+    [episode] = service.store.newest_episodes("orders")
     assert episode.cause is Cause.NO_LOOK
 
 
@@ -151,7 +151,7 @@ def test_a_look_at_an_older_window_changes_no_episode(service: Service, people: 
     told = len(people.acted_on)
     verdicts = play(service, range(0, 2))
     assert verdicts == [Verdict.PASSED] * 2
-    [episode] = service.store.list_episodes("orders")
+    [episode] = service.store.newest_episodes("orders")
     assert episode.resolved_at is None and len(people.acted_on) == told
 
 
@@ -195,9 +195,9 @@ def test_what_was_decided_on_an_older_state_is_decided_again(
     other.store = store
     store.save = overtaken  # type: ignore[method-assign]
     service.check("orders", day(3))
-    [episode] = store.list_episodes("orders")
+    [episode] = store.newest_episodes("orders")
     assert episode.resolved_at == day(6).start and store.open_episodes("orders") == []
-    assert [s.check.window for s in store.list_checks("orders")] == [day(6), day(3), day(2)]
+    assert [s.check.window for s in store.newest_checks("orders")] == [day(6), day(3), day(2)]
 
 
 def test_a_newer_window_that_is_checked_while_the_report_is_drawn_is_not_undone(
@@ -216,7 +216,7 @@ def test_a_newer_window_that_is_checked_while_the_report_is_drawn_is_not_undone(
 
     service.reports.write = overtaken  # type: ignore[method-assign]
     service.check("orders", day(3))
-    [episode] = service.store.list_episodes("orders")
+    [episode] = service.store.newest_episodes("orders")
     assert episode.resolved_at == day(6).start and service.store.open_episodes("orders") == []
 
 
@@ -240,7 +240,7 @@ def test_a_dry_run_leaves_no_trace(service: Service, folder: Path, people: Recei
     stored = service.check("orders", day(3), dry_run=True)
     service.delivery().drain(5.0)
     assert stored.check.verdict is Verdict.DRIFTED
-    assert service.store.list_checks("orders") == []
+    assert service.store.newest_checks("orders") == []
     assert service.store.current_reference("orders") is None
     assert sorted(p for p in folder.rglob("*")) == before and not people.received
 
@@ -289,7 +289,7 @@ def test_from_a_window_under_maintenance_nothing_follows(
     service.desk.do(there)
     assert play(service, range(4))[2:] == [Verdict.DRIFTED] * 2
     assert not people.acted_on and not trainer.acted_on
-    assert service.store.list_episodes() == []
+    assert service.store.newest_episodes() == []
     play(service, range(4, 6))
     assert [told["event"] for told in people.acted_on] == ["episode.opened"]
 
@@ -330,4 +330,4 @@ def test_an_episode_that_a_person_ended_opens_anew_when_it_goes_on(
     play(service, range(3, 4))
     events = [told["event"] for told in people.acted_on]
     assert events == ["episode.opened", "episode.resolved", "episode.opened"]
-    assert len(service.store.list_episodes("orders")) == 2
+    assert len(service.store.newest_episodes("orders")) == 2

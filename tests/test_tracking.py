@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from making import a_check
 from projects import write_project
-from test_stores import a_check
 
 from monitor.cli.main import run
 from monitor.cli.tracking import MOST_COLUMNS, metrics_of

@@ -36,10 +36,10 @@ from monitor.core.records import (
 )
 from monitor.core.words import near, window
 from monitor.desk import Desk
+from monitor.due import MonitorStatus
 from monitor.errors import StoreUnavailable
 from monitor.ports import StoredReference
 from monitor.reports.folder import ReportFolder
-from monitor.scheduler import MonitorStatus
 from monitor.stores import sql
 from monitor.tables.local_files import LocalPlace
 from monitor.web.access import Gate

@@ -16,8 +16,8 @@ from monitor.configuration.telling import RetrainSettings
 from monitor.core.people import Scope, Token
 from monitor.core.routing import everybody
 from monitor.desk import Actor, Desk
+from monitor.due import MonitorStatus
 from monitor.reports.folder import ReportFolder
-from monitor.scheduler import MonitorStatus
 from monitor.settings import MonitorSettings
 from monitor.stores import sql
 from monitor.tables.local_files import LocalPlace

@@ -135,10 +135,10 @@ def every_point(commits: int) -> list[tuple[int, str]]:
 def _seen(project: Path, receivers: Sequence[Receiver]) -> Day:
     service = Service(load_settings(project / "monitor.yaml"))
     store = service.store
-    checks = [f"{s.check.id} {s.revision}" for s in store.list_checks()]
-    messages = [f"{m.kind} {m.channel} {m.state}" for m in store.list_messages()]
-    requests = [f"{r.window.start:%d} {r.state}" for r in store.check_requests()]
-    requests += [f"retrain {r.state}" for r in store.list_retrains()]
+    checks = [f"{s.check.id} {s.revision}" for s in store.newest_checks()]
+    messages = [f"{m.kind} {m.channel} {m.state}" for m in store.oldest_messages()]
+    requests = [f"{r.window.start:%d} {r.state}" for r in store.oldest_check_requests()]
+    requests += [f"retrain {r.state}" for r in store.newest_retrains(limit=200)]
     deeds = sorted(str(e.deed) for e in store.audit())  # those of one moment are in no order
     service.close()
     acted = [str(t.get("event")) for r in receivers for t in r.acted_on]

@@ -109,7 +109,7 @@ def full_disk(folder: Path, *, limit_kb: int = 1500) -> dict[str, int]:
     told = json.loads(done.stdout)
     store = sql.make("sqlite:///monitor.db", folder)
     found = {line.id for line in store.lines(limit=100_000)}
-    alerts = {m.id for m in store.list_messages(limit=100_000)}
+    alerts = {m.id for m in store.oldest_messages(limit=100_000)}
     half = sum(f"of-{check_id}" not in alerts for check_id in found)
     went_on = store.save(outcome_of("orders", day(9999)))
     store.close()
@@ -157,7 +157,9 @@ def down_for_hours(hours: float, *, messages: int = 5) -> dict[str, Any]:
     with Receiver(SECRET, clock=clock) as receiver:
         back = clock.now
         _deliver_until(store, _webhook(receiver.url, clock), clock, hours + 2)
-        late_s = max((m.sent_at - back).total_seconds() for m in store.list_messages() if m.sent_at)
+        late_s = max(
+            (m.sent_at - back).total_seconds() for m in store.oldest_messages() if m.sent_at
+        )
         acted_on = len(receiver.acted_on)
     store.close()
     return {
@@ -213,7 +215,7 @@ def lying_endpoint() -> dict[str, int]:
     with _liar(LIES) as (url, keys):
         endpoint = Endpoint(url, SECRET, reach=HERE, connect_s=1.0, total_s=1.0)
         _deliver_until(store, Webhook(endpoint, clock), clock, 48)
-    [message] = store.list_messages()
+    [message] = store.oldest_messages()
     store.close()
     return {
         "lies": len(LIES),

@@ -139,7 +139,7 @@ def _from_store(
     from monitor.briefing import brief
 
     first, last = (picking.moment_of(text, settings) for text in span)
-    found = service.store.list_checks(settings.name, before=last, limit=MOST_STORED)
+    found = service.store.newest_checks(settings.name, before=last, limit=MOST_STORED)
     checks = [s.check for s in reversed(found) if s.check.window is not None]
     kept = [c for c in checks if c.window and (first is None or c.window.start >= first)]
     if not kept:

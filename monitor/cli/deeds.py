@@ -6,10 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.options import DEFAULT_CONFIG, ConfigPath, JsonTo, Verbose
+from monitor.cli.options import (
+    DEFAULT_CONFIG,
+    ConfigPath,
+    JsonTo,
+    Over,
+    Server,
+    TokenFile,
+    Verbose,
+    Why,
+)
 from monitor.cli.output import Output
 from monitor.cli.picking import moment
-from monitor.cli.reaching import Server, TokenFile, Why, minute, reach, zone_of
+from monitor.cli.reaching import minute, reach, zone_of
 from monitor.errors import AskedWrongly
 
 if TYPE_CHECKING:
@@ -105,7 +114,7 @@ def maintenance(  # noqa: PLR0913, PLR0917 - typer takes every flag as an argume
 
 
 def silences(
-    over: Annotated[bool, typer.Option("--over", help="Those that are over, too.")] = False,
+    over: Over = False,
     server: Server = None,
     token_file: TokenFile = None,
     json_to: JsonTo = None,

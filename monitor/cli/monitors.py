@@ -145,7 +145,9 @@ def report(
 
 def retrain(
     name: Names,
-    reason: Annotated[str, typer.Option(help="Why, for the training system and the record.")],
+    why: Annotated[
+        str, typer.Option("--why", "--reason", help="For the training system and the audit log.")
+    ],
     json_to: JsonTo = None,
     config: ConfigPath = DEFAULT_CONFIG,
     verbose: Verbose = False,
@@ -154,7 +156,7 @@ def retrain(
     out = Output(json_to, verbose)
     with open_configured(config) as service:
         service.settings.monitor(name)
-        act = service.desk.request_retrain(actor(), name, reason)
+        act = service.desk.request_retrain(actor(), name, why)
         service.desk.do(act)
         service.delivery().drain(DELIVER_S)
         request = service.store.get_retrain(act.entry.subject)

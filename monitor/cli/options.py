@@ -40,6 +40,22 @@ UnusedConfig = Annotated[
     ),
 ]
 
+# Where a command is carried out, and what it says for the audit log.
+Server = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Ask a service that runs there instead; its token is in MONITOR_TOKEN.",
+    ),
+]
+TokenFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="The token for --server is in this file.")
+]
+Why = Annotated[str, typer.Option(help="The reason; the audit log keeps it.")]
+
+# What lists show.
+Over = Annotated[bool, typer.Option("--over", help="Those that are over, too.")]
+
 # How the data that a command is given are read.
 Kinds = Annotated[
     list[str],

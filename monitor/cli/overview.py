@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.options import DEFAULT_CONFIG, ConfigPath, JsonTo, Verbose
+from monitor.cli.options import DEFAULT_CONFIG, ConfigPath, JsonTo, Over, Server, TokenFile, Verbose
 from monitor.cli.output import Output
-from monitor.cli.reaching import Server, TokenFile, minute, reach
+from monitor.cli.reaching import minute, reach
 
 if TYPE_CHECKING:
     from monitor.web.api.shapes import AuditEntry, Episode, Monitor
@@ -42,7 +42,7 @@ def status(
 
 def episodes(
     name: OfName = None,
-    over: Annotated[bool, typer.Option("--over", help="Those that are over, too.")] = False,
+    over: Over = False,
     limit: Most = 50,
     server: Server = None,
     token_file: TokenFile = None,

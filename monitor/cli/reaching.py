@@ -2,9 +2,7 @@
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from monitor.cli.monitors import actor, open_configured
 from monitor.errors import AskedWrongly, NotSignedIn, PathNotFound
@@ -15,18 +13,6 @@ if TYPE_CHECKING:
 
     from monitor.client import Client
     from monitor.service import Service
-
-Server = Annotated[
-    str | None,
-    typer.Option(
-        metavar="URL",
-        help="Ask a service that runs there instead; its token is in MONITOR_TOKEN.",
-    ),
-]
-TokenFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="The token for --server is in this file.")
-]
-Why = Annotated[str, typer.Option(help="The reason; the audit log keeps it.")]
 
 
 @contextmanager

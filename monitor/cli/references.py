@@ -14,13 +14,16 @@ from monitor.cli.options import (
     Kinds,
     Names,
     Separator,
+    Server,
     TimeColumn,
+    TokenFile,
     Verbose,
+    Why,
     listed,
     pairs,
 )
 from monitor.cli.output import Output
-from monitor.cli.reaching import Server, TokenFile, Why, reach
+from monitor.cli.reaching import reach
 from monitor.errors import AskedWrongly
 
 if TYPE_CHECKING:

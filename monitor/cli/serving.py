@@ -31,10 +31,10 @@ def serve(
     """
     out = Output(json_to, verbose)
     level = logging.DEBUG if verbose else logging.INFO
-    from monitor.serving import Shape, serve
+    from monitor.serving import Role, serve
     from monitor.sight.logs import form_of
 
-    shape = Shape(host, port, scheduler, web, level, form_of(log_format))
+    shape = Role(host, port, scheduler, web, level, form_of(log_format))
     serve(config, shape, out.say)
     out.document({"stopped": True})
     return 0

@@ -4,9 +4,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.options import DEFAULT_CONFIG, ConfigPath, JsonTo, Verbose, listed
+from monitor.cli.options import (
+    DEFAULT_CONFIG,
+    ConfigPath,
+    JsonTo,
+    Server,
+    TokenFile,
+    Verbose,
+    Why,
+    listed,
+)
 from monitor.cli.output import Output
-from monitor.cli.reaching import Server, TokenFile, Why, minute, reach
+from monitor.cli.reaching import minute, reach
 from monitor.errors import UnknownName
 
 if TYPE_CHECKING:

@@ -5,30 +5,22 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from monitor.core.numerals import count, number, pair, share
+from monitor.core.causes import NAME_CHARS, TEXT_CHARS, causes_of, failed_of, line
 from monitor.core.people import AuditEntry
 from monitor.core.records import (
     Cause,
     Change,
     Check,
-    ColumnResult,
     Episode,
     EpisodeChange,
-    ExpectationResult,
-    Finding,
-    Kind,
     Message,
     RetrainRequest,
-    Severity,
-    Verdict,
     Window,
 )
 from monitor.core.routing import Routing, level_of
-from monitor.core.verdict import beyond_whole
 
 SCHEMA = 1
 CAUSES_TOLD = 3
-LEVELS_TOLD = 3
 CONSOLE = "console"  # the only channel whose reader sits at this machine
 TEST = "test"  # the kind of a message that is about nothing
 RETRAIN = "retrain"  # the channel a retrain request goes out on
@@ -37,10 +29,8 @@ STALLED, RECOVERED = "service.stalled", "service.recovered"
 
 Heard = Callable[[str], Collection[str]]  # by episode: the channels that were told of it
 
-_HEADLINE_CHARS, _NAME_CHARS, _TEXT_CHARS = 600, 120, 300
-_TELLING = {Cause.DRIFT: Verdict.DRIFTED, Cause.QUALITY: Verdict.VIOLATED}
+_HEADLINE_CHARS = 600
 _WHAT = {Cause.DRIFT: "drift", Cause.QUALITY: "broken data", Cause.NO_LOOK: "no data to look at"}
-_SEVERITIES = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
 
 
 def alerts(
@@ -110,7 +100,7 @@ def of_deed(
         "event": kind,
         "monitor": episode.monitor,
         "cause": str(episode.cause),
-        "headline": _line(_done(entry, episode), _HEADLINE_CHARS),
+        "headline": line(_done(entry, episode), _HEADLINE_CHARS),
         "check_id": episode.last_check,
         "episode_id": episode.id,
         "opened_at": _iso(episode.opened_at),
@@ -157,7 +147,7 @@ def of_service(
         "event": kind,
         "monitor": SERVICE,
         "cause": "scheduler",
-        "headline": _line(headline, _HEADLINE_CHARS),
+        "headline": line(headline, _HEADLINE_CHARS),
         "check_id": None,
         "episode_id": trouble,
         "opened_at": _iso(since),
@@ -205,7 +195,7 @@ def retrain_message(
             "monitor": request.monitor,
             "reference_version": request.reference_version,
             "window": _window(request.window),
-            "reasons": [_line(reason, _TEXT_CHARS) for reason in request.reasons],
+            "reasons": [line(reason, TEXT_CHARS) for reason in request.reasons],
             "check_url": check_url,
             "report_url": _link(report_url, RETRAIN),
         },
@@ -244,14 +234,14 @@ def message_id(*parts: str) -> str:
 def _payload(check: Check, change: EpisodeChange, show_values: str) -> dict[str, Any]:
     episode = change.episode
     over = change.change is Change.RESOLVED  # what breached then does not breach now
-    causes = [] if over else _causes(check, episode.cause, show_values)
-    failed = [] if over or episode.cause is not Cause.QUALITY else _failed(check)
+    causes = [] if over else causes_of(check, episode.cause, show_values)
+    failed = [] if over or episode.cause is not Cause.QUALITY else failed_of(check)
     return {
         "schema": SCHEMA,
         "event": f"episode.{change.change}",
         "monitor": episode.monitor,
         "cause": str(episode.cause),
-        "headline": _line(_resolved(episode) if over else episode.headline, _HEADLINE_CHARS),
+        "headline": line(_resolved(episode) if over else episode.headline, _HEADLINE_CHARS),
         "verdict": str(check.verdict),
         "level": None if over else str(level_of(check, episode.cause)),
         "causes": causes[:CAUSES_TOLD],
@@ -272,146 +262,11 @@ def _payload(check: Check, change: EpisodeChange, show_values: str) -> dict[str,
 
 def _resolved(episode: Episode) -> str:
     since = f"{episode.opened_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    names = [_line(name, _NAME_CHARS) for name in episode.columns[:CAUSES_TOLD]]
+    names = [line(name, NAME_CHARS) for name in episode.columns[:CAUSES_TOLD]]
     more = len(episode.columns) - len(names)
     where = ", ".join(names) + (f" and {more} more" if more else "")
     told = f" ({where})" if where else ""
     return f"Resolved: {_WHAT[episode.cause]}{told}, open since {since}, is over"
-
-
-# --- Causes ---
-
-
-def _causes(check: Check, cause: Cause, show_values: str) -> list[dict[str, str]]:
-    """What made the episode's own verdict: names with a few small numbers, most telling first."""
-    verdict = _TELLING.get(cause, Verdict.UNDECIDED)
-    whole = [
-        _told(finding.test.replace("_", " "), finding.reason)
-        for finding in check.dataset.findings
-        if finding.verdict is verdict
-    ]
-    if cause is Cause.DRIFT:
-        columns = [_told(c.name, _numbers(c, check, show_values)) for c in check.causes()]
-        segments = beyond_whole(check.columns, check.segments)
-        return columns + [_told(s.where, s.reason) for s in segments] + whole
-    if cause is Cause.QUALITY:
-        return whole
-    unread = (
-        [r for r in check.expectations.results if r.success is None] if check.expectations else []
-    )
-    return whole + [_told(_expectation_name(r), r.reason) for r in unread]
-
-
-def _failed(check: Check) -> list[dict[str, str]]:
-    """Failed expectations, critical ones first."""
-    results = check.expectations.results if check.expectations else ()
-    failed = [r for r in results if r.success is False]
-    failed.sort(key=lambda r: _SEVERITIES.index(r.severity))
-    return [_told(_expectation_name(r), r.reason) for r in failed]
-
-
-def _expectation_name(result: ExpectationResult) -> str:
-    return f"{result.column}: {result.type}" if result.column else result.type
-
-
-def _told(name: str, text: str) -> dict[str, str]:
-    return {"name": _line(name, _NAME_CHARS), "text": _line(text, _TEXT_CHARS)}
-
-
-def _numbers(column: ColumnResult, check: Check, show_values: str) -> str:
-    """The strongest finding, what moved, and where: "PSI 1.81 (tolerance 0.1), mean 30 → 48"."""
-    fired = [f for f in column.findings if f.verdict is Verdict.DRIFTED]
-    fired.sort(key=lambda f: (not f.decides, -f.strength))
-    parts = [_strength(fired[0])] if fired else []
-    parts += [_moved(column), _missing(column), _where(column, check)]
-    if column.shape and show_values != "never":
-        parts += [
-            _levels("new", column.shape.new_levels),
-            _levels("gone", column.shape.lost_levels),
-        ]
-    return ", ".join(part for part in parts if part)
-
-
-def _strength(finding: Finding) -> str:
-    name = finding.test.replace("_", " ")
-    name = name.upper() if len(name) <= 3 else name
-    size = finding.effect if finding.effect is not None else finding.statistic
-    told = name if size is None else f"{name} {number(size)}"
-    if finding.tolerance is not None:
-        return f"{told} (tolerance {number(finding.tolerance)})"
-    if finding.threshold is not None:
-        return f"{told} (threshold {number(finding.threshold)})"
-    return told
-
-
-def _moved(column: ColumnResult) -> str:
-    before, after = column.statistics.get("mean", (None, None))
-    if before is None or after is None:
-        return ""
-    if number(before) == number(after):
-        return ""
-    what = "mean length" if column.kind is Kind.TEXT else "mean"
-    return f"{what} {pair(before, after)}"
-
-
-def _missing(column: ColumnResult) -> str:
-    before, after = column.missing_reference, column.missing_current
-    if before is None or after is None or abs(after - before) < 0.01:
-        return ""
-    return f"missing {share(before)} → {share(after)}"
-
-
-def _where(column: ColumnResult, check: Check) -> str:
-    found = next((s for s in check.slices if column.name in s.columns), None)
-    if found is None:
-        return ""
-    how = "with the share of rows with" if found.mix else "only where"
-    return f"{how} {found.where}"
-
-
-def _levels(what: str, levels: tuple[str, ...]) -> str:
-    named = [f"'{_line(level, 40)}'" for level in levels[:LEVELS_TOLD]]
-    more = f" and {len(levels) - len(named)} more" if len(levels) > len(named) else ""
-    return f"{what} {', '.join(named)}{more}" if named else ""
-
-
-# --- Words for notifiers ---
-
-
-def rows_text(payload: Mapping[str, Any]) -> str:
-    """Rows of the window and of the reference: 10 000 rows against 50 000; empty without any."""
-    rows = payload["rows"]
-    if rows is None:
-        return ""
-    current = f"{count(rows['current'])} rows"
-    if rows["reference"] is None:
-        return current
-    return f"{current} against {count(rows['reference'])}"
-
-
-def window_text(payload: Mapping[str, Any]) -> str:
-    """Like 2019-03-31 00:00 to 2019-04-01 00:00 UTC; empty without a window."""
-    window = payload["window"]
-    return f"{time_text(window['start'])[:-4]} to {time_text(window['end'])}" if window else ""
-
-
-def time_text(iso: str) -> str:
-    """A time of a payload, to the minute.
-
-    >>> time_text("2019-03-31T02:00:00+02:00")
-    '2019-03-31 00:00 UTC'
-    """
-    return f"{datetime.fromisoformat(iso).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def cause_lines(payload: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(name, numbers) of each cause and failed expectation, and how many more there are."""
-    lines: list[tuple[str, str]] = []
-    for key in ("causes", "failed_expectations"):
-        lines += [(cause["name"], cause["text"]) for cause in payload[key]]
-        if more := payload[f"more_{key}"]:
-            lines.append(("", f"{more} more"))
-    return lines
 
 
 def _window(window: Window | None) -> dict[str, str] | None:
@@ -420,9 +275,3 @@ def _window(window: Window | None) -> dict[str, str] | None:
 
 def _iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat()
-
-
-def _line(text: str, most: int) -> str:
-    """One printable line: names come from data and may hold line breaks or terminal codes."""
-    seen = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return seen if len(seen) <= most else seen[: most - 1].rstrip() + "…"

@@ -3,6 +3,7 @@
 import sys
 
 _UNITS = ((1e9, " bn"), (1e6, " M"), (1e3, " k"))
+_LARGEST = sys.float_info.max
 _SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 NOTHING = "–"
 
@@ -15,15 +16,15 @@ def number(value: object, digits: int = 3) -> str:
     """
     if not isinstance(value, int | float):
         return NOTHING
-    if not -sys.float_info.max <= value <= sys.float_info.max:
+    if not -_LARGEST <= value <= _LARGEST:
         return "∞" if value > 0 else "-∞" if value < 0 else NOTHING
-    size = abs(value)
-    if 1e-4 <= size < 99:  # what most numbers are needs no unit
-        return _plain(float(f"{value:.{digits}g}"))
-    if size and (float(f"{size:.{digits}g}") >= 1e12 or size < 1e-4):
+    size, rounded = abs(value), float(f"{value:.{digits}g}")
+    if size and (abs(rounded) >= 1e12 or size < 1e-4):
         return _power(value, digits)
     if 1000 <= size < 10_000 and value == int(value):
         return count(int(value))
+    if abs(rounded) < 1000:
+        return _plain(rounded)
     return _scaled(value, digits)
 
 

@@ -57,6 +57,22 @@ class Deed(StrEnum):
     SIGNED_OUT = "signed out"
 
 
+NEEDS: Mapping[str, Scope] = {  # the scope that allows a deed, by whichever door
+    Deed.ACKNOWLEDGED: Scope.OPERATE,
+    Deed.RESOLVED: Scope.OPERATE,
+    Deed.MUTED: Scope.OPERATE,
+    Deed.MAINTENANCE_SET: Scope.ADMIN,
+    Deed.SILENCE_LIFTED: Scope.OPERATE,  # of maintenance, what setting it needs
+    Deed.CHECK_REQUESTED: Scope.OPERATE,
+    Deed.RETRAIN_REQUESTED: Scope.OPERATE,
+    Deed.RETRAIN_ANSWERED: Scope.CAPTURE,
+    Deed.REFERENCE_PROMOTED: Scope.ADMIN,
+    Deed.MESSAGE_RESENT: Scope.OPERATE,
+    Deed.TOKEN_MADE: Scope.ADMIN,
+    Deed.TOKEN_REVOKED: Scope.ADMIN,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
     """One line of the audit log: it is written with what it tells of, and never changed."""
@@ -80,6 +96,10 @@ class Acknowledgement:
     at: datetime
     who: str
     why: str
+
+
+MUTES_H = {1: "1 hour", 4: "4 hours", 8: "8 hours", 24: "1 day", 72: "3 days", 168: "1 week",
+           720: "30 days"}  # fmt: skip  # lengths of a mute to choose from
 
 
 class SilenceKind(StrEnum):

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from monitor.core.digests import DIGEST
-from monitor.core.messages import TEST, cause_lines, rows_text, window_text
+from monitor.core.messages import TEST
+from monitor.core.payloads import cause_lines, rows_text, window_text
 from monitor.core.records import Message
 
 ENTRIES = 100  # of a digest; a longer one is read on the pages

@@ -1,6 +1,7 @@
 """How times and lengths of time are told to people: short, in local time, without riddles."""
 
 from datetime import datetime, timedelta, tzinfo
+from functools import lru_cache
 
 from monitor.core.records import Window
 
@@ -36,6 +37,7 @@ def near(moment: datetime, zone: tzinfo, now: datetime) -> str:
     return f"{date.removesuffix(f' {local.year}') if local.year == today.year else date} {clock}"
 
 
+@lru_cache(maxsize=4096)  # a page tells the same windows over and over
 def window(span: Window, zone: tzinfo) -> str:
     """A window in local time; whole days without the hours that go without saying.
 

@@ -73,7 +73,7 @@ def _play_monitor(service: Service, name: str, say: Say) -> dict[str, Any]:
     _say_runs(done, say)
     verdicts = Counter(str(stored.check.verdict) for stored in done)
     say("  " + ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common()))
-    episodes = service.store.list_episodes(name)
+    episodes = service.store.newest_episodes(name)
     return {
         "windows": len(done),
         "verdicts": dict(verdicts),
@@ -81,7 +81,7 @@ def _play_monitor(service: Service, name: str, say: Say) -> dict[str, Any]:
             {"cause": str(e.cause), "opened_at": e.opened_at.isoformat(), "headline": e.headline}
             for e in reversed(episodes)
         ],
-        "retrain_requests": [r.id for r in service.store.list_retrains(name)],
+        "retrain_requests": [r.id for r in service.store.newest_retrains(name)],
     }
 
 
@@ -118,7 +118,7 @@ def _command() -> str:
 
 
 def _say_where(folder: Path, service: Service, datasets: bool, say: Say) -> None:
-    opened = [e for e in service.store.list_episodes() if e.cause == "drift"]
+    opened = [e for e in service.store.newest_episodes() if e.cause == "drift"]
     say("\nwhere to look:")
     for episode in reversed(opened):
         stored = service.store.get_check(episode.opened_by)

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from monitor.configuration.channels import OpsgenieSettings
-from monitor.core.messages import cause_lines
+from monitor.core.payloads import cause_lines
 from monitor.core.plain_text import body
 from monitor.core.records import Message
 from monitor.core.routing import Level

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from monitor.configuration.channels import PagerDutySettings
-from monitor.core.messages import cause_lines
+from monitor.core.payloads import cause_lines
 from monitor.core.records import Message
 from monitor.core.routing import Level
 from monitor.ports import Around, Clock

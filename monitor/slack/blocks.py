@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.core.digests import DIGEST
-from monitor.core.messages import TEST, cause_lines, rows_text, time_text, window_text
+from monitor.core.messages import TEST
+from monitor.core.payloads import cause_lines, rows_text, time_text, window_text
+from monitor.core.people import MUTES_H
 from monitor.core.records import Message
 
 HEADER_CHARS = 150
@@ -16,7 +18,6 @@ ENTRIES = 45  # of a digest; a message has 50 blocks
 
 # What was pressed, as Slack tells it.
 ACKNOWLEDGE, MUTE, RETRAIN, OPEN = "acknowledge", "mute", "retrain", "open"
-HOURS = (1, 8, 24)  # how long a monitor can be muted for
 _PRESSABLE = {"episode.opened", "episode.worsened"}
 
 
@@ -97,7 +98,7 @@ def _menu() -> dict[str, Any]:
 
 
 def mute_options() -> list[dict[str, Any]]:
-    return [{"text": plain(f"{h} hours" if h > 1 else "1 hour"), "value": str(h)} for h in HOURS]
+    return [{"text": plain(told), "value": str(hours)} for hours, told in MUTES_H.items()]
 
 
 def _digest(payload: Mapping[str, Any]) -> list[dict[str, Any]]:

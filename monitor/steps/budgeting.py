@@ -61,7 +61,7 @@ def _before(watch: Watch, reference: Reference | None, window: Window, store: St
     """
     end = window.start
     for _ in range(HISTORY):
-        stored = store.list_checks(watch.name, before=end, limit=1)
+        stored = store.newest_checks(watch.name, before=end, limit=1)
         if not stored or stored[0].check.window is None:
             break
         check = stored[0].check

@@ -236,7 +236,7 @@ def _recent(watch: Watch, check: Check, store: "Store", count: int) -> list[Chec
     assert check.window is not None
     if count < 1:
         return []
-    stored = store.list_checks(watch.name, before=check.window.start, limit=count)
+    stored = store.newest_checks(watch.name, before=check.window.start, limit=count)
     in_a_row, next_start = [], check.window.start
     for before in (s.check for s in stored):
         if before.window is None or before.window.end < next_start or was_maintained(before):

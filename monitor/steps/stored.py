@@ -111,9 +111,9 @@ def _at(asked: str, watch: Watch, store: Store) -> Check:
     try:
         moment = parse_time(asked, watch.timezone)
     except ValueError:
-        known = [s.check.id for s in store.list_checks(watch.name, limit=500)]
+        known = [s.check.id for s in store.newest_checks(watch.name, limit=500)]
         raise UnknownCheck(asked, known) from None
-    for stored in store.list_checks(watch.name, before=moment + _INSTANT, limit=PAGE):
+    for stored in store.newest_checks(watch.name, before=moment + _INSTANT, limit=PAGE):
         if window_of(stored.check).end > moment:
             return stored.check
     raise _none_stored(f"no stored window of {watch.name} contains {asked}", watch, store)
@@ -147,7 +147,7 @@ def _inside(span: Window, watch: Watch, store: Store) -> list[Check]:
     found: list[Check] = []
     before = span.end
     while before > span.start:
-        page = [s.check for s in store.list_checks(watch.name, before=before, limit=PAGE)]
+        page = [s.check for s in store.newest_checks(watch.name, before=before, limit=PAGE)]
         if not page:
             break
         windows = [(check, window_of(check)) for check in page]

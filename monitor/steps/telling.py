@@ -92,7 +92,7 @@ def write_report(
     """5. report: one page beside the page for digging."""
     with timings.step("report"):
         assert check.window is not None
-        past = tools.store.list_checks(watch.name, before=check.window.start, limit=HISTORY)
+        past = tools.store.newest_checks(watch.name, before=check.window.start, limit=HISTORY)
         page = tools.draw(
             check,
             history=[s.check for s in reversed(past)],

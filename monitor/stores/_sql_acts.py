@@ -16,7 +16,7 @@ from monitor.core.people import (
     SilenceKind,
 )
 from monitor.errors import StoreConflict
-from monitor.ledger import Act, Once
+from monitor.ledger import Act, Before, Once
 from monitor.stores._sql_engine import Part
 from monitor.stores._sql_episodes import make_current, put_episodes
 from monitor.stores._sql_ledger_tables import (
@@ -27,7 +27,15 @@ from monitor.stores._sql_ledger_tables import (
     silences,
     tokens,
 )
-from monitor.stores._sql_rows import Row, add, changed, record_of, row_of, window_of
+from monitor.stores._sql_rows import (
+    Row,
+    add,
+    changed,
+    newest_of,
+    record_of,
+    row_of,
+    window_of,
+)
 from monitor.stores._sql_tables import episodes, outbox, references, retrain_requests
 
 ANSWERS_KEPT = timedelta(days=2)
@@ -58,22 +66,17 @@ class Acts(Part):
         return record_of(Once, rows[0]) if rows else None
 
     def audit(
-        self,
-        monitor: str | None = None,
-        *,
-        before: tuple[datetime, str] | None = None,
-        limit: int = 50,
+        self, monitor: str | None = None, *, before: Before = None, limit: int = 50
     ) -> list[AuditEntry]:
-        query = sa.select(audit).order_by(audit.c.at.desc(), audit.c.id.desc()).limit(limit)
+        query = newest_of(audit, audit.c.at, before, limit)
         if monitor is not None:
             query = query.where(audit.c.monitor == monitor)
-        if before is not None:
-            at, entry = before
-            query = query.where(
-                sa.or_(audit.c.at < at, sa.and_(audit.c.at == at, audit.c.id < entry))
-            )
-        rows = self._database.rows(query)
-        return [record_of(AuditEntry, row, deed=Deed(row["deed"])) for row in rows]
+        return [_entry(row) for row in self._database.rows(query)]
+
+    def audit_of(self, subjects: Collection[str]) -> list[AuditEntry]:
+        query = sa.select(audit).where(audit.c.subject.in_(list(subjects)))
+        rows = self._database.rows(query.order_by(audit.c.at, audit.c.id))
+        return [_entry(row) for row in rows]
 
     def acknowledgements(self, episodes: Collection[str]) -> dict[str, Acknowledgement]:
         query = sa.select(acknowledgements).where(acknowledgements.c.episode.in_(list(episodes)))
@@ -87,13 +90,28 @@ class Acts(Part):
             query = query.where(silences.c.end > since, unlifted)
         return [_silence(row) for row in self._database.rows(query)]
 
-    def check_requests(self, *, state: str | None = None, limit: int = 200) -> list[CheckRequest]:
+    def get_check_request(self, request_id: str) -> CheckRequest | None:
+        query = sa.select(check_requests).where(check_requests.c.id == request_id)
+        rows = self._database.rows(query)
+        return _check_request(rows[0]) if rows else None
+
+    def newest_check_requests(
+        self, *, state: str | None = None, before: Before = None, limit: int = 50
+    ) -> list[CheckRequest]:
+        query = newest_of(check_requests, check_requests.c.requested_at, before, limit)
+        if state is not None:
+            query = query.where(check_requests.c.state == state)
+        return [_check_request(row) for row in self._database.rows(query)]
+
+    def oldest_check_requests(
+        self, *, state: str | None = None, limit: int = 200
+    ) -> list[CheckRequest]:
         query = sa.select(check_requests)
         if state is not None:
             query = query.where(check_requests.c.state == state)
         oldest = (check_requests.c.requested_at, check_requests.c.id)
         rows = self._database.rows(query.order_by(*oldest).limit(limit))
-        return [check_request_of(row) for row in rows]
+        return [_check_request(row) for row in rows]
 
     def claim_check_request(self, now: datetime, until: datetime) -> CheckRequest | None:
         free = (
@@ -109,7 +127,7 @@ class Acts(Part):
             while (row := db.execute(query).mappings().first()) is not None:
                 claim = sa.update(check_requests).where(check_requests.c.id == row["id"], *free)
                 if changed(db, claim.values(claimed_until=until)):
-                    return check_request_of(row)
+                    return _check_request(row)
         return None
 
     def settle_check_request(self, request_id: str, *, check: str | None, error: str = "") -> None:
@@ -240,5 +258,9 @@ def _silence(row: Row) -> Silence:
     return record_of(Silence, row, kind=SilenceKind(row["kind"]))
 
 
-def check_request_of(row: Row) -> CheckRequest:
+def _entry(row: Row) -> AuditEntry:
+    return record_of(AuditEntry, row, deed=Deed(row["deed"]))
+
+
+def _check_request(row: Row) -> CheckRequest:
     return record_of(CheckRequest, row, window=window_of(row))

@@ -1,6 +1,6 @@
 """Checks in a SQL database: one transaction a check with all its consequences."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,7 +36,6 @@ from monitor.stores._sql_tables import (
 
 _LISTED = [c for c in checks.c if c.name != "document"]
 _LONG_AGO = datetime(1, 1, 2, tzinfo=UTC)
-_AT_ONCE = 200  # windows that one statement names
 _NEWEST = (checks.c.window_start.desc(), checks.c.window_end.desc(), checks.c.monitor)
 
 
@@ -86,7 +85,7 @@ class Checks(Part):
         rows = self._database.rows(query)
         return bytes(rows[0]["content"]) if rows else None
 
-    def list_checks(
+    def newest_checks(
         self, monitor: str | None = None, *, before: datetime | None = None, limit: int = 30
     ) -> list[StoredCheck]:
         query = sa.select(checks).where(_latest_revision(), *_of(monitor))
@@ -144,19 +143,6 @@ class Checks(Part):
         query = sa.select(checks.c.monitor, start, end).select_from(names)
         rows = self._database.rows(query.join(checks, checks.c.id == newest))
         return {row["monitor"]: window_of(row) for row in rows}
-
-    def lines_of(self, windows: Mapping[str, Window]) -> dict[str, CheckLine]:
-        wanted, found = list(windows.items()), dict[str, CheckLine]()
-        for begin in range(0, len(wanted), _AT_ONCE):
-            here = wanted[begin : begin + _AT_ONCE]
-            near = (  # pairs of both would be exact, but SQLite reads the whole table for them
-                checks.c.monitor.in_([name for name, _ in here]),
-                checks.c.window_start.in_({window.start for _, window in here}),
-            )
-            query = sa.select(*_LISTED).where(*near, _latest_revision())
-            lines = self._lines(query)
-            found |= {line.monitor: line for line in lines if line.window == windows[line.monitor]}
-        return found
 
     def last_window(self, monitor: str) -> Window | None:
         return self._first_of(monitor, checks.c.window_start.desc(), checks.c.window_end.desc())

@@ -1,6 +1,6 @@
 """Columns over many checks in a SQL database: what is drawn of them, without their documents."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,8 +9,12 @@ from monitor.archive import BEYOND_MEASURE, ColumnLine, Tally
 from monitor.core.records import Check, Finding, Verdict
 from monitor.core.verdict import deciding
 from monitor.stores._sql_engine import Part
-from monitor.stores._sql_rows import Row, row_of
+from monitor.stores._sql_rows import row_of
 from monitor.stores._sql_tables import column_results, expectation_results, findings
+
+_OF_CHECK = column_results.c.check_id
+_SHOWN = [_OF_CHECK, *(column_results.c[name] for name in ColumnLine._fields[1:])]
+_NO_COLUMNS = (0, 0, None, None)  # of a Tally
 
 
 class Columns(Part):
@@ -19,32 +23,38 @@ class Columns(Part):
     def column_lines(
         self, check_ids: Collection[str], *, most: int
     ) -> tuple[list[ColumnLine], int]:
-        of_checks = column_results.c.check_id.in_(list(check_ids))
+        of_checks = _OF_CHECK.in_(list(check_ids))
         furthest = sa.func.max(column_results.c.strength).desc()
         column = column_results.c.column
         ranked = sa.select(column).where(of_checks).group_by(column).order_by(furthest, column)
         names = [row["column"] for row in self._database.rows(ranked)]
         shown = {name: place for place, name in enumerate(names[:most])}
-        query = sa.select(column_results).where(of_checks, column.in_(list(shown)))
-        lines = [_line(row) for row in self._database.rows(query)]
+        query = sa.select(*_SHOWN).where(of_checks)
+        if len(names) > most:
+            query = query.where(column.in_(list(shown)))
+        found = self._database.tuples(query)
+        lines = [ColumnLine(of, name, Verdict(said), *rest) for of, name, said, *rest in found]
         lines.sort(key=lambda line: shown[line.column])
         return lines, max(0, len(names) - most)
 
     def tallies(self, check_ids: Collection[str]) -> dict[str, Tally]:
-        found = {check_id: dict[str, Any]() for check_id in check_ids}
-        for query in (_columns_told, _expectations_told):
-            for row in self._database.rows(query(check_ids)):
-                found[row["check_id"]] |= {k: v for k, v in row.items() if k != "check_id"}
-        return {check_id: Tally(**told) for check_id, told in found.items()}
-
-    def whole_findings(self, check_ids: Collection[str]) -> dict[str, list[Mapping[str, Any]]]:
-        query = sa.select(findings).where(
-            findings.c.check_id.in_(list(check_ids)), findings.c.column.is_(None)
+        columns, expectations = (
+            {check_id: told for check_id, *told in self._database.tuples(query(check_ids))}
+            for query in (_columns_told, _expectations_told)
         )
-        found: dict[str, list[Mapping[str, Any]]] = {check_id: [] for check_id in check_ids}
-        for row in self._database.rows(query.order_by(findings.c.check_id, findings.c.position)):
-            found[row["check_id"]].append(dict(row))
-        return found
+        return {
+            check_id: Tally(*columns.get(check_id, _NO_COLUMNS), *expectations.get(check_id, ()))
+            for check_id in check_ids
+        }
+
+    def promised(self, check_ids: Sequence[str]) -> dict[str, float | None]:
+        of_check = findings.c.check_id
+        query = sa.select(of_check, findings.c.test, findings.c.threshold).where(
+            of_check.in_(list(check_ids)), findings.c.column.is_(None)
+        )
+        place = {check_id: n for n, check_id in enumerate(check_ids)}
+        found = sorted(self._database.tuples(query), key=lambda row: place[row[0]])
+        return {test: threshold for _, test, threshold in found}
 
 
 def shown_of(check: Check) -> dict[str, Any]:
@@ -72,21 +82,6 @@ def column_rows(check: Check) -> list[dict[str, Any]]:
     ]
 
 
-def _line(row: Row) -> ColumnLine:
-    """Written out, for there may be thousands."""
-    return ColumnLine(
-        check=row["check_id"],
-        column=row["column"],
-        verdict=Verdict(row["verdict"]),
-        strength=row["strength"],
-        missing_reference=row["missing_reference"],
-        missing_current=row["missing_current"],
-        test=row["test"],
-        effect=row["effect"],
-        threshold=row["threshold"],
-    )
-
-
 def _lead(found: Collection[Finding]) -> dict[str, Any]:
     """The finding that says most."""
     measured = [f for f in deciding(list(found)) if f.effect is not None]
@@ -97,30 +92,27 @@ def _lead(found: Collection[Finding]) -> dict[str, Any]:
 
 
 def _columns_told(check_ids: Collection[str]) -> sa.Select[Any]:
-    of_check = column_results.c.check_id
+    """The first fields of a Tally."""
     drifted = sa.case((column_results.c.verdict == "drifted", 1), else_=0)
     return (
         sa.select(
-            of_check,
-            sa.func.count().label("columns"),
-            sa.func.sum(drifted).label("drifted"),
-            sa.func.avg(column_results.c.missing_reference).label("missing_reference"),
-            sa.func.avg(column_results.c.missing_current).label("missing_current"),
+            _OF_CHECK,
+            sa.func.count(),
+            sa.func.sum(drifted),
+            sa.func.avg(column_results.c.missing_reference),
+            sa.func.avg(column_results.c.missing_current),
         )
-        .where(of_check.in_(list(check_ids)))
-        .group_by(of_check)
+        .where(_OF_CHECK.in_(list(check_ids)))
+        .group_by(_OF_CHECK)
     )
 
 
 def _expectations_told(check_ids: Collection[str]) -> sa.Select[Any]:
+    """Its last fields."""
     of_check, success = expectation_results.c.check_id, expectation_results.c.success
     failed = sa.case((success.is_(False), 1), else_=0)
     return (
-        sa.select(
-            of_check,
-            sa.func.count(success).label("expectations"),
-            sa.func.sum(failed).label("failed"),
-        )
+        sa.select(of_check, sa.func.count(success), sa.func.sum(failed))
         .where(of_check.in_(list(check_ids)))
         .group_by(of_check)
     )

@@ -31,10 +31,6 @@ Take = Callable[[str, Mapping[str, str], Iterator[dict[str, Any]]], None]
 class Copies(Part):
     """Backup, restore and export, each of the state at one moment."""
 
-    def is_empty(self) -> bool:
-        with self._database.reading() as db:
-            return _is_empty(db)
-
     def backup(self, file: Path) -> dict[str, int]:
         if file.exists():
             raise AskedWrongly(f"{file} exists already", hint="name a new file")

@@ -81,9 +81,13 @@ class Database:
             yield db
 
     def rows(self, query: sa.Select[Any]) -> Sequence[sa.RowMapping]:
+        return [row._mapping for row in self.tuples(query)]
+
+    def tuples(self, query: sa.Select[Any]) -> Sequence[Any]:
+        """Rows to be taken apart by place: the quicker way where there may be thousands."""
         with self.reading() as db:
             try:
-                return db.execute(query).mappings().all()
+                return db.execute(query).all()
             except ValueError as error:  # a cell that is not what its table says it is
                 raise StoreUnavailable(f"{self.place} holds a damaged row: {error}") from None
 

@@ -8,9 +8,10 @@ import sqlalchemy as sa
 
 from monitor.core.records import Cause, Episode, RetrainRequest
 from monitor.core.wire import plain
+from monitor.ledger import Before
 from monitor.ports import StoredReference
 from monitor.stores._sql_engine import Part
-from monitor.stores._sql_rows import Row, insert, record_of, row_of, window_of
+from monitor.stores._sql_rows import Row, insert, newest_of, record_of, row_of, window_of
 from monitor.stores._sql_tables import OPEN, episodes, references, retrain_requests
 
 
@@ -22,34 +23,42 @@ class Episodes(Part):
         if monitor is not None:
             query = query.where(episodes.c.monitor == monitor)
         rows = self._database.rows(query.order_by(episodes.c.opened_at, episodes.c.id))
-        return [episode_of(row) for row in rows]
+        return [_episode(row) for row in rows]
 
     def get_episode(self, episode_id: str) -> Episode | None:
         rows = self._database.rows(sa.select(episodes).where(episodes.c.id == episode_id))
-        return episode_of(rows[0]) if rows else None
+        return _episode(rows[0]) if rows else None
 
-    def list_episodes(self, monitor: str | None = None, *, limit: int = 50) -> list[Episode]:
-        query = sa.select(episodes).order_by(episodes.c.opened_at.desc(), episodes.c.id)
+    def newest_episodes(
+        self,
+        monitor: str | None = None,
+        *,
+        is_open: bool | None = None,
+        before: Before = None,
+        limit: int = 50,
+    ) -> list[Episode]:
+        query = newest_of(episodes, episodes.c.opened_at, before, limit)
         if monitor is not None:
             query = query.where(episodes.c.monitor == monitor)
-        return [episode_of(row) for row in self._database.rows(query.limit(limit))]
+        if is_open is not None:
+            query = query.where(OPEN if is_open else ~OPEN)
+        return [_episode(row) for row in self._database.rows(query)]
 
     def last_retrain(self, monitor: str) -> RetrainRequest | None:
-        return next(iter(self.list_retrains(monitor, limit=1)), None)
+        return next(iter(self.newest_retrains(monitor, limit=1)), None)
 
     def get_retrain(self, request_id: str) -> RetrainRequest | None:
         query = sa.select(retrain_requests).where(retrain_requests.c.id == request_id)
         rows = self._database.rows(query)
-        return retrain_of(rows[0]) if rows else None
+        return _retrain(rows[0]) if rows else None
 
-    def list_retrains(
-        self, monitor: str | None = None, *, limit: int = 200
+    def newest_retrains(
+        self, monitor: str | None = None, *, before: Before = None, limit: int = 50
     ) -> list[RetrainRequest]:
-        newest = (retrain_requests.c.requested_at.desc(), retrain_requests.c.id)
-        query = sa.select(retrain_requests).order_by(*newest)
+        query = newest_of(retrain_requests, retrain_requests.c.requested_at, before, limit)
         if monitor is not None:
             query = query.where(retrain_requests.c.monitor == monitor)
-        return [retrain_of(row) for row in self._database.rows(query.limit(limit))]
+        return [_retrain(row) for row in self._database.rows(query)]
 
     def add_reference(self, reference: StoredReference) -> None:
         with self._database.writing() as db:
@@ -105,12 +114,12 @@ def make_current(db: sa.Connection, monitor: str, row: Row, *, promoted: bool = 
     db.execute(keep.on_conflict_do_update(index_elements=known, set_=place))
 
 
-def retrain_of(row: Row) -> RetrainRequest:
+def _retrain(row: Row) -> RetrainRequest:
     window = window_of(row) if row["window_start"] else None
     return record_of(RetrainRequest, row, window=window, reasons=tuple(row["reasons"]))
 
 
-def episode_of(row: Row) -> Episode:
+def _episode(row: Row) -> Episode:
     worst: Any = row["worst"]
     return record_of(
         Episode,

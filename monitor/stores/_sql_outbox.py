@@ -7,9 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.core.digests import DIGEST
-from monitor.core.records import Message, RetrainRequest
+from monitor.core.records import Message
+from monitor.ledger import Before
 from monitor.stores._sql_engine import Part
-from monitor.stores._sql_rows import add, record_of, row_of
+from monitor.stores._sql_rows import add, newest_of, record_of, row_of
 from monitor.stores._sql_tables import Moment, outbox, retrain_requests
 
 _PENDING = outbox.c.state == "pending"
@@ -18,13 +19,9 @@ _PENDING = outbox.c.state == "pending"
 class Outbox(Part):
     """What is to be said, and what became of it."""
 
-    def add_message(self, message: Message, retrain: RetrainRequest | None = None) -> bool:
+    def add_message(self, message: Message) -> bool:
         with self._database.writing() as db:
-            if not add(db, outbox, row_of(message, outbox)):
-                return False
-            if retrain:
-                add(db, retrain_requests, row_of(retrain, retrain_requests))
-        return True
+            return add(db, outbox, row_of(message, outbox))
 
     def channels_told(self, episode: str) -> set[str]:
         query = sa.select(outbox.c.channel).where(outbox.c.episode == episode).distinct()
@@ -78,7 +75,15 @@ class Outbox(Part):
         rows = self._database.rows(sa.select(outbox).where(outbox.c.id == message_id))
         return record_of(Message, rows[0]) if rows else None
 
-    def list_messages(
+    def newest_messages(
+        self, *, state: str | None = None, before: Before = None, limit: int = 50
+    ) -> list[Message]:
+        query = newest_of(outbox, outbox.c.created_at, before, limit)
+        if state is not None:
+            query = query.where(outbox.c.state == state)
+        return [record_of(Message, row) for row in self._database.rows(query)]
+
+    def oldest_messages(
         self, *, state: str | None = None, episode: str | None = None, limit: int = 200
     ) -> list[Message]:
         query = sa.select(outbox).order_by(outbox.c.created_at, outbox.c.place)

@@ -1,13 +1,14 @@
 """Records to rows and back, and the statements that every part of the SQL store makes."""
 
 from collections.abc import Mapping
-from dataclasses import fields
+from datetime import datetime
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from monitor.core.records import Window
+from monitor.ledger import Before
 
 Record = TypeVar("Record")
 Row = Mapping[Any, Any]
@@ -23,8 +24,19 @@ def row_of(record: Any, table: sa.Table) -> dict[str, Any]:
 
 
 def record_of(kind: type[Record], row: Row, /, **converted: Any) -> Record:
-    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # every record is one
-    return kind(**{name: row[name] for name in names if name in row} | converted)
+    known, names = dict(row), kind.__dataclass_fields__  # type: ignore[attr-defined]  # a record
+    return kind(**{name: known[name] for name in names if name in known} | converted)
+
+
+def newest_of(
+    table: sa.Table, at: sa.ColumnElement[datetime], before: Before, limit: int
+) -> sa.Select[Any]:
+    """Rows of a table, the newest first; only those before an item."""
+    query = sa.select(table).order_by(at.desc(), table.c.id.desc()).limit(limit)
+    if before is None:
+        return query
+    moment, item = before
+    return query.where(sa.or_(at < moment, sa.and_(at == moment, table.c.id < item)))
 
 
 def window_of(row: Row) -> Window:

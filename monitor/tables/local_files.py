@@ -84,8 +84,8 @@ class LocalPlace:
 
     def _holds(self, name: str) -> bool:
         try:
-            file = (self.path / name).resolve()
-            return file.parent == self.path.resolve() and file.is_file()
+            file = self.path / name
+            return file.is_file() and file.resolve().parent == self.path.resolve()
         except (OSError, ValueError):
             return False
 

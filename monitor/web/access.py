@@ -22,10 +22,20 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
 from monitor.archive import Store
-from monitor.core.people import Deed, Scope, Session, Token, allows
-from monitor.desk import TOKEN_PREFIX, Actor, Desk, digest_of
+from monitor.core.people import (
+    NEEDS,
+    Deed,
+    Scope,
+    Session,
+    Silence,
+    SilenceKind,
+    Token,
+    allows,
+)
+from monitor.desk import Actor, Desk
 from monitor.errors import AskedWrongly, NotAllowed, NotSignedIn, StoreUnavailable
 from monitor.ports import Clock
+from monitor.tokens import TOKEN_PREFIX, digest_of
 from monitor.web.limits import Limits
 
 COOKIE = "monitor_session"
@@ -56,9 +66,17 @@ class Visitor:
     def may(self, scope: Scope) -> bool:
         return allows(self.scopes, scope)
 
+    def may_do(self, deed: str) -> bool:
+        return self.may(NEEDS[deed])
+
+    def may_lift(self, silence: Silence) -> bool:
+        """Who may not set maintenance may not end it either."""
+        is_mute = silence.kind is SilenceKind.MUTE
+        return self.may_do(Deed.SILENCE_LIFTED if is_mute else Deed.MAINTENANCE_SET)
+
 
 @dataclass(frozen=True)
-class Program:
+class ProgramRule:
     """The rule of a route for programs: who shows a token that allows this."""
 
     gate: "Gate"
@@ -70,7 +88,7 @@ class Program:
 
 
 @dataclass(frozen=True)
-class Page:
+class PageRule:
     """The rule of a page: a person who may see this."""
 
     gate: "Gate"
@@ -81,7 +99,7 @@ class Page:
 
 
 @dataclass(frozen=True)
-class Form:
+class FormRule:
     """The rule of a form: a person who may do this, and sends it from one of our own pages."""
 
     gate: "Gate"
@@ -125,14 +143,14 @@ class Gate:
         self._closed = False  # a token was made: nothing opens the door again
         self._secret = secrets.token_bytes(32)  # marks the forms of a lone machine
 
-    def api(self, scope: Scope) -> Program:
-        return Program(self, scope)
+    def api(self, scope: Scope) -> ProgramRule:
+        return ProgramRule(self, scope)
 
-    def page(self, scope: Scope) -> Page:
-        return Page(self, scope)
+    def page(self, scope: Scope) -> PageRule:
+        return PageRule(self, scope)
 
-    def form(self, scope: Scope) -> Form:
-        return Form(self, scope)
+    def form(self, scope: Scope) -> FormRule:
+        return FormRule(self, scope)
 
     # --- Sessions ---
 
@@ -244,6 +262,17 @@ class Gate:
                 self._store.touch_token(token.id, now)
             except StoreUnavailable:  # a disk that is full keeps nobody from reading
                 return
+
+
+class Sitting(Gate):
+    """For one who sits here and has the store: it may do everything, in its own name."""
+
+    def __init__(self, store: Store, desk: Desk, clock: Clock, actor: Actor) -> None:
+        super().__init__(store, desk, clock, lone=True)
+        self._actor = actor
+
+    def program(self, request: Request) -> Visitor:
+        return Visitor(self._actor.name, frozenset({Scope.ADMIN}), self._actor.via, "")
 
 
 async def form_of(request: Request) -> dict[str, str]:

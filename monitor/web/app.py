@@ -8,8 +8,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monitor.archive import Store
 from monitor.desk import Desk
+from monitor.due import MonitorStatus
 from monitor.ports import Clock, Reports
-from monitor.scheduler import MonitorStatus
 from monitor.sight import traces
 from monitor.web.access import Gate, address_of
 from monitor.web.api.kit import Kit
@@ -54,13 +54,14 @@ def make_app(
     front = Front(views, reports, gate, desk, alive, difference)
     parts: tuple[APIRouter, ...] = (
         health_routes(store, alive),
-        *api_routes(Kit(store, status, clock, desk, gate, alive)),
+        *api_routes(Kit(store, views, clock, desk, gate, alive)),
         sign_in_routes(gate),
         asset_routes(),
         report_routes(front),
         *page_routes(front),
     )
     app.state.parts = []
+    app.state.strips = views.strips  # one for all who follow what is stored
     app.state.draining = lambda: False  # whoever runs it says when it ends
     for part in parts:
         add_routes(app, part)

@@ -4,10 +4,12 @@ A tile or bar is a link to its check. Only the row of checks can be reached by k
 link, once more in every row, would be a hundred steps to walk through.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import NamedTuple
 from urllib.parse import quote
 
 from markupsafe import Markup, escape
@@ -50,7 +52,7 @@ def strip(lines: tuple[CheckLine, ...], zone: tzinfo, root: str, from_left: bool
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Series:
     """One measure of every check, for a chart."""
 
@@ -62,7 +64,7 @@ class Series:
     bars: bool = False
     hot: Sequence[bool] = ()  # values that are breaches
 
-    @property
+    @cached_property
     def top(self) -> float:
         known = [v for v in (*self.values, self.limit) if v is not None]
         return max(known, default=0.0) * 1.08 or 1.0
@@ -72,9 +74,31 @@ class Series:
         """Whether there is anything to draw: breaches that never were are a line of nothing."""
         return any(self.values if self.hot else (v is not None for v in self.values))
 
+    @cached_property
+    def texts(self) -> Sequence[str]:
+        return [self.told(value) for value in self.values]
+
     @property
     def now(self) -> str:
-        return self.told(self.values[-1])
+        return self.texts[-1]
+
+
+class _Place(NamedTuple):
+    """One check on the axis, and the text that every row repeats of it."""
+
+    line: CheckLine
+    x: float
+    width: float
+    address: str
+    window: str
+    tile: str  # where a tile of it stands
+    bar: str
+    hit: str  # what the pointer meets: the whole height of its window
+
+    @property
+    def link(self) -> str:
+        """To the check; the keyboard skips it."""
+        return f'<a href="{self.address}"{_SKIPPED}>'
 
 
 class Charts:
@@ -84,10 +108,8 @@ class Charts:
         self.history = history
         self._lines = history.lines
         self._root = root
-        self._spans = spans(history.lines, history.axis)
-        self._windows = [words.window(c.window, history.axis.zone) for c in history.lines]
-        at = escape(f"{root}/checks/")
-        self._links = {c.id: f"{at}{quote(c.id, safe='')}" for c in history.lines}
+        self._places = list(_places(history, root))
+        self._grid = _grid([x for x, _ in history.axis.ticks])
 
     # --- The checks themselves ---
 
@@ -95,11 +117,11 @@ class Charts:
         """A tile a check with the shape of its verdict; the row that the keyboard reaches."""
         size = next((px for most, px in _ICON_PX.items() if len(self._lines) <= most), 5)
         tiles = (
-            f'<a href="{self._link(c)}"{"" if last else _SKIPPED} class="{c.verdict}">'
-            f"<title>{escape(f'{window}: {c.headline}')}</title>"
-            f'<use href="#s-{c.verdict}" x="{x + width / 2:.2f}%" y="{(18 - size) / 2}"'
+            f'<a href="{p.address}"{"" if p is self._places[-1] else _SKIPPED} '
+            f'class="{p.line.verdict}"><title>{p.window}: {escape(p.line.headline)}</title>'
+            f'<use href="#s-{p.line.verdict}" x="{p.x + p.width / 2:.2f}%" y="{(18 - size) / 2}"'
             f' width="{size}" height="{size}"/></a>'
-            for (x, width), c, window, last in self._each()
+            for p in self._places
         )
         return Markup(
             f'<svg class="verdicts" width="100%" height="18" role="group" '
@@ -107,23 +129,16 @@ class Charts:
             f'<g transform="translate({-size / 2} 0)">{"".join(tiles)}</g></svg>'
         )
 
-    def _each(self) -> Iterable[tuple[tuple[float, float], CheckLine, str, bool]]:
-        last = [c is self._lines[-1] for c in self._lines]
-        return zip(self._spans, self._lines, self._windows, last, strict=True)
-
-    def _link(self, line: CheckLine) -> str:
-        return self._links[line.id]
-
     # --- Columns ---
 
     def column(self, name: str) -> Markup:
         """A tile a check: low and grey within the tolerance, full and coloured where it drifted."""
-        cells = self.history.columns[name]
-        tiles = [
-            f'<a href="{self._link(c)}"{_SKIPPED}>{_tile(cells.get(c.id), x, width)}'
-            f"<title>{escape(f'{name}, {window}: {cell_in_words(cells.get(c.id))}')}</title></a>"
-            for (x, width), c, window, _ in self._each()
-        ]
+        cells, called = self.history.columns[name], escape(name)
+        tiles = []
+        for place in self._places:
+            cell = cells.get(place.line.id)
+            told = f"{called}, {place.window}: {escape(cell_in_words(cell))}"
+            tiles.append(f"{place.link}{_tile(cell, place.tile)}<title>{told}</title></a>")
         drifted = sum(cell.verdict is Verdict.DRIFTED for cell in cells.values())
         told = f"{name}: drifted in {drifted} of {words.plural(len(self._lines), 'check')}"
         return self._picture("heat", told, "".join(tiles))
@@ -155,12 +170,12 @@ class Charts:
 
     def _rows(self) -> Series:
         rows = [float(c.rows) for c in self._lines]
-        least = self.history.promised("volume")
+        least = self.history.promised.get("volume")
         hot = [least is not None and r < least for r in rows]
         return Series("Rows", rows, _whole, least, "promised", bars=True, hot=hot)
 
     def _freshness(self) -> Series:
-        ages, most = self.history.ages_h(), self.history.promised("freshness")
+        ages, most = self.history.ages_h(), self.history.promised.get("freshness")
         hot = [most is not None and age is not None and age > most for age in ages]
         return Series("Age of the newest row", ages, hours, most, "promised", bars=True, hot=hot)
 
@@ -172,20 +187,21 @@ class Charts:
 
     def _bars(self, series: Series) -> str:
         hot = series.hot or [False] * len(series.values)
-        return "".join(
-            f'<rect x="{10 * x + 5 * width * _GAP:.1f}" width="{10 * width * (1 - _GAP):.1f}"'
-            f' y="{_y(value, series.top):.1f}" height="{_HIGH - _y(value, series.top):.1f}"'
-            f"{_HOT if is_hot else ''}/>"
-            for (x, width), value, is_hot in zip(self._spans, series.values, hot, strict=True)
-            if value
-        )
+        bars = []
+        for place, value, is_hot in zip(self._places, series.values, hot, strict=True):
+            if value:
+                y = _y(value, series.top)
+                high = f' y="{y:.1f}" height="{_HIGH - y:.1f}"'
+                bars.append(f"<rect {place.bar}{high}{_HOT if is_hot else ''}/>")
+        return "".join(bars)
 
     def _steps(self, series: Series) -> str:
         path, joined = [], False
-        for (x, width), value in zip(self._spans, series.values, strict=True):
+        for place, value in zip(self._places, series.values, strict=True):
             if value is not None:
                 y = f"{_y(value, series.top):.1f}"
-                path.append(f"{'L' if joined else 'M'}{10 * x:.1f} {y}H{10 * (x + width):.1f}")
+                end = 10 * (place.x + place.width)
+                path.append(f"{'L' if joined else 'M'}{10 * place.x:.1f} {y}H{end:.1f}")
             joined = value is not None
         return f'<path class="step" d="{"".join(path)}"/>'
 
@@ -195,25 +211,29 @@ class Charts:
         return f'<path class="limit" d="M0 {_y(series.limit, series.top):.1f}H{_WIDE}"/>'
 
     def _hits(self, series: Series) -> str:
-        """What the pointer meets: the whole height of a window."""
         return "".join(
-            f'<a href="{self._link(c)}"{_SKIPPED}><rect class="hit" x="{10 * x:.1f}" y="0"'
-            f' width="{10 * width:.1f}" height="{_HIGH}"/>'
-            f"<title>{escape(f'{window}: {series.told(value)}')}</title></a>"
-            for ((x, width), c, window, _), value in zip(self._each(), series.values, strict=True)
+            f"{place.link}{place.hit}<title>{place.window}: {escape(text)}</title></a>"
+            for place, text in zip(self._places, series.texts, strict=True)
         )
+
+    def table(self, series: Sequence[Series]) -> Markup:
+        """The same as text: a row a check, the newest first."""
+        measures = [(f'<td data-th="{escape(s.name)}">', s.texts) for s in series]
+        rows = (
+            f'<tr><th scope="row">{place.window}</th>'
+            f'<td data-th="Verdict">{place.line.verdict}</td>'
+            f"{''.join(f'{cell}{escape(texts[n])}</td>' for cell, texts in measures)}</tr>"
+            for n, place in reversed(list(enumerate(self._places)))
+        )
+        return Markup("".join(rows))
 
     def _picture(self, kind: str, told: str, inside: str) -> Markup:
         return Markup(
             f'<svg class="{kind}" viewBox="0 0 {_WIDE} {_HIGH}" preserveAspectRatio="none" '
-            f'role="img" aria-label="{escape(told)}">{self._grid()}{inside}</svg>'
+            f'role="img" aria-label="{escape(told)}">{self._grid}{inside}</svg>'
         )
 
     # --- Axis and marks ---
-
-    def _grid(self) -> str:
-        lines = "".join(f"M{10 * x:.1f} 0V{_HIGH}" for x, _ in self.history.axis.ticks)
-        return f'<path class="grid" d="{lines}"/>' if lines else ""
 
     def axis(self) -> Markup:
         """Dates under the charts."""
@@ -251,16 +271,40 @@ class Charts:
 _GAP = 0.2  # between bars, of the width of a window
 
 
+def _places(history: History, root: str) -> Iterator[_Place]:
+    at, zone = escape(f"{root}/checks/"), history.axis.zone
+    for line, (x, width) in zip(history.lines, spans(history.lines, history.axis), strict=True):
+        left, wide = 10 * x, 10 * width  # of the inside of a chart
+        yield _Place(
+            line,
+            x,
+            width,
+            address=f"{at}{quote(line.id, safe='')}",
+            window=words.window(line.window, zone),
+            tile=f'x="{left + wide * _GAP / 4:.1f}" width="{wide * (1 - _GAP / 2):.1f}"',
+            bar=f'x="{left + wide * _GAP / 2:.1f}" width="{wide * (1 - _GAP):.1f}"',
+            hit=f'<rect class="hit" x="{left:.1f}" y="0" width="{wide:.1f}" height="{_HIGH}"/>',
+        )
+
+
 def cell_in_words(cell: ColumnLine | None) -> str:
     """What one check says of one column."""
     if cell is None:
         return "not compared"
     if not cell.test or cell.effect is None:
         return str(cell.verdict)
-    limit = "" if cell.threshold is None else f" (threshold {number(cell.threshold)})"
-    name = cell.test.replace("_", " ")
-    name = name.upper() if len(name) <= 3 else name
-    return f"{cell.verdict}, {name} {number(cell.effect)}{limit}"
+    return f"{cell.verdict}, {_test(cell.test)} {number(cell.effect)}{_threshold(cell.threshold)}"
+
+
+@lru_cache(maxsize=256)
+def _test(name: str) -> str:
+    spoken = name.replace("_", " ")
+    return spoken.upper() if len(spoken) <= 3 else spoken
+
+
+@lru_cache(maxsize=256)  # a column keeps its threshold from check to check
+def _threshold(value: float | None) -> str:
+    return "" if value is None else f" (threshold {number(value)})"
 
 
 def times(strength: float) -> str:
@@ -287,14 +331,18 @@ def hours(value: float | None) -> str:
     return f"{value:.3g} h" if value < 48 else f"{value / 24:.1f} days"
 
 
-def _tile(cell: ColumnLine | None, x: float, width: float) -> str:
-    left, wide = f"{10 * x + 5 * width * _GAP / 2:.1f}", f"{10 * width * (1 - _GAP / 2):.1f}"
+def _tile(cell: ColumnLine | None, at: str) -> str:
     if cell is None or cell.verdict is Verdict.UNDECIDED:
-        return f'<rect class="t none" x="{left}" width="{wide}" y="46" height="8"/>'
-    step = sum(cell.strength >= s for s in _STRENGTHS)
+        return f'<rect class="t none" {at} y="46" height="8"/>'
+    step = bisect_right(_STRENGTHS, cell.strength)
     if cell.verdict is Verdict.DRIFTED:
-        return f'<rect class="t hot h{max(3, step)}" x="{left}" width="{wide}" y="4" height="92"/>'
-    return f'<rect class="t h{min(3, step)}" x="{left}" width="{wide}" y="28" height="44"/>'
+        return f'<rect class="t hot h{max(3, step)}" {at} y="4" height="92"/>'
+    return f'<rect class="t h{min(3, step)}" {at} y="28" height="44"/>'
+
+
+def _grid(ticks: Sequence[float]) -> str:
+    lines = "".join(f"M{10 * x:.1f} 0V{_HIGH}" for x in ticks)
+    return f'<path class="grid" d="{lines}"/>' if lines else ""
 
 
 def _y(value: float, top: float) -> float:

@@ -15,14 +15,15 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from monitor.configuration.fields import parse_time
-from monitor.core.people import Scope, SilenceKind
+from monitor.core.people import MUTES_H, NEEDS, Deed, Scope
 from monitor.core.records import Window
-from monitor.desk import Desk, Key, Planned, digest_of
+from monitor.desk import Actor, Desk, Key, Planned
 from monitor.errors import AskedWrongly, MonitorError, NotAllowed, StoreConflict, StoreUnavailable
+from monitor.tokens import digest_of
 from monitor.web.access import MARK, Visitor, form_of
 from monitor.web.drawing import draw, root_of
 from monitor.web.front import Front
-from monitor.web.named import LASTS_DAYS, MUTES_H
+from monitor.web.named import LASTS_DAYS
 from monitor.web.signing_in import ours
 
 _KEY_CHARS = 64
@@ -31,8 +32,8 @@ Fields = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A deed as a form asks for it."""
+class Sent:
+    """A form as somebody sent it."""
 
     front: Front
     visitor: Visitor
@@ -41,6 +42,10 @@ class Asked:
     @property
     def desk(self) -> Desk:
         return self.front.desk
+
+    @property
+    def actor(self) -> Actor:
+        return self.visitor.actor
 
     @property
     def why(self) -> str:
@@ -70,10 +75,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """One kind of form: who may send it, and what it plans; a secret is shown once, or is None."""
+    """One kind of form: the deed it asks for, and its plan; a secret is shown once, or is None."""
 
-    scope: Scope
-    plan: Callable[[Asked], Planned]
+    deed: Deed
+    plan: Callable[[Sent], Planned]
 
 
 def deed_routes(front: Front) -> APIRouter:
@@ -85,22 +90,22 @@ def deed_routes(front: Front) -> APIRouter:
 
 def _route(front: Front, name: str, form: Form) -> Callable[..., object]:
     async def do(
-        request: Request, visitor: Annotated[Visitor, Depends(front.gate.form(form.scope))]
+        request: Request, visitor: Annotated[Visitor, Depends(front.gate.form(NEEDS[form.deed]))]
     ) -> Response:
-        asked = Asked(front, visitor, await form_of(request))
-        return await run_in_threadpool(_do, request, name, form, asked)
+        sent = Sent(front, visitor, await form_of(request))
+        return await run_in_threadpool(_do, request, name, form, sent)
 
     return do
 
 
-def _do(request: Request, name: str, form: Form, asked: Asked) -> Response:
-    back = ours(asked.fields.get("back", "/"))
+def _do(request: Request, name: str, form: Form, sent: Sent) -> Response:
+    back = ours(sent.fields.get("back", "/"))
     try:
-        done = asked.desk.do_once(_key(asked, name), lambda: form.plan(asked))
+        done = sent.desk.do_once(_key(sent, name), lambda: form.plan(sent))
     except (AskedWrongly, StoreConflict) as error:
-        return _refused(request, asked, back, error)
+        return _refused(request, sent, back, error)
     except StoreUnavailable as error:
-        return _refused(request, asked, back, error, 503)
+        return _refused(request, sent, back, error, 503)
     if done.act is not None and done.secret is not None:
         page = draw(request, "token.html.j2", token=done.act.token, secret=done.secret, back=back)
         page.headers["Cache-Control"] = "no-store"
@@ -108,18 +113,18 @@ def _do(request: Request, name: str, form: Form, asked: Asked) -> Response:
     return RedirectResponse(root_of(request) + with_notice(back, name), 303)
 
 
-def _key(asked: Asked, name: str) -> Key | None:
+def _key(sent: Sent, name: str) -> Key | None:
     """That of the form; one without is done as often as it is sent."""
-    key = asked.fields.get("once", "")[:_KEY_CHARS]
+    key = sent.fields.get("once", "")[:_KEY_CHARS]
     if not key:
         return None
-    told = sorted((k, v) for k, v in asked.fields.items() if k != MARK)
-    asker = asked.visitor.token or asked.visitor.name
+    told = sorted((k, v) for k, v in sent.fields.items() if k != MARK)
+    asker = sent.visitor.token or sent.visitor.name
     return Key(f"form {key}", asker, digest_of(f"{name} {told}"))
 
 
 def _refused(
-    request: Request, asked: Asked, back: str, error: MonitorError, status: int = 0
+    request: Request, sent: Sent, back: str, error: MonitorError, status: int = 0
 ) -> Response:
     """The same for a mistake and for somebody who was faster: what now, and nothing typed lost."""
     conflict = isinstance(error, StoreConflict)
@@ -131,7 +136,7 @@ def _refused(
         conflict=conflict,
         message=str(error),
         hint="" if conflict else error.hint,
-        why=asked.why,
+        why=sent.why,
         back=back,
     )
 
@@ -150,89 +155,84 @@ def with_notice(path: str, name: str) -> str:
 # --- What each form plans ---
 
 
-def _acknowledge(asked: Asked) -> Planned:
-    return asked.desk.acknowledge(asked.visitor.actor, asked.must("episode"), asked.why), None
+def _acknowledge(sent: Sent) -> Planned:
+    return sent.desk.acknowledge(sent.actor, sent.must("episode"), sent.why), None
 
 
-def _resolve(asked: Asked) -> Planned:
-    return asked.desk.resolve(asked.visitor.actor, asked.must("episode"), asked.why), None
+def _resolve(sent: Sent) -> Planned:
+    return sent.desk.resolve(sent.actor, sent.must("episode"), sent.why), None
 
 
-def _mute(asked: Asked) -> Planned:
+def _mute(sent: Sent) -> Planned:
     """Until a time of its own, else for as long as the list says."""
-    if asked.fields.get("until"):
-        until = asked.moment("until")
+    if sent.fields.get("until"):
+        until = sent.moment("until")
     else:
-        hours = asked.fields.get("hours", "")
-        if hours not in MUTES_H:
+        hours = sent.fields.get("hours", "")
+        if hours not in map(str, MUTES_H):
             raise AskedWrongly(f"a mute does not last {hours!r} hours", hint="choose from the list")
-        until = asked.front.views.now() + timedelta(hours=int(hours))
-    return asked.desk.mute(asked.visitor.actor, asked.monitor(), until, asked.why), None
+        until = sent.front.views.now() + timedelta(hours=int(hours))
+    return sent.desk.mute(sent.actor, sent.monitor(), until, sent.why), None
 
 
-def _maintain(asked: Asked) -> Planned:
-    span = asked.moment("start"), asked.moment("end")
-    return asked.desk.maintain(asked.visitor.actor, asked.monitor(), *span, asked.why), None
+def _maintain(sent: Sent) -> Planned:
+    span = sent.moment("start"), sent.moment("end")
+    return sent.desk.maintain(sent.actor, sent.monitor(), *span, sent.why), None
 
 
-def _lift(asked: Asked) -> Planned:
-    """Who may not set maintenance may not end it either."""
-    silence, now = asked.must("silence"), asked.front.views.now()
-    lasting = asked.front.views.store.silences(since=now)
-    kind = next((s.kind for s in lasting if s.id == silence), None)
-    if kind is SilenceKind.MAINTENANCE and not asked.visitor.may(Scope.ADMIN):
-        raise NotAllowed("ending a maintenance needs a token with the scope admin")
-    return asked.desk.lift(asked.visitor.actor, silence, asked.why), None
+def _lift(sent: Sent) -> Planned:
+    may = sent.visitor.may_lift
+    return sent.desk.lift(sent.actor, sent.must("silence"), sent.why, may=may), None
 
 
-def _check_again(asked: Asked) -> Planned:
-    window = Window(asked.moment("start"), asked.moment("end"))
-    act = asked.desk.check_again(asked.visitor.actor, asked.must("monitor"), window, asked.why)
+def _check_again(sent: Sent) -> Planned:
+    window = Window(sent.moment("start"), sent.moment("end"))
+    act = sent.desk.check_again(sent.actor, sent.must("monitor"), window, sent.why)
     return act, None
 
 
-def _retrain(asked: Asked) -> Planned:
-    return asked.desk.request_retrain(asked.visitor.actor, asked.must("monitor"), asked.why), None
+def _retrain(sent: Sent) -> Planned:
+    return sent.desk.request_retrain(sent.actor, sent.must("monitor"), sent.why), None
 
 
-def _promote(asked: Asked) -> Planned:
-    names = asked.must("monitor"), asked.must("version")
-    return asked.desk.promote(asked.visitor.actor, *names, asked.why), None
+def _promote(sent: Sent) -> Planned:
+    names = sent.must("monitor"), sent.must("version")
+    return sent.desk.promote(sent.actor, *names, sent.why), None
 
 
-def _resend(asked: Asked) -> Planned:
-    return asked.desk.resend(asked.visitor.actor, asked.must("message"), asked.why), None
+def _resend(sent: Sent) -> Planned:
+    return sent.desk.resend(sent.actor, sent.must("message"), sent.why), None
 
 
-def _make_token(asked: Asked) -> Planned:
-    scopes = {scope for scope in Scope if asked.fields.get(f"scope_{scope}")}
-    days = asked.fields.get("days", "")
+def _make_token(sent: Sent) -> Planned:
+    scopes = {scope for scope in Scope if sent.fields.get(f"scope_{scope}")}
+    days = sent.fields.get("days", "")
     if days not in LASTS_DAYS:
         raise AskedWrongly(f"a token does not last {days!r} days", hint="choose from the list")
     lasts = timedelta(days=int(days)) if days else None
-    name = asked.fields.get("name", "")
-    return asked.desk.make_token(asked.visitor.actor, name, scopes, asked.why, lasts=lasts)
+    name = sent.fields.get("name", "")
+    return sent.desk.make_token(sent.actor, name, scopes, sent.why, lasts=lasts)
 
 
-def _rotate_token(asked: Asked) -> Planned:
-    return asked.desk.rotate_token(asked.visitor.actor, asked.must("token"), asked.why)
+def _rotate_token(sent: Sent) -> Planned:
+    return sent.desk.rotate_token(sent.actor, sent.must("token"), sent.why)
 
 
-def _revoke_token(asked: Asked) -> Planned:
-    return asked.desk.revoke_token(asked.visitor.actor, asked.must("token"), asked.why), None
+def _revoke_token(sent: Sent) -> Planned:
+    return sent.desk.revoke_token(sent.actor, sent.must("token"), sent.why), None
 
 
 FORMS = {
-    "acknowledge": Form(Scope.OPERATE, _acknowledge),
-    "resolve": Form(Scope.OPERATE, _resolve),
-    "mute": Form(Scope.OPERATE, _mute),
-    "maintain": Form(Scope.ADMIN, _maintain),
-    "lift": Form(Scope.OPERATE, _lift),
-    "check-again": Form(Scope.OPERATE, _check_again),
-    "retrain": Form(Scope.OPERATE, _retrain),
-    "promote": Form(Scope.ADMIN, _promote),
-    "resend": Form(Scope.OPERATE, _resend),
-    "make-token": Form(Scope.ADMIN, _make_token),
-    "rotate-token": Form(Scope.ADMIN, _rotate_token),
-    "revoke-token": Form(Scope.ADMIN, _revoke_token),
+    "acknowledge": Form(Deed.ACKNOWLEDGED, _acknowledge),
+    "resolve": Form(Deed.RESOLVED, _resolve),
+    "mute": Form(Deed.MUTED, _mute),
+    "maintain": Form(Deed.MAINTENANCE_SET, _maintain),
+    "lift": Form(Deed.SILENCE_LIFTED, _lift),
+    "check-again": Form(Deed.CHECK_REQUESTED, _check_again),
+    "retrain": Form(Deed.RETRAIN_REQUESTED, _retrain),
+    "promote": Form(Deed.REFERENCE_PROMOTED, _promote),
+    "resend": Form(Deed.MESSAGE_RESENT, _resend),
+    "make-token": Form(Deed.TOKEN_MADE, _make_token),
+    "rotate-token": Form(Deed.TOKEN_MADE, _rotate_token),
+    "revoke-token": Form(Deed.TOKEN_REVOKED, _revoke_token),
 }

@@ -15,8 +15,10 @@ from markupsafe import Markup, escape
 
 from monitor.core import words
 from monitor.core.numerals import number, share
+from monitor.core.people import MUTES_H
 from monitor.web.charts import strip, times
-from monitor.web.named import CAUSES, DONE, LASTS_DAYS, MUTES_H
+from monitor.web.named import CAUSES, DONE, LASTS_DAYS
+from monitor.web.signs import icon, word
 
 FOLDER = Path(__file__).parent / "templates"
 
@@ -98,8 +100,9 @@ def _environment() -> Environment:
         local=local,
     )  # fmt: skip
     environment.globals.update(
-        fresh=token_hex, causes=CAUSES, mutes=MUTES_H, lasts=LASTS_DAYS, strip=strip, times=times
-    )
+        fresh=token_hex, causes=CAUSES, mutes=MUTES_H, lasts=LASTS_DAYS, strip=strip, times=times,
+        icon=icon, word=word,
+    )  # fmt: skip
     return environment
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from itertools import pairwise
-from typing import Any
 from urllib.parse import quote
 
 from monitor.archive import CheckLine, ColumnLine, Place, Store, Tally
@@ -17,11 +16,8 @@ from monitor.web.named import CAUSES
 RANGES = (30, 60, 120)  # checks that can be drawn at once
 COLUMNS = 12
 MORE_COLUMNS = 60
-_EPISODES = 50
+_HAPPENED = 50  # episodes, and requests for a model
 _EARLIER_WINDOW = "window:"  # such a reference is another one at every check
-Told = Mapping[str, Any]
-
-
 _ASKED = {"succeeded": "new model", "failed": "no new model", "refused": "no new model"}
 
 
@@ -56,12 +52,8 @@ class History:
     columns: Mapping[str, Mapping[str, ColumnLine]]  # name -> check -> line; furthest moved first
     more_columns: int
     tallies: Mapping[str, Tally]
-    whole: Mapping[str, Sequence[Told]]
+    promised: Mapping[str, float | None]  # by test, the threshold that the feed is held to
     marks: tuple[Mark, ...]
-
-    def of_whole(self, check_id: str, test: str) -> Told | None:
-        """A finding on the dataset."""
-        return next((f for f in self.whole[check_id] if f["test"] == test), None)
 
     def ages_h(self) -> list[float | None]:
         """How old the newest row was when each window closed."""
@@ -70,14 +62,25 @@ class History:
             for c in self.lines
         ]
 
-    def promised(self, test: str) -> float | None:
-        """The threshold that the newest check held the feed to."""
-        found = (self.of_whole(c.id, test) for c in reversed(self.lines))
-        return next((f["threshold"] for f in found if f), None)
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """What followed from the checks of a monitor, the newest first."""
+
+    episodes: Sequence[Episode]
+    retrains: Sequence[RetrainRequest]
 
 
-def history(store: Store, name: str, zone: tzinfo, wanted: Range) -> History | None:
-    """The checks of a range; None when there are none."""
+def happened(store: Store, name: str) -> Happened:
+    return Happened(
+        store.newest_episodes(name, limit=_HAPPENED), store.newest_retrains(name, limit=_HAPPENED)
+    )
+
+
+def history(
+    store: Store, name: str, zone: tzinfo, wanted: Range, beside: Happened
+) -> History | None:
+    """The checks of a range with what happened beside them; None when there are none."""
     lines = tuple(store.lines(name, before=wanted.before, limit=wanted.count)[::-1])
     if not lines:
         return None
@@ -87,14 +90,15 @@ def history(store: Store, name: str, zone: tzinfo, wanted: Range) -> History | N
     columns: dict[str, dict[str, ColumnLine]] = {}
     for line in found:
         columns.setdefault(line.column, {})[line.check] = line
-    marks = [mark for mark in _marks(store, name, lines, axis) if axis.holds(mark.start, mark.end)]
+    silences = [s for s in store.silences(since=axis.start) if s.monitor in (None, name)]
+    marks = [m for m in _marks(beside, silences, lines, axis) if axis.holds(m.start, m.end)]
     return History(
         lines=lines,
         axis=axis,
         columns=columns,
         more_columns=more,
         tallies=store.tallies(ids),
-        whole=store.whole_findings(ids),
+        promised=store.promised(ids),
         marks=tuple(sorted(marks, key=lambda m: m.start)),
     )
 
@@ -102,14 +106,12 @@ def history(store: Store, name: str, zone: tzinfo, wanted: Range) -> History | N
 # --- What happened ---
 
 
-def _marks(store: Store, name: str, lines: Sequence[CheckLine], axis: Axis) -> Iterator[Mark]:
-    for episode in store.list_episodes(name, limit=_EPISODES):
-        yield _of_episode(episode, axis)
-    for silence in store.silences(since=axis.start):
-        if silence.monitor in (None, name):
-            yield _of_silence(silence, axis)
-    for request in store.list_retrains(name, limit=_EPISODES):
-        yield _of_request(request, axis)
+def _marks(
+    beside: Happened, silences: Sequence[Silence], lines: Sequence[CheckLine], axis: Axis
+) -> Iterator[Mark]:
+    yield from (_of_episode(episode, axis) for episode in beside.episodes)
+    yield from (_of_silence(silence, axis) for silence in silences)
+    yield from (_of_request(request, axis) for request in beside.retrains)
     for before, after in pairwise(lines):
         if (mark := _of_reference(before, after, axis)) is not None:
             yield mark

@@ -21,7 +21,8 @@ from monitor.core.records import Verdict
 from monitor.errors import StoreUnavailable
 from monitor.ports import Clock
 from monitor.settings import MonitorSettings
-from monitor.web.figures import BUCKETS_S, Figures, ServiceFigures, Tally
+from monitor.web.figures import BUCKETS_S, Counts, Figures, ServiceFigures
+from monitor.web.strips import Strips
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -50,12 +51,13 @@ def metrics_routes(
     asks: Callable[..., Any],
     process: Process | None = None,
     *,
+    strips: Strips | None = None,
     most: int = 1000,
 ) -> APIRouter:
-    """`asks` lets in who may read: `gate.api(Scope.READ)`."""
+    """`asks` lets in who may read: `gate.api(Scope.READ)`; `strips` are those of the pages."""
     routes = APIRouter(include_in_schema=False)
-    collector = ServiceCollector(store, monitors, clock, process or Process(), most=most)
-    registry = _registry(collector)
+    figures = Figures(store, monitors, clock, strips or Strips(store), most=most)
+    registry = _registry(ServiceCollector(store, clock, figures, process or Process()))
 
     @routes.api_route("/metrics", methods=["GET", "HEAD"], dependencies=[Depends(asks)])
     def metrics(request: Request) -> Response:
@@ -82,21 +84,11 @@ def _registry(collector: "ServiceCollector") -> "CollectorRegistry":
 class ServiceCollector:
     """Turns the figures of the service into families of metrics."""
 
-    def __init__(
-        self,
-        store: Store,
-        monitors: Mapping[str, MonitorSettings],
-        clock: Clock,
-        process: Process,
-        *,
-        most: int,
-    ) -> None:
+    def __init__(self, store: Store, clock: Clock, figures: Figures, process: Process) -> None:
         self._store = store
-        self._monitors = monitors
         self._clock = clock
+        self._figures = figures
         self._process = process
-        self._most = most
-        self._figures: Figures | None = None
         self._turn = threading.Lock()
         self._kept: list[Metric] = []
         self._kept_until_s = 0.0
@@ -115,11 +107,6 @@ class ServiceCollector:
         try:
             self._store.last_stored()
             latency_s = time.perf_counter() - began
-            if self._figures is None:
-                tally = Tally(self._store, self._clock)
-                self._figures = Figures(
-                    self._store, self._monitors, self._clock, most=self._most, tally=tally
-                )
             seen = self._figures.look()
             stalled = self._process.is_stalled()
         except StoreUnavailable:
@@ -128,7 +115,7 @@ class ServiceCollector:
         yield _gauge("store_up", "1 when the store answers.", 1)
         yield _gauge("store_latency_seconds", "How long a small question took it.", latency_s)
         yield _gauge("stalled", "1 when windows are due and no scheduler gets on.", float(stalled))
-        yield from _of_checks(self._figures.tally)
+        yield from _of_checks(self._figures.counts)
         yield from _of_monitors(seen, self._clock())
         yield from _of_service(seen, self._clock())
         took_s = time.perf_counter() - began
@@ -143,20 +130,20 @@ class ServiceCollector:
         yield _counter("failed_tries", "Windows that could not be looked at, tries.", {"": tries})
 
 
-def _of_checks(tally: Tally) -> Iterator["Metric"]:
+def _of_checks(counts: Counts) -> Iterator["Metric"]:
     from prometheus_client.core import HistogramMetricFamily
 
-    counted = {str(verdict): float(tally.verdicts[verdict]) for verdict in CODES}
+    counted = {str(verdict): float(counts.verdicts[verdict]) for verdict in CODES}
     yield _counter("checks", "Checks stored, by whichever process.", counted, "verdict")
     total, buckets = 0, []
-    for bound, count in zip((*map(str, BUCKETS_S), "+Inf"), tally.durations, strict=True):
+    for bound, count in zip((*map(str, BUCKETS_S), "+Inf"), counts.durations, strict=True):
         total += count
         buckets.append((bound, total))
     yield HistogramMetricFamily(
         f"{PREFIX}_check_duration_seconds",
         "How long checks took, all steps together.",
         buckets=buckets,
-        sum_value=tally.seconds,
+        sum_value=counts.seconds,
     )
 
 

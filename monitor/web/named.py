@@ -8,8 +8,6 @@ CAUSES = {
     Cause.NO_LOOK: "Nothing to look at",
 }
 
-MUTES_H = {"1": "1 hour", "4": "4 hours", "12": "12 hours", "24": "1 day", "72": "3 days",
-           "168": "1 week", "720": "30 days"}  # fmt: skip
 LASTS_DAYS = {"30": "30 days", "90": "90 days", "365": "1 year", "": "no end"}  # of a token
 
 # What a page says after a deed, by the name of its form.

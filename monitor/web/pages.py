@@ -56,7 +56,7 @@ def _home_routes(front: Front) -> APIRouter:
     @routes.api_route("/pulse", methods=READ_METHODS, dependencies=reads)
     def pulse() -> Response:
         """A word that changes when there may be news; pages ask for it and for nothing else."""
-        word = sha256(views.pulse().encode()).hexdigest()[:16]
+        word = sha256(views.news().encode()).hexdigest()[:16]
         return Response(word, media_type="text/plain", headers={"Cache-Control": "no-store"})
 
     return routes

@@ -12,7 +12,7 @@ from monitor.core.people import Scope
 from monitor.web.charts import Charts
 from monitor.web.drawing import draw, root_of
 from monitor.web.front import READ_METHODS, Front
-from monitor.web.history import MORE_COLUMNS, RANGES, History, Range, history
+from monitor.web.history import MORE_COLUMNS, RANGES, History, Range, happened, history
 from monitor.web.reports import explorers_of
 from monitor.web.views import since
 
@@ -34,9 +34,9 @@ def monitor_routes(front: Front) -> APIRouter:
     ) -> Response:
         row, now = views.row(name), views.now()
         wanted = _wanted(name, before, last, every=columns == "all")
-        drawn = history(store, name, row.status.timezone, wanted)
+        beside = happened(store, name)
+        drawn = history(store, name, row.status.timezone, wanted, beside)
         lines = list(reversed(drawn.lines)) if drawn else []
-        episodes = store.list_episodes(name, limit=_EPISODES)
         return draw(
             request,
             "monitor.html.j2",
@@ -51,8 +51,8 @@ def monitor_routes(front: Front) -> APIRouter:
             older=_older(drawn, wanted),
             explorers=explorers_of(lines[:_LISTED], front.reports),
             references=store.list_references(name),
-            past=[e for e in episodes if e.resolved_at is not None],
-            retrains=store.list_retrains(name, limit=_RETRAINS),
+            past=[e for e in beside.episodes[:_EPISODES] if e.resolved_at is not None],
+            retrains=beside.retrains[:_RETRAINS],
             asks_for_models=front.desk.asks_for_models(name),
             since=since,
             now=now,

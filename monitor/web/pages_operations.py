@@ -8,7 +8,7 @@ from fastapi.responses import Response
 from pydantic import AwareDatetime
 
 from monitor.core.people import Scope
-from monitor.scheduler import MonitorStatus
+from monitor.due import MonitorStatus
 from monitor.web.drawing import draw
 from monitor.web.front import READ_METHODS, Front
 
@@ -34,10 +34,10 @@ def operations_routes(front: Front) -> APIRouter:
             running=_running(front, statuses),
             monitors=len(statuses),
             counts=store.count_messages(),
-            failed=store.page_of_messages(state="failed", limit=_MESSAGES),
-            pending=store.list_messages(state="pending", limit=_MESSAGES),
+            failed=store.newest_messages(state="failed", limit=_MESSAGES),
+            pending=store.oldest_messages(state="pending", limit=_MESSAGES),
             silences=store.silences(since=now),
-            requests=store.check_requests(state="pending", limit=_MESSAGES),
+            requests=store.oldest_check_requests(state="pending", limit=_MESSAGES),
             zone=views.zones(),
             now=now,
         )
@@ -62,7 +62,7 @@ def operations_routes(front: Front) -> APIRouter:
             request,
             "references.html.j2",
             references=store.built_lately(_REFERENCES),
-            retrains=store.list_retrains(limit=_RETRAINS),
+            retrains=store.newest_retrains(limit=_RETRAINS),
             zone=views.zones(),
             most=_REFERENCES,
         )

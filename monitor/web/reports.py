@@ -123,7 +123,7 @@ def _around(front: Front, stored: StoredCheck) -> dict[str, Any]:
     """What a check lies between, and what it belongs to."""
     check, views = stored.check, front.views
     before, after = views.neighbours(check)
-    episodes = _around_it(views.store.page_of_episodes(check.monitor, limit=EPISODES), check)
+    episodes = _around_it(views.store.newest_episodes(check.monitor, limit=EPISODES), check)
     return {
         "before": before,
         "after": after,

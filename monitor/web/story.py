@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import takewhile
 from urllib.parse import quote
 
@@ -13,7 +13,7 @@ from monitor.core.records import Cause, Episode, Message, RetrainRequest, Verdic
 from monitor.web.named import CAUSES
 
 _CHECKS = 120  # of an episode, at most
-_MESSAGES = 300
+_MESSAGES, _RETRAINS = 300, 200
 _BREACHES = {
     Cause.DRIFT: Verdict.DRIFTED,
     Cause.QUALITY: Verdict.VIOLATED,
@@ -58,9 +58,13 @@ class Story:
 def story(store: Store, episode: Episode, now: datetime) -> Story:
     """1. The checks of its time. 2. What they said, to whom it was told, what people did. 3. In
     order."""
-    lines = _lines(store, episode)
-    requests = [r for r in store.list_retrains(episode.monitor) if r.episode == episode.id]
-    messages = [*store.list_messages(episode=episode.id, limit=_MESSAGES)]
+    lines = checks_of(store, episode, _CHECKS)
+    requests = [
+        r
+        for r in store.newest_retrains(episode.monitor, limit=_RETRAINS)
+        if r.episode == episode.id
+    ]
+    messages = [*store.oldest_messages(episode=episode.id, limit=_MESSAGES)]
     entries = store.audit_of([episode.id, *(r.id for r in requests)])
     known = {line.id: line for line in lines}
     events = [
@@ -75,12 +79,17 @@ def story(store: Store, episode: Episode, now: datetime) -> Story:
     return Story(episode, tuple(sorted(events, key=lambda e: e.at)), tuple(lines))
 
 
-def _lines(store: Store, episode: Episode) -> list[CheckLine]:
-    """The newest of them where there are too many, and the one that opened it."""
-    end = episode.resolved_at
-    place = None if end is None else Place(end, datetime.max.replace(tzinfo=end.tzinfo), "")
-    found = store.lines(episode.monitor, before=place, limit=_CHECKS)[::-1]
-    return [line for line in found if line.window.start >= episode.opened_at]
+def checks_of(store: Store, episode: Episode, most: int) -> list[CheckLine]:
+    """From the check that opened it to the last that it was part of, the oldest first; of too many
+    the newest."""
+    for end in (episode.resolved_by, episode.last_check):
+        stored = store.get_check(end) if end else None
+        if stored is not None and stored.check.window is not None:
+            last = stored.check.window
+            behind = Place(last.start + timedelta(microseconds=1), last.end, "")
+            lines = store.lines(episode.monitor, before=behind, limit=most)
+            return [line for line in reversed(lines) if line.window.start >= episode.opened_at]
+    return []
 
 
 def _opened(episode: Episode, known: Mapping[str, CheckLine]) -> Iterator[Event]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from difflib import get_close_matches
+from functools import cached_property
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -12,8 +13,8 @@ from monitor.archive import CheckLine, Place, Store, StoredCheck
 from monitor.core.people import Acknowledgement, Silence, SilenceKind
 from monitor.core.records import Check, Episode, Verdict
 from monitor.core.urgency import CANNOT_LOOK, URGENCY, state_of
+from monitor.due import MonitorStatus
 from monitor.ports import Clock
-from monitor.scheduler import MonitorStatus
 from monitor.web.missing import Missing
 from monitor.web.strips import Strips
 
@@ -22,7 +23,7 @@ _STATUS_S = 1.0  # how old the status of monitors may be
 LISTED = 20  # names of what there is, when something is not there
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Row:
     """One monitor in the overview."""
 
@@ -40,7 +41,7 @@ class Row:
     def newest(self) -> CheckLine | None:
         return self.lines[-1] if self.lines else None
 
-    @property
+    @cached_property
     def state(self) -> str:
         """One of URGENCY."""
         return state_of(self.newest.verdict if self.newest else None, self.status.error)
@@ -73,7 +74,7 @@ class Row:
         return (self.newest.newest or self.newest.window.end) if self.newest else None
 
     @property
-    def tally(self) -> str:
+    def counted(self) -> str:
         """ "28 passed, 2 drifted", the most urgent first."""
         verdicts = [str(line.verdict) for line in self.lines]
         counted = ((state, verdicts.count(state)) for state in URGENCY)
@@ -185,7 +186,7 @@ class Views:
     def _status_of(self, name: str | None) -> MonitorStatus | None:
         return next((s for s in self._status() if s.name == name), None)
 
-    def pulse(self) -> str:
+    def news(self) -> str:
         """Changes when a page may have something new to show."""
         self.strips.look()
         last = next(iter(self.store.audit(limit=1)), None)

@@ -2,15 +2,15 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import JSONResponse
 
-from monitor.core.people import Scope
+from monitor.core.people import Deed
 from monitor.core.wire import check_to_json, plain
 from monitor.errors import UnknownName
 from monitor.web.api import shapes
 from monitor.web.api.kit import Id, Kit, OfMonitor, read_errors, router, write_errors
-from monitor.web.api.paging import Cursor, Limit, cursor_of, moment_of, page_of, place_of
+from monitor.web.api.paging import AskedPart, each
 from monitor.web.api.telling import check_of
 from monitor.web.api.writing import Asked
 
@@ -23,19 +23,11 @@ def check_routes(kit: Kit) -> APIRouter:
     reads = [Depends(kit.reads())]
 
     @routes.get("/checks", dependencies=reads, responses=read_errors())
-    def list_checks(
-        request: Request,
-        response: Response,
-        monitor: OfMonitor = None,
-        cursor: Cursor = None,
-        limit: Limit = 50,
-    ) -> shapes.Page[shapes.Check]:
+    def list_checks(part: AskedPart, monitor: OfMonitor = None) -> shapes.Page[shapes.Check]:
         """Newest window first; of a window that was looked at again, the latest look."""
         kit.must_watch(monitor)
-        found = kit.store.lines(monitor, before=place_of(cursor), limit=limit + 1)
-        here = found[:limit]
-        following = cursor_of(*here[-1].place) if len(found) > limit else None
-        return page_of(request, response, [check_of(line) for line in here], following)
+        found = kit.store.lines(monitor, before=part.place, limit=part.most)
+        return part.of(found, lambda here: [check_of(line) for line in here], lambda c: c.place)
 
     @routes.get(
         "/checks/{check_id}",
@@ -67,27 +59,19 @@ def check_request_routes(kit: Kit) -> APIRouter:
 
     @routes.get("/check-requests", dependencies=reads, responses=read_errors())
     def list_check_requests(
-        request: Request,
-        response: Response,
+        part: AskedPart,
         state: Annotated[Literal["pending", "done", "failed"] | None, Query()] = None,
-        cursor: Cursor = None,
-        limit: Limit = 50,
     ) -> shapes.Page[shapes.CheckRequest]:
         """The newest first."""
-        found = kit.store.page_of_check_requests(
-            state=state, before=moment_of(cursor), limit=limit + 1
-        )
-        told = [shapes.CheckRequest.model_validate(one) for one in found[:limit]]
-        last = told[-1] if len(found) > limit else None
-        following = cursor_of(last.requested_at, last.id) if last else None
-        return page_of(request, response, told, following)
+        found = kit.store.newest_check_requests(state=state, before=part.before, limit=part.most)
+        return part.of(found, each(shapes.CheckRequest), lambda one: (one.requested_at, one.id))
 
     @routes.get("/check-requests/{request_id}", dependencies=reads, responses=read_errors())
     def get_check_request(request_id: Id) -> shapes.CheckRequest:
         """What became of one."""
         found = kit.store.get_check_request(request_id)
         if found is None:
-            known = [one.id for one in kit.store.page_of_check_requests(limit=20)]
+            known = [one.id for one in kit.store.newest_check_requests(limit=20)]
             raise UnknownName("check request", request_id, known)
         return shapes.CheckRequest.model_validate(found)
 
@@ -95,7 +79,8 @@ def check_request_routes(kit: Kit) -> APIRouter:
         "/check-requests", status_code=201, response_model=shapes.Done, responses=write_errors()
     )
     def request_check(
-        said: shapes.CheckAsk, asked: Annotated[Asked, Depends(kit.writer.rule(Scope.OPERATE))]
+        said: shapes.CheckAsk,
+        asked: Annotated[Asked, Depends(kit.writer.rule(Deed.CHECK_REQUESTED))],
     ) -> Response:
         """Have the window that contains a moment looked at, once more when it was before."""
         actor = asked.visitor.actor

@@ -12,9 +12,9 @@ from monitor.core.people import Scope
 from monitor.desk import Desk
 from monitor.errors import UnknownName
 from monitor.ports import Clock
-from monitor.scheduler import MonitorStatus
 from monitor.web.access import Gate
 from monitor.web.api.writing import Writer
+from monitor.web.views import Views
 
 PREFIX = "/api/v1"
 _ID = r"^[A-Za-z0-9_.:-]{1,200}$"
@@ -47,7 +47,7 @@ class Kit:
     """Where what the API tells comes from, and where what it is asked for is done."""
 
     store: Store
-    status: Callable[[], list[MonitorStatus]]
+    views: Views
     clock: Clock
     desk: Desk
     gate: Gate

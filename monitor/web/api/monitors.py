@@ -5,16 +5,17 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 
-from monitor.core.people import Scope, Silence
+from monitor.core.people import Deed, Silence
+from monitor.core.records import Window
 from monitor.core.urgency import state_of
+from monitor.due import MonitorStatus
 from monitor.errors import UnknownName
 from monitor.ports import StoredReference
-from monitor.scheduler import MonitorStatus
 from monitor.web.api import shapes
 from monitor.web.api.kit import Id, Kit, Name, read_errors, router, write_errors
-from monitor.web.api.paging import Cursor, Limit, cursor_of, page_of, parts_of
+from monitor.web.api.paging import AskedPart, parts_of
 from monitor.web.api.telling import check_of, episodes_of
 from monitor.web.api.writing import Asked
 
@@ -24,20 +25,16 @@ def monitor_routes(kit: Kit) -> APIRouter:
     reads = [Depends(kit.reads())]
 
     @routes.get("/monitors", dependencies=reads, responses=read_errors())
-    def list_monitors(
-        request: Request, response: Response, cursor: Cursor = None, limit: Limit = 50
-    ) -> shapes.Page[shapes.Monitor]:
+    def list_monitors(part: AskedPart) -> shapes.Page[shapes.Monitor]:
         """By name, each with its state, its newest check and its schedule."""
-        after = parts_of(cursor, str)[0] if cursor else ""
-        rest = sorted((s for s in kit.status() if s.name > after), key=lambda s: s.name)
-        here = rest[:limit]
-        following = cursor_of(here[-1].name) if len(rest) > limit else None
-        return page_of(request, response, _monitors(kit, here), following)
+        after = parts_of(part.cursor, str)[0] if part.cursor else ""
+        rest = sorted((s for s in kit.views.statuses() if s.name > after), key=lambda s: s.name)
+        return part.of(rest, lambda here: _monitors(kit, here), lambda s: (s.name,))
 
     @routes.get("/monitors/{name}", dependencies=reads, responses=read_errors())
     def get_monitor(name: Name) -> shapes.MonitorDetail:
         """One monitor with its open episodes, its silences and its reference."""
-        statuses = {status.name: status for status in kit.status()}
+        statuses = {status.name: status for status in kit.views.statuses()}
         if name not in statuses:
             raise UnknownName("monitor", name, statuses)
         (told,) = _monitors(kit, [statuses[name]])
@@ -67,7 +64,7 @@ def monitor_routes(kit: Kit) -> APIRouter:
         name: Name,
         version: Id,
         said: shapes.Why,
-        asked: Annotated[Asked, Depends(kit.writer.rule(Scope.ADMIN))],
+        asked: Annotated[Asked, Depends(kit.writer.rule(Deed.REFERENCE_PROMOTED))],
     ) -> Response:
         """Hold the windows to come against another version, by its id or the beginning of it."""
         actor = asked.visitor.actor
@@ -80,23 +77,23 @@ def _monitors(kit: Kit, statuses: Sequence[MonitorStatus]) -> list[shapes.Monito
     now = kit.clock()
     silences = kit.store.silences(since=now)
     counted = Counter(episode.monitor for episode in kit.store.open_episodes())
-    newest = kit.store.lines_of({s.name: s.last for s in statuses if s.last is not None})
+    strips = kit.views.strips.look()
     return [
         shapes.Monitor(
             name=status.name,
             state=state_of(line.verdict if line else None, status.error),
             newest=line and check_of(line),
-            schedule=_schedule(status),
+            schedule=_schedule(status, line.window if line else None),
             open_episodes=counted[status.name],
             silenced_until=_until(silences, status.name, now),
         )
         for status in statuses
-        for line in (newest.get(status.name),)
+        for line in (strips[status.name][-1] if status.name in strips else None,)
     ]
 
 
-def _schedule(status: MonitorStatus) -> shapes.Schedule:
-    running, last = status.running, status.last
+def _schedule(status: MonitorStatus, last: Window | None) -> shapes.Schedule:
+    running = status.running
     return shapes.Schedule(
         timezone=str(status.timezone),
         last=last and shapes.Window.model_validate(last),

@@ -2,17 +2,20 @@
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Query, Request, Response
+from fastapi import Depends, Query, Request, Response
+from pydantic import BaseModel
 
 from monitor.archive import Place
 from monitor.errors import AskedWrongly
 from monitor.web.api.shapes import Page
 
 Item = TypeVar("Item")
+Record = TypeVar("Record")
+Told = TypeVar("Told", bound=BaseModel)
 MOST = 200
 Limit = Annotated[int, Query(ge=1, le=MOST, description="How many items at most.")]
 Cursor = Annotated[
@@ -50,35 +53,60 @@ def _part(kind: type, told: Any) -> Any:
     return datetime.fromisoformat(told) if kind is datetime else told
 
 
-def place_of(cursor: str | None) -> Place | None:
-    """The place of a check in its list."""
-    if cursor is None:
-        return None
-    start, end, monitor = parts_of(cursor, datetime, datetime, str)
-    return Place(_aware(start), _aware(end), monitor)
+class Part:
+    """Which part of a list is asked for, and the answer that holds it: a dependency of lists."""
+
+    def __init__(
+        self, request: Request, response: Response, cursor: Cursor = None, limit: Limit = 50
+    ) -> None:
+        self._request = request
+        self._response = response
+        self._limit = limit
+        self.cursor = cursor
+        self.most = limit + 1  # to read: one more tells whether anything follows
+
+    @property
+    def before(self) -> tuple[datetime, str] | None:
+        """The (time, id) of the last item that was told, in a list of the newest first."""
+        if self.cursor is None:
+            return None
+        at, item = parts_of(self.cursor, datetime, str)
+        return _aware(at), item
+
+    @property
+    def place(self) -> Place | None:
+        """The same in a list of checks."""
+        if self.cursor is None:
+            return None
+        start, end, monitor = parts_of(self.cursor, datetime, datetime, str)
+        return Place(_aware(start), _aware(end), monitor)
+
+    def of(
+        self,
+        found: Sequence[Record],
+        tell: Callable[[Sequence[Record]], Sequence[Item]],
+        place: Callable[[Record], tuple[datetime | str, ...]],
+    ) -> Page[Item]:
+        """What was found, as it is told, and the link to what follows the `place` of the last."""
+        here = found[: self._limit]
+        items = list(tell(here))
+        if len(found) <= self._limit:
+            return Page(items=items)
+        url = self._request.url.include_query_params(cursor=cursor_of(*place(here[-1])))
+        address = f"{url.path}?{url.query}"
+        self._response.headers["Link"] = f'<{address}>; rel="next"'
+        return Page(items=items, next=address)
 
 
-def moment_of(cursor: str | None) -> tuple[datetime, str] | None:
-    """The (time, id) of an item in a list of the newest first."""
-    if cursor is None:
-        return None
-    at, item = parts_of(cursor, datetime, str)
-    return _aware(at), item
+AskedPart = Annotated[Part, Depends()]
+
+
+def each(shape: type[Told]) -> Callable[[Sequence[Any]], list[Told]]:
+    """Records told one by one in a shape."""
+    return lambda found: [shape.model_validate(one) for one in found]
 
 
 def _aware(moment: datetime) -> datetime:
     if moment.tzinfo is None or not 1 < moment.year < 9999:
         raise AskedWrongly("this cursor is none of ours")
     return moment
-
-
-def page_of(
-    request: Request, response: Response, items: Sequence[Item], cursor: str | None
-) -> Page[Item]:
-    """The items, and the link to what follows the last of them."""
-    if cursor is None:
-        return Page(items=list(items))
-    url = request.url.include_query_params(cursor=cursor)
-    address = f"{url.path}?{url.query}"
-    response.headers["Link"] = f'<{address}>; rel="next"'
-    return Page(items=list(items), next=address)

@@ -7,13 +7,13 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from monitor.core.people import Answer, Scope
+from monitor.core.people import NEEDS, Answer, Deed, Scope
 from monitor.core.signing import verify
 from monitor.errors import AskedWrongly, NotSignedIn, UnknownName
 from monitor.web.access import Visitor, address_of
 from monitor.web.api import shapes
 from monitor.web.api.kit import Id, Kit, OfMonitor, read_errors, router, write_errors
-from monitor.web.api.paging import Cursor, Limit, cursor_of, moment_of, page_of
+from monitor.web.api.paging import AskedPart, each
 from monitor.web.api.writing import Asked, asked_by
 from monitor.web.missing import Missing
 
@@ -27,26 +27,19 @@ def retrain_routes(kit: Kit) -> APIRouter:
 
     @routes.get("/retrain-requests", dependencies=reads, responses=read_errors())
     def list_retrain_requests(
-        request: Request,
-        response: Response,
-        monitor: OfMonitor = None,
-        cursor: Cursor = None,
-        limit: Limit = 50,
+        part: AskedPart, monitor: OfMonitor = None
     ) -> shapes.Page[shapes.RetrainRequest]:
         """The newest first."""
         kit.must_watch(monitor)
-        found = kit.store.page_of_retrains(monitor, before=moment_of(cursor), limit=limit + 1)
-        told = [shapes.RetrainRequest.model_validate(one) for one in found[:limit]]
-        last = told[-1] if len(found) > limit else None
-        following = cursor_of(last.requested_at, last.id) if last else None
-        return page_of(request, response, told, following)
+        found = kit.store.newest_retrains(monitor, before=part.before, limit=part.most)
+        return part.of(found, each(shapes.RetrainRequest), lambda one: (one.requested_at, one.id))
 
     @routes.get("/retrain-requests/{request_id}", dependencies=reads, responses=read_errors())
     def get_retrain_request(request_id: Id) -> shapes.RetrainRequest:
         """What became of one."""
         found = kit.store.get_retrain(request_id)
         if found is None:
-            known = [one.id for one in kit.store.list_retrains(limit=20)]
+            known = [one.id for one in kit.store.newest_retrains(limit=20)]
             raise UnknownName("retrain request", request_id, known)
         return shapes.RetrainRequest.model_validate(found)
 
@@ -54,7 +47,8 @@ def retrain_routes(kit: Kit) -> APIRouter:
         "/retrain-requests", status_code=201, response_model=shapes.Done, responses=write_errors()
     )
     def request_retrain(
-        said: shapes.RetrainAsk, asked: Annotated[Asked, Depends(kit.writer.rule(Scope.OPERATE))]
+        said: shapes.RetrainAsk,
+        asked: Annotated[Asked, Depends(kit.writer.rule(Deed.RETRAIN_REQUESTED))],
     ) -> Response:
         """Ask the training system for a new model, whatever the conditions say."""
         actor = asked.visitor.actor
@@ -72,7 +66,7 @@ def retrain_routes(kit: Kit) -> APIRouter:
         request: Request,
         request_id: Id,
         said: shapes.AnswerAsk,
-        asked: Annotated[Asked, Depends(asked_by(Trainer(kit, Scope.CAPTURE)))],
+        asked: Annotated[Asked, Depends(asked_by(Trainer(kit, NEEDS[Deed.RETRAIN_ANSWERED])))],
     ) -> Response:
         """What the training system says: `accepted`, then `succeeded` or `failed`.
 

@@ -3,13 +3,13 @@
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Response
 
-from monitor.core.people import Scope
+from monitor.core.people import Deed, Scope
 from monitor.errors import UnknownName
 from monitor.web.api import shapes
 from monitor.web.api.kit import Id, Kit, OfMonitor, read_errors, router, write_errors
-from monitor.web.api.paging import Cursor, Limit, cursor_of, moment_of, page_of
+from monitor.web.api.paging import AskedPart, each
 from monitor.web.api.telling import token_of
 from monitor.web.api.writing import Asked
 
@@ -22,25 +22,19 @@ def outbox_routes(kit: Kit) -> APIRouter:
 
     @routes.get("/messages", dependencies=reads, responses=read_errors())
     def list_messages(
-        request: Request,
-        response: Response,
+        part: AskedPart,
         state: Annotated[Literal["pending", "sent", "failed"] | None, Query()] = None,
-        cursor: Cursor = None,
-        limit: Limit = 50,
     ) -> shapes.Page[shapes.Message]:
         """The newest first."""
-        found = kit.store.page_of_messages(state=state, before=moment_of(cursor), limit=limit + 1)
-        told = [shapes.Message.model_validate(message) for message in found[:limit]]
-        last = told[-1] if len(found) > limit else None
-        following = cursor_of(last.created_at, last.id) if last else None
-        return page_of(request, response, told, following)
+        found = kit.store.newest_messages(state=state, before=part.before, limit=part.most)
+        return part.of(found, each(shapes.Message), lambda one: (one.created_at, one.id))
 
     @routes.get("/messages/{message_id}", dependencies=reads, responses=read_errors())
     def get_message(message_id: Id) -> shapes.Message:
         """One message and what became of it."""
         found = kit.store.get_message(message_id)
         if found is None:
-            known = [message.id for message in kit.store.page_of_messages(limit=20)]
+            known = [message.id for message in kit.store.newest_messages(limit=20)]
             raise UnknownName("message", message_id, known)
         return shapes.Message.model_validate(found)
 
@@ -50,7 +44,7 @@ def outbox_routes(kit: Kit) -> APIRouter:
     def resend(
         message_id: Id,
         said: shapes.Why,
-        asked: Annotated[Asked, Depends(kit.writer.rule(Scope.OPERATE))],
+        asked: Annotated[Asked, Depends(kit.writer.rule(Deed.MESSAGE_RESENT))],
     ) -> Response:
         """Try one again that was given up."""
         actor = asked.visitor.actor
@@ -63,19 +57,11 @@ def audit_routes(kit: Kit) -> APIRouter:
     routes = router("audit log")
 
     @routes.get("/audit", dependencies=[Depends(kit.reads())], responses=read_errors())
-    def list_deeds(
-        request: Request,
-        response: Response,
-        monitor: OfMonitor = None,
-        cursor: Cursor = None,
-        limit: Limit = 50,
-    ) -> shapes.Page[shapes.AuditEntry]:
+    def list_deeds(part: AskedPart, monitor: OfMonitor = None) -> shapes.Page[shapes.AuditEntry]:
         """Who did what and why, the newest first."""
         kit.must_watch(monitor)
-        found = kit.store.audit(monitor, before=moment_of(cursor), limit=limit + 1)
-        told = [shapes.AuditEntry.model_validate(entry) for entry in found[:limit]]
-        following = cursor_of(told[-1].at, told[-1].id) if len(found) > limit else None
-        return page_of(request, response, told, following)
+        found = kit.store.audit(monitor, before=part.before, limit=part.most)
+        return part.of(found, each(shapes.AuditEntry), lambda one: (one.at, one.id))
 
     return routes
 
@@ -91,7 +77,8 @@ def token_routes(kit: Kit) -> APIRouter:
 
     @routes.post("/tokens", status_code=201, response_model=shapes.Done, responses=write_errors())
     def make_token(
-        said: shapes.TokenAsk, asked: Annotated[Asked, Depends(kit.writer.rule(Scope.ADMIN))]
+        said: shapes.TokenAsk,
+        asked: Annotated[Asked, Depends(kit.writer.rule(Deed.TOKEN_MADE))],
     ) -> Response:
         """A new one; `shown` is told now and never again."""
         actor = asked.visitor.actor
@@ -111,7 +98,7 @@ def token_routes(kit: Kit) -> APIRouter:
     def rotate_token(
         token_id: Id,
         said: shapes.Why,
-        asked: Annotated[Asked, Depends(kit.writer.rule(Scope.ADMIN))],
+        asked: Annotated[Asked, Depends(kit.writer.rule(Deed.TOKEN_MADE))],
     ) -> Response:
         """A new one in place of one that ends at once."""
         actor = asked.visitor.actor
@@ -121,7 +108,7 @@ def token_routes(kit: Kit) -> APIRouter:
     def revoke_token(
         token_id: Id,
         said: shapes.Why,
-        asked: Annotated[Asked, Depends(kit.writer.rule(Scope.ADMIN))],
+        asked: Annotated[Asked, Depends(kit.writer.rule(Deed.TOKEN_REVOKED))],
     ) -> Response:
         """Let it in no more; the sessions it began end with it."""
         actor = asked.visitor.actor
@@ -136,7 +123,7 @@ def operations_routes(kit: Kit) -> APIRouter:
     @routes.get("/operations", dependencies=[Depends(kit.reads())], responses=read_errors())
     def operations() -> shapes.Operations:
         """How the service itself is doing; how each monitor's schedule stands is with it."""
-        statuses = kit.status()
+        statuses = kit.views.statuses()
         claims = kit.store.claimed_windows(kit.clock())
         return shapes.Operations(
             parts=dict(kit.alive()),

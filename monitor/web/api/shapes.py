@@ -15,7 +15,8 @@ from pydantic import (
 )
 
 from monitor.core.people import Scope
-from monitor.desk import NAME_CHARS, WHY_CHARS
+from monitor.desk import WHY_CHARS
+from monitor.tokens import NAME_CHARS
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 2999
 _TIME_SCHEMA = {"type": "string", "format": "date-time"}

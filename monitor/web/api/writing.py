@@ -10,7 +10,7 @@ from fastapi import Depends, Header, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from monitor.core.people import Scope
+from monitor.core.people import NEEDS, Deed
 from monitor.desk import Desk, Key, Planned
 from monitor.ledger import Act
 from monitor.web.access import Gate, Visitor
@@ -45,9 +45,9 @@ class Writer:
         self._desk = desk
         self._gate = gate
 
-    def rule(self, scope: Scope) -> Callable[..., Any]:
-        """The dependency of a write that needs a scope."""
-        return asked_by(self._gate.api(scope))
+    def rule(self, deed: Deed) -> Callable[..., Any]:
+        """The dependency of a write that asks for a deed."""
+        return asked_by(self._gate.api(NEEDS[deed]))
 
     def do(
         self,

@@ -11,7 +11,7 @@ from monitor.stores._sql_rows import record_of
 from monitor.stores._sql_tables import Moment, checks, outbox
 
 
-class Figures(Part):
+class Vitals(Part):
     """Single numbers and moments."""
 
     def schema(self) -> tuple[str | None, str]:
