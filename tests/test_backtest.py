@@ -198,8 +198,19 @@ POWER_CASES: dict[str, tuple[str, Callable[[Scene], Smallest], Callable[[Any], b
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", POWER_CASES)
-@pytest.mark.parametrize("scene", SCENES, ids=lambda s: f"{s.window:.0f} rows")
+@pytest.mark.parametrize(
+    ("case", "scene"),
+    [
+        pytest.param(
+            case,
+            scene,
+            id=f"{case}, {scene.window:.0f} rows",
+            marks=[pytest.mark.slow] if case.startswith("ks") and scene is not SCENES[0] else [],
+        )
+        for case in POWER_CASES
+        for scene in SCENES
+    ],
+)
 def test_the_smallest_drift_is_seen_in_four_windows_of_five(case: str, scene: Scene) -> None:
     test, told, fires = POWER_CASES[case]
     shift = told(scene).shift
