@@ -134,7 +134,7 @@ def test_shortcuts_end_with_their_block() -> None:
 
 @pytest.mark.parametrize("claim", single.CLAIMS)
 @pytest.mark.parametrize("law", ["normal", "zero-inflated", "50 levels", "20 % of rows"])
-@pytest.mark.parametrize("size", [50, pytest.param(250, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("size", [20, pytest.param(250, marks=pytest.mark.slow)])
 def test_no_figure_of_a_small_run_fails(
     claim: str, law: str, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,7 @@ def past_checks(store: Store, monitor: str, before: datetime) -> list[PastCheck]
     """
     lines = store.lines(monitor, before=Place(before, before, monitor), limit=HISTORY)[::-1]
     columns = _columns(store, lines)
-    found = store.whole_findings([line.id for line in lines])
+    evidence = store.dataset_statistics(ACCUMULATED, list(columns))
     return [
         PastCheck(
             verdict=line.verdict,
@@ -25,9 +25,7 @@ def past_checks(store: Store, monitor: str, before: datetime) -> list[PastCheck]
             window=line.window,
             rows=line.rows,
             columns=columns[line.id],
-            evidence=next(
-                (f["statistic"] for f in found[line.id] if f["test"] == ACCUMULATED), None
-            ),
+            evidence=evidence.get(line.id),
         )
         for line in lines
     ]
