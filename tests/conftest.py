@@ -1,6 +1,6 @@
 """How the tests run: seeded, without a stopwatch, one server and one demo project for all.
 
-Several processes share the work where each is given the same empty folder (`--shared FOLDER`):
+Several processes share the work where each is given the same empty folder (`--shared=FOLDER`):
 whoever comes to a file of tests first claims it there and runs all of it, and the others pass it
 over without a word. So they are done at about the same time, whatever each file takes.
 """
