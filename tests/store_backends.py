@@ -65,7 +65,7 @@ def postgresql_server() -> Iterator[Path]:
         pytest.skip("psycopg is not installed")
     if (bin_folder := _binaries()) is None:
         pytest.skip("no PostgreSQL server binaries")
-    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # a socket's path must be short
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # no `tmp_path`: a socket's path must be short
     user = _as_nobody(folder)
     control = [*user, str(bin_folder / "pg_ctl"), "-D", str(folder / "data"), "-w", "-s"]
     try:
