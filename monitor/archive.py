@@ -141,6 +141,9 @@ class Store(Ledger, Protocol):
     def summaries(self, check_id: str) -> bytes | None:
         """What was kept of the columns of the check's window; None when nothing was."""
 
+    def dataset_statistics(self, test: str, check_ids: Collection[str]) -> dict[str, float | None]:
+        """By check, the statistic of a test of the dataset, where it was made."""
+
     def newest_checks(
         self, monitor: str | None = None, *, before: datetime | None = None, limit: int = 30
     ) -> list[StoredCheck]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from monitor.core.comparison import Plan
 from monitor.core.reach import WORLD, Reach
@@ -15,6 +15,7 @@ from monitor.core.records import (
     Notice,
     SampleInfo,
     Stream,
+    Verdict,
     Window,
 )
 
@@ -195,6 +196,25 @@ class Reports(Protocol):
         """Delete a report; one that is not there is gone already. Raises StoreUnavailable."""
 
 
+class PastColumn(NamedTuple):
+    """What an earlier check said of a column that it compared."""
+
+    verdict: Verdict
+    strength: float  # the largest effect / tolerance
+
+
+@dataclass(frozen=True, slots=True)
+class PastCheck:
+    """An earlier check of the same monitor, as a report shows it."""
+
+    verdict: Verdict
+    headline: str
+    window: Window
+    rows: int  # in the window
+    columns: Mapping[str, PastColumn]  # by name
+    evidence: float | None = None  # that all columns had gathered, within an alarm budget
+
+
 class Draw(Protocol):
     """Turns a check into one self-contained HTML page; pure."""
 
@@ -202,7 +222,7 @@ class Draw(Protocol):
         self,
         check: Check,
         *,
-        history: Sequence[Check] = (),
+        history: Sequence[PastCheck] = (),
         explorer: str | None = None,
         sent: Sequence[str] = (),
         show_values: str = "levels",

@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import os
 import re
 import socket
 import threading
@@ -11,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -19,6 +21,8 @@ from monitor.core.signing import sign, timestamp
 from monitor.errors import DeliveryDelayed, DeliveryRefused
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 CONNECT_S = 5.0
@@ -269,7 +273,7 @@ async def _post_to(
     named = httpx.URL(endpoint.url)
     client = httpx.AsyncClient(
         timeout=httpx.Timeout(endpoint.total_s, connect=endpoint.connect_s),
-        verify=httpx.create_ssl_context(),
+        verify=_trusted(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")),
         proxy=proxy,
         trust_env=False,
     )
@@ -285,6 +289,17 @@ async def _post_to(
     ):
         excerpt = b"" if response.is_success else await _beginning(response)
         return _Answer(response.status_code, response.headers.get("Retry-After"), excerpt)
+
+
+@cache
+def _trusted(file: str | None, folder: str | None) -> "ssl.SSLContext":
+    """The authorities that these variables of the environment name, or the usual ones.
+
+    Reading them takes as long as several requests.
+    """
+    import httpx
+
+    return httpx.create_ssl_context()
 
 
 async def _beginning(response: "httpx.Response") -> bytes:

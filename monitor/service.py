@@ -22,7 +22,7 @@ from monitor.delivery import Delivery, Patience
 from monitor.desk import Desk, Links
 from monitor.diff import diff
 from monitor.errors import AskedWrongly, PathNotFound, StoreConflict
-from monitor.ports import Clock, Source, StoredReference
+from monitor.ports import Clock, PastCheck, Source, StoredReference
 from monitor.references import Reference, ReferenceMaker
 from monitor.retention import forget, too_old
 from monitor.settings import (
@@ -34,7 +34,8 @@ from monitor.settings import (
 )
 from monitor.sight import logs, traces
 from monitor.steps.deciding import subject
-from monitor.steps.kit import HISTORY, Look, Timings, Tools, Watch
+from monitor.steps.kit import Look, Timings, Tools, Watch
+from monitor.steps.past import past_checks
 
 CONFLICTS = 10  # times a check is run again because another one changed its episodes meanwhile
 
@@ -284,13 +285,13 @@ class Service:
     def render(self, stored: StoredCheck) -> str:
         """The report of a stored check, drawn again."""
         check = stored.check
-        past: list[StoredCheck] = []
+        past: list[PastCheck] = []
         if check.monitor and check.window:
-            past = self.store.newest_checks(check.monitor, before=check.window.start, limit=HISTORY)
+            past = past_checks(self.store, check.monitor, check.window.start)
         known = self.settings.monitors.get(check.monitor or "")
         return wiring.draw()(
             check,
-            history=[s.check for s in reversed(past)],
+            history=past,
             show_values=known.show_values if known else "levels",
         )
 

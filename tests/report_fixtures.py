@@ -25,6 +25,7 @@ from monitor.core.records import (
     Verdict,
     Window,
 )
+from monitor.ports import PastCheck, PastColumn
 
 N, M = 50_000, 10_000
 DAY = Window(datetime(2019, 3, 31, tzinfo=UTC), datetime(2019, 4, 1, tzinfo=UTC))
@@ -600,31 +601,29 @@ def extreme() -> Check:
     )
 
 
-def history(of: Check, count: int = 30, *, drift_from: int = 26) -> list[Check]:
+def history(of: Check, count: int = 30, *, drift_from: int = 26) -> list[PastCheck]:
     """Older daily checks, calm until `drift_from`, with one that could not look."""
     past = []
     for i in range(count):
         before = timedelta(days=count - i)
         calm = i < drift_from
         damp = 0.1 + 0.02 * (i % 5) if calm else 0.8 + 0.05 * (i - drift_from)
-        columns = tuple(
-            replace(
-                c,
-                strength=c.strength * damp,
-                verdict=Verdict.PASSED if calm and c.verdict is Verdict.DRIFTED else c.verdict,
+        columns = {
+            c.name: PastColumn(
+                Verdict.PASSED if calm and c.verdict is Verdict.DRIFTED else c.verdict,
+                c.strength * damp,
             )
             for c in of.columns
-        )
+        }
         verdict = Verdict.UNDECIDED if i == 12 else Verdict.PASSED if calm else Verdict.DRIFTED
-        window = of.window and Window(of.window.start - before, of.window.end - before)
+        window = of.window or DAY
         past.append(
-            replace(
-                of,
-                id=f"p{i}",
-                verdict=verdict,
-                headline=f"{verdict}: like every day",
-                columns=columns,
-                window=window,
+            PastCheck(
+                verdict,
+                f"{verdict}: like every day",
+                Window(window.start - before, window.end - before),
+                of.sample.rows_in_window,
+                columns,
             )
         )
     return past

@@ -617,10 +617,13 @@ def test_backfill_takes_a_range(project: Path, monitor: Monitor) -> None:
     assert "nothing matches" in monitor("backfill", "orders").err
 
 
-def test_progress_is_shown_on_a_terminal_and_not_on_a_pipe(tmp_path: Path) -> None:
+def test_progress_is_shown_on_a_terminal_and_not_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, monitor: Monitor
+) -> None:
     write_project(tmp_path, suite=False)
-    quiet = process("backfill", "orders", "--to", "2026-03-03", cwd=tmp_path)
-    assert (quiet.returncode, quiet.stderr) == (0, "")
+    monkeypatch.chdir(tmp_path)
+    quiet = monitor("backfill", "orders", "--to", "2026-03-03")
+    assert (quiet.code, quiet.err) == (0, "")
     reader, writer = pty.openpty()
     command = [sys.executable, "-m", "monitor", "backfill", "orders", "--to", "2026-03-04"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=writer) as run:

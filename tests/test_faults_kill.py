@@ -8,7 +8,7 @@ from store_backends import new_postgresql_database
 
 from benchmarks.faults.killing import Killer, every_point, figures, same
 
-A_FEW = 4
+A_FEW = 2
 
 
 def test_a_process_killed_at_any_commit_leaves_the_day_to_be_finished(tmp_path: Path) -> None:

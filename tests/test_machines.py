@@ -333,7 +333,7 @@ def test_a_token_that_captures_answers_and_sees_nothing(service: WebService) -> 
     client = service.client(service.token(Scope.CAPTURE))
     accepted = client.post("/api/v1/retrain-requests/r0", content=said(), headers=_JSON)
     assert (accepted.status_code, accepted.json()["entry"]["who"]) == (200, "mia")
-    [stored] = service.store.list_retrains()
+    [stored] = service.store.newest_retrains()
     assert stored.state == "accepted"
     for told in (said("r1"), said("r1", state="failed")):
         unknown = client.post("/api/v1/retrain-requests/r1", content=told, headers=_JSON)

@@ -151,6 +151,7 @@ def test_what_was_missed_while_it_was_down_is_made_up_for(
     assert [told["event"] for told in people.acted_on] == ["episode.opened"]
 
 
+@pytest.mark.slow  # tests/test_faults_race.py has it without the pages and the rows
 def test_killed_and_started_again_it_loses_no_window_and_tells_nothing_twice(
     config: Path, start: Callable[..., Serving], people: Receiver
 ) -> None:
@@ -171,6 +172,7 @@ def test_killed_and_started_again_it_loses_no_window_and_tells_nothing_twice(
     assert [told["event"] for told in people.acted_on] == ["episode.opened"]
 
 
+@pytest.mark.slow  # as above
 def test_two_services_on_one_store_check_each_window_once(
     config: Path, start: Callable[..., Serving], people: Receiver
 ) -> None:

@@ -134,13 +134,14 @@ def test_shortcuts_end_with_their_block() -> None:
 
 @pytest.mark.parametrize("claim", single.CLAIMS)
 @pytest.mark.parametrize("law", ["normal", "zero-inflated", "50 levels", "20 % of rows"])
-@pytest.mark.parametrize("size", [50, pytest.param(250, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("size", [20, pytest.param(250, marks=pytest.mark.slow)])
 def test_no_figure_of_a_small_run_fails(
     claim: str, law: str, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(single, "BLOCK", size)
-    task = Task(claim, law, 5000)
-    wanted = {case: 2 * size for case in single.cases(task, QUICK) if case.m < 10_000}
+    monkeypatch.setattr(single, "WINDOWS", (50, 1000))
+    task = Task(claim, law, 4000)
+    wanted = dict.fromkeys(single.cases(task, QUICK), 2 * size)
     figures = add(single.block(task, wanted, number, 0) for number in range(2))
     assert {int(sums[0]) for sums in figures.values()} == {2 * size}
     results: Results = {claim: {"run": RUN, "figures": figures}}

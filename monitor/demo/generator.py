@@ -10,9 +10,10 @@ same. Three things go wrong, and the constants below say exactly when:
    them, until the end. Three columns never move.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,14 +112,13 @@ def write_reference(path: Path, seed: int = SEED) -> None:
 def write_production(applications: Path, labels: Path, seed: int = SEED) -> int:
     """Write one file of applications and one of labels for every day that has any.
 
-    Files that exist are left alone. Returns how many files were written.
+    Files that exist are left alone, and what they hold is not made again. Returns how many files
+    were written.
     """
     written = 0
-    recent: list[Columns] = []  # labels that may still become known
     for day in _days(PRODUCTION_START, PRODUCTION_END):
-        written += _write_new(make_day(day, seed), applications / f"{day}.parquet")
-        written += _write_new(_known_on(day, recent), labels / f"{day}.parquet")
-        recent = [*recent[1 - LABEL_DELAY[1].days :], _labels(day, seed)]
+        written += _write_new(make_day, day, seed, applications)
+        written += _write_new(make_labels, day, seed, labels)
     return written
 
 
@@ -162,6 +162,7 @@ def _times_of_day(rng: np.random.Generator, rows: int) -> Array:
     return np.sort(hours * 3600 + rng.integers(0, 3600, rows))
 
 
+@lru_cache(maxsize=32)  # days whose labels may still become known
 def _labels(day: date, seed: int) -> Columns:
     """What will be known about the applications of `day`, and when."""
     if day == SILENT_DAY:
@@ -207,8 +208,11 @@ def _arrow(values: Array) -> "pa.Array":
     return pa.array(values, from_pandas=True)
 
 
-def _write_new(table: "pa.Table | None", path: Path) -> bool:
-    if table is None or path.exists():
+def _write_new(
+    make: "Callable[[date, int], pa.Table | None]", day: date, seed: int, folder: Path
+) -> bool:
+    path = folder / f"{day}.parquet"
+    if path.exists() or (table := make(day, seed)) is None:
         return False
     _write(table, path)
     return True

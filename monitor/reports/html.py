@@ -19,6 +19,8 @@ from monitor.reports import bars, evidence, picture, places, story, words
 if TYPE_CHECKING:
     from jinja2 import Template
 
+    from monitor.ports import PastCheck
+
 PAGE = "page.html.j2"
 # What keeps a page of a thousand columns light.
 IN_FULL = 100  # drifted and watched columns that are shown in full; the others get a line
@@ -35,7 +37,7 @@ _QUOTED = re.compile(r"`([^`]+)`")
 def draw(
     check: Check,
     *,
-    history: Sequence[Check] = (),
+    history: Sequence["PastCheck"] = (),
     explorer: str | None = None,
     sent: Sequence[str] = (),
     show_values: str = "levels",

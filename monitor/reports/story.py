@@ -1,15 +1,16 @@
 """What a report says before it is drawn: the main causes, since when, and each column in words."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from statistics import median
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 from monitor.core import numerals
-from monitor.core.over_time.spending import ACCUMULATED, accumulated
+from monitor.core.over_time.spending import ACCUMULATED
 from monitor.core.records import (
     Check,
     ColumnResult,
@@ -17,9 +18,13 @@ from monitor.core.records import (
     Finding,
     Severity,
     Verdict,
+    Window,
     most_telling,
 )
 from monitor.reports import bars, evidence, picture, words
+
+if TYPE_CHECKING:
+    from monitor.ports import PastCheck
 
 MOST_PAST = 30
 _BAD = (Verdict.DRIFTED, Verdict.VIOLATED, Verdict.UNDECIDED)
@@ -42,8 +47,7 @@ class Story:
     """A check as the page tells it."""
 
     check: Check
-    past: tuple[Check, ...]  # oldest first, without this one
-    past_columns: tuple[Mapping[str, ColumnResult], ...]  # by name, one entry a past check
+    past: tuple["PastCheck", ...]  # oldest first, without this one
     zone: tzinfo
     named: bool  # whether levels and examples may be shown
 
@@ -124,20 +128,19 @@ class Story:
         value = finding.effect if finding.of_drift else finding.statistic
         limit = finding.threshold
         if finding.test == "volume" and self.past:
-            rows = [check.sample.rows_in_window for check in (*self.past, self.check)]
-            return bars.sparkline(rows, line_at=limit)
+            rows = [past.rows for past in self.past]
+            return bars.sparkline([*rows, self.check.sample.rows_in_window], line_at=limit)
         if value is None or limit is None:
             return Markup("")
         if finding.test == ACCUMULATED:
-            past = [accumulated(check.dataset.findings) for check in self.past]
-            evidence_then = [f.statistic if f else None for f in past]
-            return bars.sparkline([*evidence_then, value], line_at=limit)
+            then = [past.evidence for past in self.past]
+            return bars.sparkline([*then, value], line_at=limit)
         if finding.test == "volume":
             return bars.range_line(value, limit, None, " rows")
         return bars.range_line(value, None, limit, " h" if finding.test == "freshness" else "")
 
     def _usual_rows(self) -> tuple[str, ...]:
-        rows = [check.sample.rows_in_window for check in self.past]
+        rows = [past.rows for past in self.past]
         if not rows:
             return ()
         now, usual = self.check.sample.rows_in_window, round(median(rows))
@@ -178,31 +181,25 @@ class Story:
         """How long a column has been drifted."""
         if column.verdict is not Verdict.DRIFTED or not self.past:
             return ""
-        then = [columns.get(column.name) for columns in self.past_columns]
+        then = [past.columns.get(column.name) for past in self.past]
         run = _run([c is not None and c.verdict is Verdict.DRIFTED for c in then])
         if not run:
             return "Not drifted in the check before."
         return f"Drifted for {run + 1} checks, since {self.start(self.past[-run])}."
 
-    def start(self, check: Check) -> str:
-        """The day a check is about."""
-        return self.date(check.window.start if check.window else check.made_at)
-
-    def date(self, moment: datetime | None) -> str:
-        return words.day(moment, self.zone) if moment else "an earlier check"
+    def start(self, past: "PastCheck") -> str:
+        """The day a check was about."""
+        return words.day(past.window.start, self.zone)
 
     def moment(self, moment: datetime) -> str:
         return words.moment(moment, self.zone)
 
-    def when(self, check: Check) -> str:
-        """The window of a check in words."""
-        if check.window:
-            return words.window(check.window, self.zone)
-        return self.date(check.made_at) if check.made_at else "no window"
+    def when(self, window: Window) -> str:
+        return words.window(window, self.zone)
 
     def spark(self, column: ColumnResult) -> Markup:
         """Past strengths of a column up to this check; the line is the tolerance."""
-        then = [columns.get(column.name) for columns in self.past_columns]
+        then = [past.columns.get(column.name) for past in self.past]
         strengths = [
             c.strength if c is not None and c.verdict is not Verdict.UNDECIDED else None
             for c in (*then, column)
@@ -216,7 +213,7 @@ class Story:
 
     def tally(self) -> str:
         """How the strip of past checks reads in words."""
-        states = [check.verdict for check in (*self.past, self.check)]
+        states = [*(past.verdict for past in self.past), self.check.verdict]
         counts = [f"{states.count(state)} {state}" for state in Verdict if state in states]
         return f"Of {len(states)} checks: {', '.join(counts)}."
 
@@ -256,11 +253,9 @@ class Story:
         return [c for c in self.check.columns if not c.compared]
 
 
-def told(check: Check, history: Sequence[Check], *, zone: tzinfo, named: bool) -> Story:
+def told(check: Check, history: Sequence["PastCheck"], *, zone: tzinfo, named: bool) -> Story:
     """The story of a check; only the newest past checks are kept."""
-    past = tuple(history)[-MOST_PAST:]
-    by_name = tuple({column.name: column for column in other.columns} for other in past)
-    return Story(check, past, by_name, zone, named)
+    return Story(check, tuple(history)[-MOST_PAST:], zone, named)
 
 
 def _run(flags: Sequence[bool]) -> int:

@@ -17,7 +17,8 @@ from monitor.core.records import (
 )
 from monitor.ports import Sample
 from monitor.references import Reference
-from monitor.steps.kit import HISTORY, Timings, Tools, Watch
+from monitor.steps.kit import Timings, Tools, Watch
+from monitor.steps.past import past_checks
 
 log = logging.getLogger(__name__)
 
@@ -92,10 +93,9 @@ def write_report(
     """5. report: one page beside the page for digging."""
     with timings.step("report"):
         assert check.window is not None
-        past = tools.store.newest_checks(watch.name, before=check.window.start, limit=HISTORY)
         page = tools.draw(
             check,
-            history=[s.check for s in reversed(past)],
+            history=past_checks(tools.store, watch.name, check.window.start),
             explorer=explorer,
             sent=[_in_words(message) for message in told],
             show_values=watch.show_values,

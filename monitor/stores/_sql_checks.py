@@ -85,6 +85,14 @@ class Checks(Part):
         rows = self._database.rows(query)
         return bytes(rows[0]["content"]) if rows else None
 
+    def dataset_statistics(self, test: str, check_ids: Collection[str]) -> dict[str, float | None]:
+        query = sa.select(findings.c.check_id, findings.c.statistic).where(
+            findings.c.check_id.in_(list(check_ids)),
+            findings.c.column.is_(None),
+            findings.c.test == test,
+        )
+        return {row["check_id"]: row["statistic"] for row in self._database.rows(query)}
+
     def newest_checks(
         self, monitor: str | None = None, *, before: datetime | None = None, limit: int = 30
     ) -> list[StoredCheck]:

@@ -142,6 +142,9 @@ class Database:
             with self._writer.begin() as db:  # short: tables change, and nothing is filled in
                 if db.dialect.name == "postgresql":
                     db.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+                if not sa.inspect(db).get_table_names():
+                    _begin(db, self._schema.tables)
+                    return
                 _upgrade(db, self.place, stop)
             if stop in self._schema.fills:
                 self._schema.fills[stop](self.writing)
@@ -304,6 +307,16 @@ def _version(db: sa.Connection) -> str | None:
         return None
     versions = sa.table(VERSION_TABLE, sa.column("version_num", sa.Text))
     return db.execute(sa.select(versions.c.version_num)).scalar()
+
+
+def _begin(db: sa.Connection, tables: sa.MetaData) -> None:
+    """Make the newest tables at once, and the mark that the steps would have left."""
+    tables.create_all(db, checkfirst=False)
+    number = sa.Column("version_num", sa.String(32), nullable=False)
+    key = sa.PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc")
+    versions = sa.Table(VERSION_TABLE, sa.MetaData(), number, key)
+    versions.create(db)
+    db.execute(sa.insert(versions).values(version_num=HEAD))
 
 
 def _upgrade(db: sa.Connection, place: str, stop: str) -> None:
