@@ -3,6 +3,7 @@
 import hmac
 import json
 import logging
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -487,6 +488,18 @@ def test_a_broken_connection_and_a_slack_that_is_away_are_outlived(
             there.connections.get(timeout=10)
             there.send(press("acknowledge"))
             assert there.answers.get(timeout=10) == {"envelope_id": "e1"}
+
+
+def test_a_connection_leads_inside_only_where_that_is_named(
+    server: SlackServer, store: Store, desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_server(("127.0.0.2", 0)) as inside:
+        inside.settimeout(0.2)
+        server.socket_url = f"ws://127.0.0.2:{inside.getsockname()[1]}/link"
+        with listening(server, interactions(server, store, desk)):
+            until(lambda: "no connection to Slack error=DeliveryRefused" in caplog.text)
+            with pytest.raises(TimeoutError):
+                inside.accept()
 
 
 def test_the_whole_way_from_an_alert_to_its_edit(

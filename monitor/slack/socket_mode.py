@@ -13,6 +13,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
 from monitor.core.reach import WORLD, Reach
+from monitor.judging import judged
 from monitor.slack.client import API_URL, bounded_client, silent_log
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,21 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 300.0
 
 # Takes what Slack sends; returns the answer, and what is to be done once that is on its way.
 Hears = Callable[[Mapping[str, Any]], tuple[Mapping[str, Any] | None, Callable[[], None] | None]]
+
+
+class _Client(SocketModeClient):
+    """Connects, and connects again, to permitted addresses."""
+
+    reach = WORLD
+
+    def connect(self) -> None:
+        """OSError or DeliveryRefused when it comes to nothing: the library would not tell."""
+        with judged(self.reach) as judge:
+            super().connect()
+        if self.is_connected():
+            return
+        self.wss_uri = None  # good for one connection: another is asked for
+        raise judge.refused or ConnectionError("not connected")
 
 
 class SocketMode:
@@ -40,9 +56,10 @@ class SocketMode:
     ) -> None:
         web = bounded_client(app_token, api_url, 10, reach)
         # It would tell the address of the connection, which is as good as a token while it lasts.
-        self._client = SocketModeClient(
+        self._client = _Client(
             app_token, web_client=web, logger=silent_log(), ping_interval=ping_s, concurrency=4
         )
+        self._client.reach = reach
         self._client.socket_mode_request_listeners.append(self._heard)
         self._hears = hears
 
