@@ -90,15 +90,11 @@ class _Place(NamedTuple):
     x: float
     width: float
     address: str
+    link: str  # to the check; the keyboard skips it
     window: str
     tile: str  # where a tile of it stands
     bar: str
     hit: str  # what the pointer meets: the whole height of its window
-
-    @property
-    def link(self) -> str:
-        """To the check; the keyboard skips it."""
-        return f'<a href="{self.address}"{_SKIPPED}>'
 
 
 class Charts:
@@ -275,11 +271,13 @@ def _places(history: History, root: str) -> Iterator[_Place]:
     at, zone = escape(f"{root}/checks/"), history.axis.zone
     for line, (x, width) in zip(history.lines, spans(history.lines, history.axis), strict=True):
         left, wide = 10 * x, 10 * width  # of the inside of a chart
+        address = f"{at}{quote(line.id, safe='')}"
         yield _Place(
             line,
             x,
             width,
-            address=f"{at}{quote(line.id, safe='')}",
+            address=address,
+            link=f'<a href="{address}"{_SKIPPED}>',
             window=words.window(line.window, zone),
             tile=f'x="{left + wide * _GAP / 4:.1f}" width="{wide * (1 - _GAP / 2):.1f}"',
             bar=f'x="{left + wide * _GAP / 2:.1f}" width="{wide * (1 - _GAP):.1f}"',
