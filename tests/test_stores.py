@@ -374,7 +374,7 @@ def test_messages_of_one_episode_and_channel_keep_their_order(store: Store) -> N
 
 
 def test_a_settled_message_stays_settled(store: Store) -> None:
-    store.add_message(a_message(), a_retrain("m0"))
+    ask(store, a_retrain("m0"), a_message())
     store.mark_sent("m0", NOON, {"ts": "1"})
     store.mark_failed("m0", NOON, "late")
     store.mark_delayed("m0", NOON, "late")
