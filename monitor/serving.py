@@ -1,5 +1,6 @@
 """The process of `monitor serve`: scheduler, delivery and pages side by side until told to stop."""
 
+import gc
 import logging
 import signal
 import socket
@@ -97,6 +98,7 @@ def serve(config: Path, role: Role, say: Callable[[str], None]) -> None:
             say(f"pages at http://{role.host}:{listening.getsockname()[1]} (Ctrl-C stops)")
         else:
             say("running without pages (Ctrl-C stops)")
+        gc.freeze()  # what is loaded by now stays: collections need not look through it again
         stop.wait()
         log.info("stopping")
         scheduler.stop(GRACE_S)  # meanwhile the pages answer, and say that this process is ending

@@ -374,7 +374,7 @@ def test_messages_of_one_episode_and_channel_keep_their_order(store: Store) -> N
 
 
 def test_a_settled_message_stays_settled(store: Store) -> None:
-    store.add_message(a_message(), a_retrain("m0"))
+    ask(store, a_retrain("m0"), a_message())
     store.mark_sent("m0", NOON, {"ts": "1"})
     store.mark_failed("m0", NOON, "late")
     store.mark_delayed("m0", NOON, "late")
@@ -415,12 +415,12 @@ def _random_act(dice: random.Random, step: int, now: datetime) -> Callable[[Stor
     known = f"m{dice.randrange(step + 1)}"
     soon = now + minutes(dice.choice([0, 1, 5]))
     episode, channel = dice.choice([None, "e0", "e1"]), dice.choice(["slack", "retrain"])
-    request = dice.choice([None, a_retrain(f"m{step}", requested_at=now)])
+    request = a_retrain(f"m{step}", requested_at=now)
     message = a_message(f"m{step}", created_at=now, episode=episode, channel=channel)
     return dice.choice(
         [
-            lambda s: s.add_message(message, request),
-            lambda s: s.add_message(message, request),
+            lambda s: s.add_message(message),
+            lambda s: ask(s, request, message),
             lambda s: s.claim_message(now, 90),
             lambda s: s.claim_message(now, 90),
             lambda s: s.mark_sent(known, now, {"at": step}),

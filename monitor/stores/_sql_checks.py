@@ -37,6 +37,11 @@ from monitor.stores._sql_tables import (
 _LISTED = [c for c in checks.c if c.name != "document"]
 _LONG_AGO = datetime(1, 1, 2, tzinfo=UTC)
 _NEWEST = (checks.c.window_start.desc(), checks.c.window_end.desc(), checks.c.monitor)
+_later = checks.alias("later")
+_LATEST = ~sa.exists().where(  # of the looks at a window; made once, for lists are asked often
+    *(_later.c[name] == checks.c[name] for name in WINDOW[:-1]),
+    _later.c.revision > checks.c.revision,
+)
 
 
 class Checks(Part):
@@ -96,7 +101,7 @@ class Checks(Part):
     def newest_checks(
         self, monitor: str | None = None, *, before: datetime | None = None, limit: int = 30
     ) -> list[StoredCheck]:
-        query = sa.select(checks).where(_latest_revision(), *_of(monitor))
+        query = sa.select(checks).where(_LATEST, *_of(monitor))
         if before is not None:
             query = query.where(checks.c.window_start < before)
         return self._checks(query.order_by(*_NEWEST).limit(limit))
@@ -104,7 +109,7 @@ class Checks(Part):
     def lines(
         self, monitor: str | None = None, *, before: Place | None = None, limit: int = 30
     ) -> list[CheckLine]:
-        query = sa.select(*_LISTED).where(_latest_revision(), *_of(monitor))
+        query = sa.select(*_LISTED).where(_LATEST, *_of(monitor))
         if before is not None:
             query = query.where(_older_than(before))
         return self._lines(query.order_by(*_NEWEST).limit(limit))
@@ -112,7 +117,7 @@ class Checks(Part):
     def line_after(self, monitor: str, place: Place) -> CheckLine | None:
         start, end = checks.c.window_start, checks.c.window_end
         later = sa.or_(start > place.start, sa.and_(start == place.start, end > place.end))
-        query = sa.select(*_LISTED).where(_latest_revision(), *_of(monitor), later)
+        query = sa.select(*_LISTED).where(_LATEST, *_of(monitor), later)
         return next(iter(self._lines(query.order_by(start, end).limit(1))), None)
 
     def lines_since(self, moment: datetime, limit: int = 1000) -> list[CheckLine]:
@@ -133,7 +138,7 @@ class Checks(Part):
         mine = sa.and_(checks.c.monitor == names.c.monitor, checks.c.window_start >= since)
         query = sa.select(*_LISTED).select_from(names).join(checks, mine)
         found: dict[str, list[CheckLine]] = {}
-        for line in self._lines(query.where(_latest_revision()).order_by(*_NEWEST)):
+        for line in self._lines(query.where(_LATEST).order_by(*_NEWEST)):
             found.setdefault(line.monitor, []).append(line)
         return {name: lines[:length] for name, lines in found.items()}
 
@@ -200,12 +205,6 @@ def _older_than(place: Place) -> Any:
     same_start = sa.and_(start == place.start, end < place.end)
     same_window = sa.and_(start == place.start, end == place.end, name > place.monitor)
     return sa.or_(start < place.start, same_start, same_window)
-
-
-def _latest_revision() -> Any:
-    later = checks.alias("later")
-    same = [later.c[name] == checks.c[name] for name in WINDOW[:-1]]
-    return ~sa.exists().where(*same, later.c.revision > checks.c.revision)
 
 
 def _must_be_known(db: sa.Connection, row: Row, place: str) -> None:

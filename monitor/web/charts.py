@@ -83,22 +83,18 @@ class Series:
         return self.texts[-1]
 
 
-class _Place(NamedTuple):
+class _Slot(NamedTuple):
     """One check on the axis, and the text that every row repeats of it."""
 
     line: CheckLine
     x: float
     width: float
     address: str
+    link: str  # to the check; the keyboard skips it
     window: str
     tile: str  # where a tile of it stands
     bar: str
     hit: str  # what the pointer meets: the whole height of its window
-
-    @property
-    def link(self) -> str:
-        """To the check; the keyboard skips it."""
-        return f'<a href="{self.address}"{_SKIPPED}>'
 
 
 class Charts:
@@ -108,7 +104,7 @@ class Charts:
         self.history = history
         self._lines = history.lines
         self._root = root
-        self._places = list(_places(history, root))
+        self._slots = list(_slots(history, root))
         self._grid = _grid([x for x, _ in history.axis.ticks])
 
     # --- The checks themselves ---
@@ -117,11 +113,11 @@ class Charts:
         """A tile a check with the shape of its verdict; the row that the keyboard reaches."""
         size = next((px for most, px in _ICON_PX.items() if len(self._lines) <= most), 5)
         tiles = (
-            f'<a href="{p.address}"{"" if p is self._places[-1] else _SKIPPED} '
+            f'<a href="{p.address}"{"" if p is self._slots[-1] else _SKIPPED} '
             f'class="{p.line.verdict}"><title>{p.window}: {escape(p.line.headline)}</title>'
             f'<use href="#s-{p.line.verdict}" x="{p.x + p.width / 2:.2f}%" y="{(18 - size) / 2}"'
             f' width="{size}" height="{size}"/></a>'
-            for p in self._places
+            for p in self._slots
         )
         return Markup(
             f'<svg class="verdicts" width="100%" height="18" role="group" '
@@ -135,10 +131,10 @@ class Charts:
         """A tile a check: low and grey within the tolerance, full and coloured where it drifted."""
         cells, called = self.history.columns[name], escape(name)
         tiles = []
-        for place in self._places:
-            cell = cells.get(place.line.id)
-            told = f"{called}, {place.window}: {escape(cell_in_words(cell))}"
-            tiles.append(f"{place.link}{_tile(cell, place.tile)}<title>{told}</title></a>")
+        for slot in self._slots:
+            cell = cells.get(slot.line.id)
+            told = f"{called}, {slot.window}: {escape(cell_in_words(cell))}"
+            tiles.append(f"{slot.link}{_tile(cell, slot.tile)}<title>{told}</title></a>")
         drifted = sum(cell.verdict is Verdict.DRIFTED for cell in cells.values())
         told = f"{name}: drifted in {drifted} of {words.plural(len(self._lines), 'check')}"
         return self._picture("heat", told, "".join(tiles))
@@ -188,20 +184,20 @@ class Charts:
     def _bars(self, series: Series) -> str:
         hot = series.hot or [False] * len(series.values)
         bars = []
-        for place, value, is_hot in zip(self._places, series.values, hot, strict=True):
+        for slot, value, is_hot in zip(self._slots, series.values, hot, strict=True):
             if value:
                 y = _y(value, series.top)
                 high = f' y="{y:.1f}" height="{_HIGH - y:.1f}"'
-                bars.append(f"<rect {place.bar}{high}{_HOT if is_hot else ''}/>")
+                bars.append(f"<rect {slot.bar}{high}{_HOT if is_hot else ''}/>")
         return "".join(bars)
 
     def _steps(self, series: Series) -> str:
         path, joined = [], False
-        for place, value in zip(self._places, series.values, strict=True):
+        for slot, value in zip(self._slots, series.values, strict=True):
             if value is not None:
                 y = f"{_y(value, series.top):.1f}"
-                end = 10 * (place.x + place.width)
-                path.append(f"{'L' if joined else 'M'}{10 * place.x:.1f} {y}H{end:.1f}")
+                end = 10 * (slot.x + slot.width)
+                path.append(f"{'L' if joined else 'M'}{10 * slot.x:.1f} {y}H{end:.1f}")
             joined = value is not None
         return f'<path class="step" d="{"".join(path)}"/>'
 
@@ -212,18 +208,18 @@ class Charts:
 
     def _hits(self, series: Series) -> str:
         return "".join(
-            f"{place.link}{place.hit}<title>{place.window}: {escape(text)}</title></a>"
-            for place, text in zip(self._places, series.texts, strict=True)
+            f"{slot.link}{slot.hit}<title>{slot.window}: {escape(text)}</title></a>"
+            for slot, text in zip(self._slots, series.texts, strict=True)
         )
 
     def table(self, series: Sequence[Series]) -> Markup:
         """The same as text: a row a check, the newest first."""
         measures = [(f'<td data-th="{escape(s.name)}">', s.texts) for s in series]
         rows = (
-            f'<tr><th scope="row">{place.window}</th>'
-            f'<td data-th="Verdict">{place.line.verdict}</td>'
+            f'<tr><th scope="row">{slot.window}</th>'
+            f'<td data-th="Verdict">{slot.line.verdict}</td>'
             f"{''.join(f'{cell}{escape(texts[n])}</td>' for cell, texts in measures)}</tr>"
-            for n, place in reversed(list(enumerate(self._places)))
+            for n, slot in reversed(list(enumerate(self._slots)))
         )
         return Markup("".join(rows))
 
@@ -271,15 +267,17 @@ class Charts:
 _GAP = 0.2  # between bars, of the width of a window
 
 
-def _places(history: History, root: str) -> Iterator[_Place]:
+def _slots(history: History, root: str) -> Iterator[_Slot]:
     at, zone = escape(f"{root}/checks/"), history.axis.zone
     for line, (x, width) in zip(history.lines, spans(history.lines, history.axis), strict=True):
         left, wide = 10 * x, 10 * width  # of the inside of a chart
-        yield _Place(
+        address = f"{at}{quote(line.id, safe='')}"
+        yield _Slot(
             line,
             x,
             width,
-            address=f"{at}{quote(line.id, safe='')}",
+            address=address,
+            link=f'<a href="{address}"{_SKIPPED}>',
             window=words.window(line.window, zone),
             tile=f'x="{left + wide * _GAP / 4:.1f}" width="{wide * (1 - _GAP / 2):.1f}"',
             bar=f'x="{left + wide * _GAP / 2:.1f}" width="{wide * (1 - _GAP):.1f}"',
