@@ -39,7 +39,7 @@ Heard = Callable[[str], Collection[str]]  # by episode: the channels that were t
 
 _HEADLINE_CHARS, _NAME_CHARS, _TEXT_CHARS = 600, 120, 300
 _TELLING = {Cause.DRIFT: Verdict.DRIFTED, Cause.QUALITY: Verdict.VIOLATED}
-_WHAT = {Cause.DRIFT: "drift", Cause.QUALITY: "broken data", Cause.NO_LOOK: "no data to look at"}
+_WHAT = {Cause.DRIFT: "drift", Cause.QUALITY: "broken data", Cause.NO_LOOK: "nothing to look at"}
 _SEVERITIES = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
 
 
@@ -176,6 +176,11 @@ def of_service(
         )
         for channel in channels
     )
+
+
+def cause_text(cause: str) -> str:
+    """What an episode is about, for people: in the same words wherever they read it."""
+    return _WHAT[Cause(cause)]
 
 
 def _done(entry: AuditEntry, episode: Episode) -> str:

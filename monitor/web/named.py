@@ -1,12 +1,9 @@
 """Words and choices of pages that more than one file needs."""
 
+from monitor.core.messages import cause_text
 from monitor.core.records import Cause
 
-CAUSES = {
-    Cause.DRIFT: "Drift",
-    Cause.QUALITY: "Broken data",
-    Cause.NO_LOOK: "Nothing to look at",
-}
+CAUSES = {cause: cause_text(cause).capitalize() for cause in Cause}
 
 MUTES_H = {"1": "1 hour", "4": "4 hours", "12": "12 hours", "24": "1 day", "72": "3 days",
            "168": "1 week", "720": "30 days"}  # fmt: skip
