@@ -56,7 +56,7 @@ def look_back(watch: Watch, reference: Reference | None, window: Window, source:
     watch, timings = replace(watch, explain=False), Timings()
     sample, look = sample_window(watch, window, source, timings)
     if sample is None or not sample.info.rows:
-        reason = look.dataset[0].reason if sample is None else "no rows"
+        reason = look.dataset[0].reason if sample is None else "no rows in the window"
         return Looked(window, unseen=reason)
     held, look = hold_against(watch, reference, window, (sample, look), source, timings)
     look = compare_rows(watch, held.reference, sample, look, timings, held.measure)

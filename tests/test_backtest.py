@@ -486,10 +486,10 @@ def test_a_window_that_cannot_be_read_is_listed_and_no_alarm(
     (project / "data" / "day1.parquet").unlink()
     document = told(capsys, "orders")
     assert [w["start"] for w in document["not_looked_at"]] == [day(1).start.isoformat()]
-    assert document["not_looked_at"][0]["reason"] == "no rows"
+    assert document["not_looked_at"][0]["reason"] == "no rows in the window"
     assert document["rules"][0]["alarmed"] == whole["rules"][0]["alarmed"]
     assert run(["backtest", "orders"]) == 0
-    assert "not looked at: 2026-03-03 00:00, no rows" in capsys.readouterr().out
+    assert "not looked at: 2026-03-03 00:00, no rows in the window" in capsys.readouterr().out
 
 
 def test_wrong_questions_are_told_and_end_with_64(

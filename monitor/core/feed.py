@@ -34,11 +34,11 @@ def freshness(newest: datetime | None, end: datetime, max_age: timedelta) -> Fin
 def volume(rows: int, min_rows: int) -> Finding:
     """Rows in the window against the fewest there should be."""
     short = rows < min_rows
+    found = f"{rows} rows in the window" if rows else "no rows in the window"
     return Finding(
         test="volume",
         verdict=Verdict.VIOLATED if short else Verdict.PASSED,
-        reason=f"{rows} rows in the window, {'fewer than' if short else 'at least'} the promised "
-        f"{min_rows}",
+        reason=f"{found}, {'fewer than' if short else 'at least'} the promised {min_rows}",
         statistic=float(rows),
         effect=float(rows),
         threshold=float(min_rows),

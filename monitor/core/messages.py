@@ -30,7 +30,7 @@ STALLED, RECOVERED = "service.stalled", "service.recovered"
 Heard = Callable[[str], Collection[str]]  # by episode: the channels that were told of it
 
 _HEADLINE_CHARS = 600
-_WHAT = {Cause.DRIFT: "drift", Cause.QUALITY: "broken data", Cause.NO_LOOK: "no data to look at"}
+_WHAT = {Cause.DRIFT: "drift", Cause.QUALITY: "broken data", Cause.NO_LOOK: "nothing to look at"}
 
 
 def alerts(
@@ -166,6 +166,11 @@ def of_service(
         )
         for channel in channels
     )
+
+
+def cause_text(cause: str) -> str:
+    """What an episode is about, for people: in the same words wherever they read it."""
+    return _WHAT[Cause(cause)]
 
 
 def _done(entry: AuditEntry, episode: Episode) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from monitor.core.digests import DIGEST
-from monitor.core.messages import TEST
+from monitor.core.messages import TEST, cause_text
 from monitor.core.payloads import cause_lines, rows_text, window_text
 from monitor.core.records import Message
 
@@ -18,7 +18,7 @@ def subject(message: Message) -> str:
     if message.kind == TEST:
         return "test of a channel"
     change = message.kind.removeprefix("episode.")
-    return f"{message.monitor}: {_cause(message.payload)} {change}"
+    return f"{message.monitor}: {cause_text(message.payload['cause'])} {change}"
 
 
 def body(message: Message) -> list[str]:
@@ -52,11 +52,9 @@ def _links(payload: Mapping[str, Any]) -> str:
 def _digest(entries: list[Mapping[str, Any]]) -> list[str]:
     lines = []
     for entry in entries[:ENTRIES]:
-        lines.append(f"{entry['monitor']}: {_cause(entry)} {', then '.join(entry['changes'])}")
+        lines.append(
+            f"{entry['monitor']}: {cause_text(entry['cause'])} {', then '.join(entry['changes'])}"
+        )
         lines += [f"  {line}" for line in _told(entry)]
     left = len(entries) - ENTRIES
     return [*lines, f"{left} more are on the pages"] if left > 0 else lines
-
-
-def _cause(payload: Mapping[str, Any]) -> str:
-    return str(payload["cause"]).replace("_", " ")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.core.digests import DIGEST
-from monitor.core.messages import TEST
+from monitor.core.messages import TEST, cause_text
 from monitor.core.payloads import cause_lines, rows_text, time_text, window_text
 from monitor.core.people import MUTES_H
 from monitor.core.records import Message
@@ -112,7 +112,7 @@ def _digest(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _entry_lines(entry: Mapping[str, Any]) -> list[str]:
-    cause = entry["cause"].replace("_", " ")
+    cause = cause_text(entry["cause"])
     link = _link(entry["report_url"], "Report") or _link(entry["check_url"], "Check")
     first = f"*{_escape(entry['monitor'])}* · {cause} {', then '.join(entry['changes'])}"
     lines = [f"{first} · {link}" if link else first, sentence(entry)]
@@ -138,7 +138,7 @@ def _context(message: Message) -> dict[str, Any]:
         return {"type": "context", "elements": [_mrkdwn("Nothing happened, and nothing is to do.")]}
     facts = [
         f"*{_escape(message.monitor)}*",
-        f"{payload['cause'].replace('_', ' ')} {change}",
+        f"{cause_text(payload['cause'])} {change}",
         rows_text(payload),
         f"window {window_text(payload)}" if payload["window"] else "",
         f"since {time_text(payload['opened_at'])}" if change == "worsened" else "",

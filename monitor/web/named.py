@@ -1,12 +1,9 @@
 """Words and choices of pages that more than one file needs."""
 
+from monitor.core.messages import cause_text
 from monitor.core.records import Cause
 
-CAUSES = {
-    Cause.DRIFT: "Drift",
-    Cause.QUALITY: "Broken data",
-    Cause.NO_LOOK: "Nothing to look at",
-}
+CAUSES = {cause: cause_text(cause).capitalize() for cause in Cause}
 
 LASTS_DAYS = {"30": "30 days", "90": "90 days", "365": "1 year", "": "no end"}  # of a token
 
