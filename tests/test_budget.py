@@ -133,7 +133,7 @@ def test_false_episodes_keep_to_the_budget(p_values: str) -> None:
 
 
 def test_a_lasting_drift_that_one_window_does_not_prove_is_found() -> None:
-    found = delay(0.15, 1000, series=100, checks=60)
+    found = delay(0.15, 1000, series=50, checks=40)
     assert found.at_once < 0.15 and found.seen == 1.0 and found.median <= 14
 
 
