@@ -71,7 +71,10 @@ def postgresql_server() -> Iterator[Path]:
     try:
         initdb = [str(bin_folder / "initdb"), "-D", str(folder / "data"), "-U", "monitor"]
         _run([*user, *initdb, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"], folder)
-        options = f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off"
+        options = (
+            f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off"
+            " -c dynamic_shared_memory_type=mmap"  # in its folder, and gone with it
+        )
         _run([*control, "-l", str(folder / "log"), "-o", options, "start"], folder)
         try:
             yield folder

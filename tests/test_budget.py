@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from projects import FIRST_DAY, day
 
+from benchmarks import quiet_years
 from benchmarks.quiet_years import delay, simulate_quiet_years
 from monitor.archive import Outcome
 from monitor.core.drift_socket import Rule
@@ -126,14 +127,21 @@ def test_many_series_side_by_side_are_as_one_by_one() -> None:
 # --- Quiet years, and the delay ---
 
 
+@pytest.fixture
+def few_p_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quiet_years, "POOL", 500)
+
+
+@pytest.mark.usefixtures("few_p_values")
 @pytest.mark.parametrize("p_values", ["exact", "tolerance"])
 def test_false_episodes_keep_to_the_budget(p_values: str) -> None:
     found = simulate_quiet_years(300, p_values=p_values, checks_per_alarm=30.0, seed=1)
     assert found.upper_99 < found.budget
 
 
+@pytest.mark.usefixtures("few_p_values")
 def test_a_lasting_drift_that_one_window_does_not_prove_is_found() -> None:
-    found = delay(0.15, 1000, series=100, checks=60)
+    found = delay(0.15, 1000, series=50, checks=40)
     assert found.at_once < 0.15 and found.seen == 1.0 and found.median <= 14
 
 

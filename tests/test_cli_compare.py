@@ -177,10 +177,10 @@ def test_words_alone_are_on_stdout_without_json(data: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
-        (["reference.csv", "alike.csv"], 0),
+        pytest.param(["reference.csv", "alike.csv"], 0, marks=pytest.mark.slow),
         (["reference.csv", "older.csv"], 1),
-        (["reference.csv", "older.csv", "--exit-zero"], 0),
-        (["reference.csv", "cut.parquet"], 3),
+        pytest.param(["reference.csv", "older.csv", "--exit-zero"], 0, marks=pytest.mark.slow),
+        pytest.param(["reference.csv", "cut.parquet"], 3, marks=pytest.mark.slow),
         (["reference.csv", "nosuch.csv"], 64),
         (["reference.csv"], 64),
     ],
