@@ -7,9 +7,9 @@ import pytest
 
 from monitor.configuration.channels import KINDS
 from monitor.configuration.telling import routing_of
+from monitor.core.people import MUTES_H
 from monitor.core.routing import Level
 from monitor.settings import load_settings
-from monitor.slack.blocks import HOURS
 from monitor.web.slack import BODY_BYTES, PATH
 
 PAGE = (Path(__file__).parents[1] / "docs" / "alerts.md").read_text(encoding="utf-8")
@@ -39,4 +39,6 @@ def test_the_page_names_what_there_is() -> None:
     assert all(f"`{level}`" in PAGE for level in Level)
     assert f"`POST {PATH}`" in PAGE
     assert BODY_BYTES == 256_000 and "256 KB" in PAGE
-    assert HOURS == (1, 8, 24) and "for 1, 8\nor 24 hours" in PAGE
+    lengths = list(MUTES_H.values())
+    assert (lengths[0], lengths[-1]) == ("1 hour", "30 days")
+    assert "mute its monitor for an\nhour up to 30 days" in PAGE
