@@ -8,7 +8,6 @@
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,7 +24,7 @@ from monitor.core import laws, wire
 from monitor.core.comparison import Plan
 from monitor.core.kinds import decide_kind
 from monitor.core.records import Check, Kind, Notice, Verdict, Window
-from monitor.core.side_by_side import are_held
+from monitor.core.side_by_side import are_held, aside
 from monitor.errors import AskedWrongly, CouldNotLook, NoCommonColumns, UnknownName
 from monitor.ports import Sample, Source, StoredReference
 from monitor.references import Reference, content_version, version_as_asked
@@ -159,27 +158,26 @@ def _check(
     """Read both sides, look, decide; a side that cannot be read is a finding."""
     timings = Timings()
     before = None
-    with ThreadPoolExecutor(2) as aside:
-        try:
-            with timings.step("sample"):
-                source = _source(reference, asked)
-                version = aside.submit(_fingerprint, source)
-                before = _reference(reference, source, asked)
-                now = _read(current, _source(current, asked, asked.time_column), asked)
-                window = _window(current, now, asked)
-        except CouldNotLook as error:
-            return decide(watch, before, None, unread_look(str(error)), timings)
-        _check_names(before.sample, now, asked)
-        _refuse_untimed(now, window, asked)
-        look = Look(now.info, notices=(*now.notices, *_time_told(watch.plan, asked)))
-        prepared = aside.submit(_prepare, meanwhile)
-        if watch.suite is not None:
-            look = validate_rows(watch, now, look, wiring.validator(), timings)
-        look = compare_rows(watch, before, now, look, timings)
-        look = confirm_files(before, now, look)
-        prepared.result()
-        told = version.result() or content_version(before.sample)
-        before = replace(before, stored=replace(before.stored, version=told))
+    try:
+        with timings.step("sample"):
+            source = _source(reference, asked)
+            version = aside(_fingerprint, source)
+            before = _reference(reference, source, asked)
+            now = _read(current, _source(current, asked, asked.time_column), asked)
+            window = _window(current, now, asked)
+    except CouldNotLook as error:
+        return decide(watch, before, None, unread_look(str(error)), timings)
+    _check_names(before.sample, now, asked)
+    _refuse_untimed(now, window, asked)
+    look = Look(now.info, notices=(*now.notices, *_time_told(watch.plan, asked)))
+    prepared = aside(_prepare, meanwhile)
+    if watch.suite is not None:
+        look = validate_rows(watch, now, look, wiring.validator(), timings)
+    look = compare_rows(watch, before, now, look, timings)
+    look = confirm_files(before, now, look)
+    prepared.result()
+    told = version.result() or content_version(before.sample)
+    before = replace(before, stored=replace(before.stored, version=told))
     return decide(watch, before, window, look, timings)
 
 
