@@ -34,6 +34,7 @@ def play(folder: Path, say: Say) -> dict[str, Any]:
     install_project(folder, datasets)
     _forget(folder)
     secret = secrets.token_hex(16)
+    say("every window of twenty weeks is checked, one after another: about two minutes")
     with Receiver(secret, fail_first=FAILURES) as trainer:
         settings = load_settings(
             folder / "monitor.yaml", DEMO_RETRAIN_URL=trainer.url, DEMO_RETRAIN_SECRET=secret
