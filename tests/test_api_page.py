@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import typer
+from making import a_reference
 from test_machines import breach
-from test_stores import a_reference
 from web_service import NOW, WebService
 
 from monitor.cli.main import app
