@@ -8,9 +8,12 @@
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from threading import Thread
+from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
@@ -24,7 +27,7 @@ from monitor.core import laws, wire
 from monitor.core.comparison import Plan
 from monitor.core.kinds import decide_kind
 from monitor.core.records import Check, Kind, Notice, Verdict, Window
-from monitor.core.side_by_side import are_held, aside
+from monitor.core.side_by_side import are_held
 from monitor.errors import AskedWrongly, CouldNotLook, NoCommonColumns, UnknownName
 from monitor.ports import Sample, Source, StoredReference
 from monitor.references import Reference, content_version, version_as_asked
@@ -39,6 +42,8 @@ EXIT_CODES = {
     Verdict.UNDECIDED: 3,
 }
 _REFERENCE_FIRST = "the training data comes first, then the new data"
+Asked = TypeVar("Asked")
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +127,8 @@ def compare(
     Raises AskedWrongly for what cannot be asked (an unknown test or column, a path that does not
     exist, nothing in common). A file that cannot be read is a result with verdict `undecided`.
 
-    `meanwhile` is called once, in a thread of its own, while the columns are read and sorted: what
-    the caller has to prepare costs little then.
+    `meanwhile` is called at most once, in a thread of its own, while the columns are read and
+    sorted: what the caller has to prepare costs little then.
     """
     asked = checked(Question, question)
     _refuse_frozen(current)
@@ -157,28 +162,52 @@ def _check(
 ) -> Check:
     """Read both sides, look, decide; a side that cannot be read is a finding."""
     timings = Timings()
-    before = None
+    before = version = None
     try:
         with timings.step("sample"):
             source = _source(reference, asked)
-            version = aside(_fingerprint, source)
+            version = _aside(_fingerprint, source)
             before = _reference(reference, source, asked)
-            now = _read(current, _source(current, asked, asked.time_column), asked)
-            window = _window(current, now, asked)
+            new = _source(current, asked, asked.time_column)
+            now = _read(current, new, asked)
+            window = _window(current, new, now, asked)
     except CouldNotLook as error:
+        if before is not None and version is not None:
+            with suppress(CouldNotLook):
+                before = _versioned(before, version)
         return decide(watch, before, None, unread_look(str(error)), timings)
     _check_names(before.sample, now, asked)
     _refuse_untimed(now, window, asked)
     look = Look(now.info, notices=(*now.notices, *_time_told(watch.plan, asked)))
-    prepared = aside(_prepare, meanwhile)
+    prepared = _aside(_prepare, meanwhile)
     if watch.suite is not None:
         look = validate_rows(watch, now, look, wiring.validator(), timings)
     look = compare_rows(watch, before, now, look, timings)
     look = confirm_files(before, now, look)
     prepared.result()
+    try:
+        return decide(watch, _versioned(before, version), window, look, timings)
+    except CouldNotLook as error:  # which reference it was is not known
+        return decide(watch, before, None, unread_look(str(error)), timings)
+
+
+def _versioned(before: Reference, version: "Future[str]") -> Reference:
     told = version.result() or content_version(before.sample)
-    before = replace(before, stored=replace(before.stored, version=told))
-    return decide(watch, before, window, look, timings)
+    return replace(before, stored=replace(before.stored, version=told))
+
+
+def _aside(work: Callable[[Asked], Answer], asked: Asked) -> "Future[Answer]":
+    """Begin something in a thread of its own, which keeps nobody waiting who gave up meanwhile."""
+    done = Future[Answer]()
+
+    def do() -> None:
+        try:
+            done.set_result(work(asked))
+        except BaseException as error:
+            done.set_exception(error)
+
+    Thread(target=do, daemon=True).start()
+    return done
 
 
 def _prepare(meanwhile: Callable[[], None] | None) -> None:
@@ -300,14 +329,13 @@ def _fingerprint(source: Source | None) -> str:
     return "" if source is None else source.fingerprint()
 
 
-def _window(data: Any, sample: Sample, asked: Question) -> Window | None:
+def _window(data: Any, source: Source | None, sample: Sample, asked: Question) -> Window | None:
     """First to last time of the new data, when there is a time column."""
     if asked.time_column is None:
         return None
     from monitor.tables.frames import from_frame
     from monitor.tables.times import span
 
-    source = _source(data, asked, asked.time_column)
     if source is not None and (sample.info.method != "all" or not are_held(sample.columns)):
         return _span_of_all(source)
     rows = sample.table if sample.info.method == "all" else from_frame(data)

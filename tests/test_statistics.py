@@ -301,6 +301,33 @@ def test_p_tolerance_and_threshold_agree(size: float) -> None:
         assert (found.effect > found.threshold) == (found.p_tolerance <= 0.01)
 
 
+@pytest.mark.parametrize(("n", "m"), [(5_000, 100_000), (20_000, 20_000), (100_000, 5_000)])
+def test_tails_count_where_alpha_is_small(n: int, m: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wide tables and alarm budgets ask for p-values of a millionth."""
+    error = math.sqrt(0.2 * 0.8 * (1 / n + 1 / m))
+    for errors in (3, 4, 5):
+        now = 0.25 + errors * error
+        found = proportions.tolerance_p(0.2, n, now, m, 0.05)
+        with monkeypatch.context() as patch:
+            patch.setattr(proportions, "ENUMERATED", 10**6)
+            exact = proportions.tolerance_p(0.2, n, now, m, 0.05)
+        assert 0.95 * exact <= found <= 1.5 * exact, errors
+
+
+def test_a_limit_is_the_smallest_change_that_is_proven() -> None:
+    bounds = Bounds(0.01, 0.05, 0.3)
+    for n, m in ((50, 40), (5_000, 200), (50_000, 50_000)):
+        for before in (0.0, 0.1, 0.5):
+            limit = proportions.tolerance_limit(before, n, m, bounds, upward=True)
+            assert limit is not None
+            step = (1 - before - bounds.tolerance) * proportions.RESOLUTION
+            beyond, short = (
+                proportions.tolerance_p(before, n, before + gap, m, bounds.tolerance)
+                for gap in (limit, limit - 1.01 * step)
+            )
+            assert beyond <= bounds.alpha < short, (n, m, before)
+
+
 @given(
     st.integers(0, 500),
     st.integers(1, 500),

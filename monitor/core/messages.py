@@ -169,8 +169,8 @@ def of_service(
 
 
 def cause_text(cause: str) -> str:
-    """What an episode is about, for people: in the same words wherever they read it."""
-    return _WHAT[Cause(cause)]
+    """What an episode, or a message of the service itself, is about: everywhere the same words."""
+    return _WHAT[Cause(cause)] if cause in set(Cause) else cause
 
 
 def _done(entry: AuditEntry, episode: Episode) -> str:

@@ -1,17 +1,15 @@
-"""Two things at a time where they are large: numpy and Arrow let go of the interpreter."""
+"""Two columns at a time where columns are large: numpy and Arrow let go of the interpreter."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import Thread
-from typing import Any, TypeVar
+from typing import Any
 
 from monitor.core.records import Column, Stream
 
 # How a function is applied to the name of every column.
 Run = Callable[[Callable[[str], Any], Iterable[str]], Iterable[Any]]
 
-Answer = TypeVar("Answer")
 WORKERS = 2  # threads; each holds one column of either side
 
 
@@ -28,21 +26,3 @@ def side_by_side(*sides: Mapping[str, Stream]) -> Iterator[Run]:
         return
     with ThreadPoolExecutor(WORKERS) as pool:
         yield pool.map
-
-
-def aside(work: Callable[..., Answer], *arguments: Any) -> "Future[Answer]":
-    """Begin something in a thread of its own, which keeps nobody waiting who gave up meanwhile.
-
-    >>> aside(sum, [1, 2]).result()
-    3
-    """
-    done = Future[Answer]()
-
-    def do() -> None:
-        try:
-            done.set_result(work(*arguments))
-        except BaseException as error:
-            done.set_exception(error)
-
-    Thread(target=do, daemon=True).start()
-    return done

@@ -167,7 +167,7 @@ def _locate(
     """
     compared = [c for c in columns if c.compared]
     names = dict.fromkeys([*(c.name for c in compared), *watch.segments])
-    before, now = (Drawn(side, tuple(n for n in names if n in side)) for side in sides)
+    before, now = (Drawn(side, dict.fromkeys(n for n in names if n in side)) for side in sides)
     whole = before.whole and now.whole
     look = replace(look, segments=compare_segments(before, now, within, watch.segments))
     if watch.segments and not whole:

@@ -61,7 +61,7 @@ class Frozen:
 
     def _drawn(self, name: str) -> Column:
         """Of a column that identifies rows nothing is kept."""
-        known = name in self.drawn.column_names
+        known = self.drawn.schema.get_field_index(name) >= 0
         return to_column(name, self.drawn[name]) if known else Column(name, "other", 0, 0)
 
 

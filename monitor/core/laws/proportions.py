@@ -18,7 +18,7 @@ from monitor.core.laws.promises import Z_COVERAGE, Z_POWER
 from monitor.core.records import Floats
 
 SMALL_EXPECTED = 5.0
-ENUMERATED = 100  # outcomes of the reference taken one by one; more are taken at quantiles
+ENUMERATED = 100  # outcomes of the reference taken one by one; of more, places of a normal law
 RESOLUTION = 2**-16  # of the largest change there can be
 Point = tuple[float, float]
 MARGIN_LIKELY = 3.0  # standard errors, at their widest
@@ -118,9 +118,9 @@ def _outcomes(p: float, n: int) -> tuple[Floats, Floats]:
         logs = special.gammaln(n + 1) - special.gammaln(hits + 1) - special.gammaln(n - hits + 1)
         logs = logs + special.xlogy(hits, p) + special.xlog1py(n - hits, -p)
         return hits / n, np.exp(logs)
-    quantiles = (np.arange(ENUMERATED) + 0.5) / ENUMERATED
-    nearly_normal = n * p + deviation * special.ndtri(quantiles)
-    return np.clip(nearly_normal / n, 0, 1), np.full(ENUMERATED, 1 / ENUMERATED)
+    apart = np.linspace(-8, 8, ENUMERATED)  # standard deviations: tails count where alpha is small
+    weights = np.exp(-(apart**2) / 2)
+    return np.clip((n * p + deviation * apart) / n, 0, 1), weights / weights.sum()
 
 
 def _at_least(hits: Floats, m: int, q: float) -> Floats:
@@ -180,14 +180,15 @@ def tolerance_limit(before: float, n: int, m: int, bounds: Bounds, *, upward: bo
         return _deviations(tolerance_p(before, n, now, m, bounds.tolerance))
 
     enough = _deviations(bounds.alpha)
-    low, high = bounds.tolerance, 1 - before if upward else before
-    if high <= low or evidence(high) < enough:
+    least, most = bounds.tolerance, 1 - before if upward else before
+    if most <= least or (at_most := evidence(most)) < enough:
         return None
-    resolution = (high - low) * RESOLUTION
-    near = low + MARGIN_LIKELY * math.sqrt(0.25 / n + 0.25 / m)  # most often it is no farther
-    if near < high and (there := evidence(near)) >= enough:
-        return _crossing(evidence, enough, (low, 0.0), (near, there), resolution)
-    return _crossing(evidence, enough, (low, 0.0), (high, evidence(high)), resolution)
+    low, high = (least, 0.0), (most, at_most)  # at the tolerance p is about a half
+    near = least + MARGIN_LIKELY * math.sqrt(0.25 / n + 0.25 / m)  # most often it is no farther
+    if near < most:
+        there = near, evidence(near)
+        low, high = (low, there) if there[1] >= enough else (there, high)
+    return _crossing(evidence, enough, low, high, (most - least) * RESOLUTION)
 
 
 def _deviations(p: float) -> float:
@@ -202,9 +203,9 @@ def _crossing(
 ) -> float:
     """The first place, or at most `resolution` beyond it, where `value` is as large as is wanted.
 
-    It is smaller at `low` and not at `high`, each a place and a value. Where a line between the two
-    is as large as wanted is tried, with a place just before it; then the middle, unless one of the
-    two left less than half of the way.
+    It is smaller just after `low` and not at `high`, each a place and a value. Where a line between
+    the two is as large as wanted is tried, with a place just before it; then the middle, unless one
+    of the two left less than half of the way.
     """
 
     def narrowed(at: float, low: Point, high: Point) -> tuple[Point, Point]:
@@ -214,7 +215,7 @@ def _crossing(
         return (low, there) if there[1] >= wanted else (there, high)
 
     while (width := high[0] - low[0]) > resolution:
-        guess = low[0] + width * (wanted - low[1]) / (high[1] - low[1])
+        guess = low[0] + width * (wanted - low[1]) / max(high[1] - low[1], 1e-9)
         low, high = narrowed(guess + resolution / 4, low, high)
         low, high = narrowed(guess - resolution / 4, low, high)
         if high[0] - low[0] > width / 2:

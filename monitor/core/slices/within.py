@@ -17,10 +17,15 @@ class Drawn(Mapping[str, Column]):
     """Columns in the rows that are drawn of them, each when it is first asked for."""
 
     columns: Mapping[str, Stream]
-    names: tuple[str, ...]
+    names: Mapping[str, None]  # in order
 
     def __getitem__(self, name: str) -> Column:
+        if name not in self.names:
+            raise KeyError(name)
         return self.columns[name].drawn()
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
@@ -31,12 +36,14 @@ class Drawn(Mapping[str, Column]):
     @property
     def rows(self) -> int:
         """How many are drawn, the same of each column."""
-        return self[self.names[0]].rows if self.names else 0
+        first = next(iter(self.names), None)
+        return 0 if first is None else self[first].rows
 
     @property
     def whole(self) -> bool:
         """Whether all rows are drawn."""
-        return not self.names or self.rows == self.columns[self.names[0]].rows
+        first = next(iter(self.names), None)
+        return first is None or self[first].rows == self.columns[first].rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
