@@ -153,7 +153,7 @@ class StoredReference:
     dtypes: Mapping[str, str]  # column -> dtype family at build time
     built_at: datetime
     origin: str = ""  # how it came about, for people
-    instead_of: str = ""  # version that is configured, where this one was promoted over it
+    configured_version: str = ""  # version that is configured, where this one was promoted over it
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ class ReferenceMaker:
     def _promoted(self, stored: StoredReference, store: "Store") -> Source:
         """Where the rows of a version are that was promoted over the one that is configured."""
         known = {r.version: r for r in store.list_references(self.monitor)}
-        over = known.get(stored.instead_of)
+        over = known.get(stored.configured_version)
         if over is not None and self._configured(over) is not None:
             return self.rows_of(stored)
         found = stored.version if self.window else self.source.fingerprint()

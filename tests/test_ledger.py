@@ -189,16 +189,16 @@ def test_a_version_is_promoted(store: Store) -> None:
     store.add_reference(a_reference("sha256:1"))
     store.add_reference(a_reference("sha256:2"))
     store.act(Act(an_entry(), promoted="sha256:1"))
-    found = [(r.version, r.instead_of) for r in store.list_references("loan")]
+    found = [(r.version, r.configured_version) for r in store.list_references("loan")]
     assert found == [("sha256:1", "sha256:2"), ("sha256:2", "")]
     store.add_reference(a_reference("sha256:3"))
     store.act(Act(an_entry(1), promoted="sha256:2"))
     store.act(Act(an_entry(2), promoted="sha256:1"))
     [current, *_] = store.list_references("loan")
-    assert (current.version, current.instead_of) == ("sha256:1", "sha256:3"), "what is configured"
+    assert (current.version, current.configured_version) == ("sha256:1", "sha256:3")
     store.act(Act(an_entry(3), promoted="sha256:3"))
     store.add_reference(a_reference("sha256:2"))
-    assert [r.instead_of for r in store.list_references("loan")][:2] == ["", ""]
+    assert [r.configured_version for r in store.list_references("loan")][:2] == ["", ""]
 
 
 def test_a_message_that_was_given_up_is_tried_again(store: Store) -> None:
