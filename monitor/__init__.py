@@ -16,6 +16,6 @@ The story, and the room of each sentence:
     diff      one stored window with another       diff.py, core/summaries/
 
 `check.py` tells it in six steps: read that first. `ports.py` lists the sockets, `wiring.py` and
-`channels.py` join them to adapters, `scheduler.py` says when. `core/` is pure: arrays and records in,
-records out.
+`channels.py` join them to adapters, `scheduler.py` says when. `core/` is pure: arrays and records
+in, records out.
 """
