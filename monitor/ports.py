@@ -115,6 +115,9 @@ class Snapshots(Protocol):
     def source(self, path: str) -> Source:
         """The rows again."""
 
+    def wrote(self, path: str) -> bool:
+        """Whether a path is one that `write` returns; other files may lie beside ours."""
+
     def freeze(
         self, stored: "StoredReference", sample: Sample, plan: Plan, *, keep: bool = True
     ) -> Sample:

@@ -741,6 +741,24 @@ def test_a_promoted_reference_holds_until_other_data_are_configured(
     assert version_held(monitor, "2026-03-02") == second
 
 
+def test_a_promoted_reference_is_read_as_its_files_are_written(
+    project: Path, monitor: Monitor
+) -> None:
+    """Also where it lies beside the snapshots that are ours."""
+    config, folder = project / "monitor.yaml", project / "reference_data"
+    text, frame = config.read_text(), pd.read_parquet("reference.parquet")
+    folder.mkdir()
+    versions = []
+    for name, count in (("old", 5000), ("new", 4000)):
+        frame.head(count).to_csv(folder / f"{name}.csv", sep=";", index=False)
+        written = f"{{path: reference_data/{name}.csv, csv: {{separator: ';'}}}}"
+        config.write_text(text.replace("reference.parquet", written, 1))
+        versions.append(monitor("reference", "build", "orders", "--json", "-").json["version"])
+    said = monitor("reference", "promote", "orders", versions[0], "--why", "it was better")
+    assert said.code == 0, said.err
+    assert version_held(monitor, "2026-03-02") == versions[0]
+
+
 def test_a_reference_whose_rows_are_gone_is_not_promoted(checked: Path, monitor: Monitor) -> None:
     first = version_held(monitor, "2026-03-02")
     pd.read_parquet("reference.parquet").head(4000).to_parquet("reference.parquet")
