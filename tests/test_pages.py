@@ -352,10 +352,12 @@ class Lines:
     def strips(self, length: int) -> dict[str, list[CheckLine]]:
         return {"loan": sorted(self.lines, key=lambda c: c.window.start, reverse=True)[:length]}
 
-    def lines_since(self, moment: datetime, limit: int = 1000) -> list[CheckLine]:
+    def lines_since(
+        self, moment: datetime, limit: int = 1000, *, after: str = ""
+    ) -> list[CheckLine]:
         self.asked.append(moment)
-        found = [c for c in self.lines if c.stored_at >= moment]
-        return sorted(found, key=lambda c: c.stored_at)[:limit]
+        found = [c for c in self.lines if (c.stored_at, c.id) > (moment, after)]
+        return sorted(found, key=lambda c: (c.stored_at, c.id))[:limit]
 
 
 def held_of(store: Lines, length: int) -> Strips:
@@ -430,6 +432,21 @@ def test_more_checks_at_once_than_one_answer_holds(monkeypatch: pytest.MonkeyPat
     assert ids(held) == ["c1"]
     store.lines += [line(n) for n in range(2, 8)]
     assert ids(held) == [f"c{n}" for n in range(1, 8)]
+    store.lines += [line(n, stored_at=day(9).end) for n in range(8, 13)]
+    assert ids(held) == [f"c{n}" for n in range(4, 13)]
+
+
+def test_one_who_fails_keeps_nothing_from_those_behind(caplog: pytest.LogCaptureFixture) -> None:
+    store = Lines(line(1))
+    told: list[str] = []
+    followed = Arrivals(store, store.clock)  # type: ignore[arg-type]
+    followed.follow(lambda news: told.append(f"lost {news[7]}"))
+    followed.follow(lambda news: told.extend(c.id for c in news))
+    followed.look()
+    store.lines.append(line(2))
+    followed.look()
+    assert told == ["c2"]
+    assert "checks that arrived were not taken in count=1" in caplog.text
 
 
 # --- Axis ---
