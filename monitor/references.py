@@ -89,7 +89,7 @@ class ReferenceMaker:
         if stored is None:
             return self.build(store, clock) if write else self._preview(clock)
         source = self._configured(stored)
-        read = source.read if source else self._promoted(stored, store)
+        read: Callable[[], Sample] = source.read if source else self._promoted(stored, store)
         if kept is not None and kept.stored == stored:
             return kept
         known = self.snapshots.frozen(stored, lambda name: read().columns[name])

@@ -26,7 +26,7 @@ from monitor.core.records import (
     Verdict,
     Window,
 )
-from monitor.core.verdict import strength_of
+from monitor.core.verdict import strength_of, undecided_names
 from monitor.core.words import length
 
 MUCH_WORSE = 2.0  # strength against the worst so far that counts as worse
@@ -83,9 +83,8 @@ def _is_blind(episode: Episode, check: Check) -> bool:
     """Whether a column that drifted, or a test that did, cannot be judged now."""
     if episode.cause is not Cause.DRIFT:
         return False
-    columns = [c.name for c in check.columns if c.verdict is Verdict.UNDECIDED]
-    tests = [f.test for f in check.dataset.findings if f.verdict is Verdict.UNDECIDED]
-    return not {*columns, *tests}.isdisjoint(episode.columns)
+    unknown = undecided_names(check.columns, check.dataset.findings)
+    return not set(unknown).isdisjoint(episode.columns)
 
 
 def breaching_names(check: Check, cause: Cause) -> tuple[str, ...]:
