@@ -9,12 +9,13 @@ The story, and the room of each sentence:
               and as windows vary over time        core/over_time/
     decide    what that means                      core/verdict.py, core/episodes.py
     report    it on one page                       reports/, explorers/
-    remember  it with all that follows             stores/, by ports.py and ledger.py
+    remember  it with all that follows             stores/, by archive.py and ledger.py
     alert     the people and systems who must act  notifiers/, slack/, through delivery.py
     show      everything, and do what people ask   web/, desk.py
     backtest  the rules on past windows            backtest.py, core/replay/
     diff      one stored window with another       diff.py, core/summaries/
 
-`check.py` tells it in six steps: read that first. `ports.py` lists the sockets, `wiring.py` joins
-them to adapters, `scheduler.py` says when. `core/` is pure: arrays and records in, records out.
+`check.py` tells it in six steps: read that first. `ports.py` lists the sockets, `wiring.py` and
+`channels.py` join them to adapters, `scheduler.py` says when. `core/` is pure: arrays and records
+in, records out.
 """

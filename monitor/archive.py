@@ -157,8 +157,13 @@ class Store(Ledger, Protocol):
     def line_after(self, monitor: str, place: Place) -> CheckLine | None:
         """The check of a monitor that stands just before a place in that order."""
 
-    def lines_since(self, moment: datetime, limit: int = 1000) -> list[CheckLine]:
-        """Every revision that was stored at that moment or later, the first stored first."""
+    def lines_since(
+        self, moment: datetime, limit: int = 1000, *, after: str = ""
+    ) -> list[CheckLine]:
+        """Every revision that was stored at that moment or later, the first stored first.
+
+        Those of one moment stand by id; of those of that very moment only ids `after` one.
+        """
 
     def strips(self, length: int) -> dict[str, list[CheckLine]]:
         """The newest checks of every monitor that has any, newest window first."""

@@ -115,6 +115,9 @@ class Snapshots(Protocol):
     def source(self, path: str) -> Source:
         """The rows again."""
 
+    def wrote(self, path: str) -> bool:
+        """Whether a path is one that `write` returns; other files may lie beside ours."""
+
     def freeze(
         self, stored: "StoredReference", sample: Sample, plan: Plan, *, keep: bool = True
     ) -> Sample:
@@ -153,7 +156,7 @@ class StoredReference:
     dtypes: Mapping[str, str]  # column -> dtype family at build time
     built_at: datetime
     origin: str = ""  # how it came about, for people
-    instead_of: str = ""  # version that is configured, where this one was promoted over it
+    configured_version: str = ""  # version that is configured, where this one was promoted over it
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,14 +88,15 @@ class ReferenceMaker:
         stored = store.current_reference(self.monitor)
         if stored is None:
             return self.build(store, clock) if write else self._preview(clock)
-        source = self._configured(stored) or self._promoted(stored, store)
+        source = self._configured(stored)
+        read: Callable[[], Sample] = source.read if source else self._promoted(stored, store)
         if kept is not None and kept.stored == stored:
             return kept
-        known = self.snapshots.frozen(stored, lambda name: source.read().columns[name])
+        known = self.snapshots.frozen(stored, lambda name: read().columns[name])
         if known is not None:
             return Reference(stored, self._with_times(known))
         kinds = {name: Kind(kind) for name, kind in stored.kinds.items()}
-        return self._frozen(stored, source.read(), {**kinds, **self.kinds}, write=write)
+        return self._frozen(stored, read(), {**kinds, **self.kinds}, write=write)
 
     def _configured(self, stored: StoredReference) -> Source | None:
         """Where the rows of a version are, if it is the one that is configured."""
@@ -106,10 +107,10 @@ class ReferenceMaker:
         source = self.snapshots.source(stored.path)
         return source if source.fingerprint() == stored.version else None
 
-    def _promoted(self, stored: StoredReference, store: "Store") -> Source:
-        """Where the rows of a version are that was promoted over the one that is configured."""
+    def _promoted(self, stored: StoredReference, store: "Store") -> Callable[[], Sample]:
+        """What reads the rows of a version that was promoted over the one that is configured."""
         known = {r.version: r for r in store.list_references(self.monitor)}
-        over = known.get(stored.instead_of)
+        over = known.get(stored.configured_version)
         if over is not None and self._configured(over) is not None:
             return self.rows_of(stored)
         found = stored.version if self.window else self.source.fingerprint()
@@ -120,17 +121,32 @@ class ReferenceMaker:
             hint=f"`monitor reference build {self.monitor}` accepts it as a new version",
         )
 
-    def rows_of(self, stored: StoredReference) -> Source:
-        """Where the rows of any version are; AskedWrongly when they are kept nowhere any more."""
+    def rows_of(self, stored: StoredReference) -> Callable[[], Sample]:
+        """What reads the rows of any version; AskedWrongly when they are kept nowhere any more.
+
+        Where their frozen picture is all that is left, that is said to who reads them after all.
+        """
         source = self.elsewhere(stored.path)
+
+        def read() -> Sample:
+            self._refuse_others(source, stored)
+            return source.read()
+
+        try:
+            self._refuse_others(source, stored)
+        except AskedWrongly:
+            if self.snapshots.frozen(stored, lambda name: read().columns[name]) is None:
+                raise
+        return read
+
+    def _refuse_others(self, source: Source, stored: StoredReference) -> None:
+        """AskedWrongly where the rows are not those of a version."""
         try:
             if source.fingerprint() == stored.version:
-                return source
+                return
             why = f"{stored.path} holds other data now"
         except (AskedWrongly, CouldNotLook) as error:
             why = str(error)
-        if self.snapshots.frozen(stored, lambda name: source.read().columns[name]) is not None:
-            return source
         raise AskedWrongly(
             f"reference {_short(stored.version)} of {self.monitor} cannot be held against: its "
             f"rows were those of {stored.origin}, and {why}",

@@ -22,7 +22,7 @@ from monitor.delivery import Delivery, Patience
 from monitor.desk import Desk, Links
 from monitor.diff import diff
 from monitor.errors import AskedWrongly, PathNotFound, StoreConflict
-from monitor.ports import Clock, PastCheck, Source, StoredReference
+from monitor.ports import Clock, PastCheck, Snapshots, Source, StoredReference
 from monitor.references import Reference, ReferenceMaker
 from monitor.retention import forget, too_old
 from monitor.settings import (
@@ -198,21 +198,24 @@ class Service:
         else:
             made_of = settings.reference
         time, zone = settings.production.time, settings.production.timezone
+        snapshots = wiring.open_snapshots(self.settings)
         return ReferenceMaker(
             monitor=settings.name,
             source=wiring.open_source(made_of, self.settings.root),
             location=made_of.place,
             window=window,
             kinds=known_kinds(settings),
-            snapshots=wiring.open_snapshots(self.settings),
+            snapshots=snapshots,
             times=lambda sample: wiring.times_of(sample, time, zone),
-            elsewhere=lambda path: self._dataset_at(path, made_of),
+            elsewhere=lambda path: self._dataset_at(path, made_of, snapshots),
         )
 
-    def _dataset_at(self, path: str, like: SourceSettings) -> Source:
+    def _dataset_at(self, path: str, like: SourceSettings, snapshots: Snapshots) -> Source:
         """What lies elsewhere: a snapshot of our own, or files written like others."""
-        ours = like.adapter != "files" or path.startswith(self.settings.snapshots.rstrip("/") + "/")
-        there = self.settings.stored(path) if ours else like.model_copy(update={"path": path})
+        if snapshots.wrote(path):
+            return snapshots.source(path)
+        written = like.adapter == "files"
+        there = like.model_copy(update={"path": path}) if written else self.settings.stored(path)
         return wiring.open_source(there, self.settings.root)
 
     def _refuse_lost(self, monitor: str, stored: StoredReference) -> None:

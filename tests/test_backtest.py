@@ -20,9 +20,16 @@ from monitor.cli.main import run
 from monitor.core.cells import Pair
 from monitor.core.drift_socket import Bounds, DriftTest, Rule
 from monitor.core.over_time.budget import Budget
-from monitor.core.records import ColumnResult, Finding, Kind, Verdict
+from monitor.core.records import ColumnResult, Finding, Kind, Slice, Verdict
 from monitor.core.replay.advice import advise
-from monitor.core.replay.alarms import by_budget, by_p_value, by_share, by_threshold, by_tolerance
+from monitor.core.replay.alarms import (
+    by_budget,
+    by_p_value,
+    by_share,
+    by_threshold,
+    by_tolerance,
+    by_verdict,
+)
 from monitor.core.replay.history import Candidate, Fires, Looked, Trial, replayed
 from monitor.core.replay.sensitivity import (
     Scene,
@@ -71,10 +78,11 @@ def rule(fires: Fires, *, shift: float = 0.5, snippet: str = "{alpha: 0.01}") ->
 
 
 def trial(pattern: str, **more: Any) -> Trial:
-    """A trial from one letter a day: x an alarm, . none, ? nobody looked."""
-    alarms = tuple({"x": ("a",), ".": (), "?": None}[letter] for letter in pattern)
+    """A trial from one letter a day: x an alarm, . none, ? nobody looked, o none but a is blind."""
+    alarms = tuple({"x": ("a",), ".": (), "?": None, "o": ()}[letter] for letter in pattern)
     windows = tuple(day(number) for number in range(len(pattern)))
-    return Trial(rule(lambda looked: [], **more), windows, alarms)
+    blind = tuple(("a",) if letter == "o" else ("b",) for letter in pattern)
+    return Trial(rule(lambda looked: [], **more), windows, alarms, blind)
 
 
 def test_an_episode_is_a_run_of_alarms_that_an_unseen_window_does_not_end() -> None:
@@ -83,6 +91,27 @@ def test_an_episode_is_a_run_of_alarms_that_an_unseen_window_does_not_end() -> N
     assert len(found.alarmed) == 4
     assert found.per_90_days == pytest.approx(2 / 10 * 90)
     assert found.columns == {"a": 4}
+
+
+def test_an_episode_does_not_end_where_what_alarmed_cannot_be_judged() -> None:
+    """As `core/episodes.py` has it: one episode, whatever others cannot be judged."""
+    assert [w.start for w in trial("o.xo.xoxo?x").episodes] == [day(2).start, day(5).start]
+    few = Finding("ks", Verdict.UNDECIDED, "too few rows")
+    unknown = replace(column("a", 1.0), verdict=Verdict.UNDECIDED, findings=(few,))
+    drifted = look(0, column("a", 1.0, p=0.01), column("b", 1.0))
+    looked = [drifted, look(1, unknown, column("b", 1.0)), replace(drifted, window=day(2))]
+    found = replayed(rule(by_p_value(0.05)), looked)
+    assert found.alarms == (("a",), (), ("a",)) and found.blind == ((), ("a",), ())
+    assert [w.start for w in found.episodes] == [day(0).start]
+    assert found.until(day(1).end).blind == ((), ("a",))
+
+
+def test_an_episode_of_a_segment_goes_on_where_its_columns_cannot_be_judged() -> None:
+    part = Slice("region = 'US'", 90, 80, Verdict.DRIFTED, "", columns=("a",))
+    unknown = replace(column("a", 1.0), verdict=Verdict.UNDECIDED)
+    drifted = replace(look(0, column("a", 1.0)), segments=(part,))
+    found = replayed(rule(by_verdict), [drifted, look(1, unknown), replace(drifted, window=day(2))])
+    assert [w.start for w in found.episodes] == [day(0).start]
 
 
 def test_a_trial_up_to_a_time_holds_the_windows_that_ended_by_then() -> None:

@@ -152,7 +152,7 @@ def test_every_command_takes_the_common_options(monitor: Monitor, command: str) 
         ("compar a b", "Did you mean 'compare'?"),
         ("--nosuch", "No such option: --nosuch"),
         ("check", "Missing argument 'NAME'."),
-        ("retrain x", "Missing option '--why' / '--reason'."),
+        ("retrain x", "Missing option '--why'."),
         ("reference nosuch", "No such command 'nosuch'."),
         ("check x --at", "Option '--at' requires an argument."),
     ],
@@ -474,7 +474,7 @@ def test_a_configuration_elsewhere(
 @pytest.mark.parametrize(
     "line",
     [
-        "check order", "backfill order", "retrain order --reason x", "reference build order",
+        "check order", "backfill order", "retrain order --why x", "reference build order",
         "reference list order", "reference show order",
     ],
 )  # fmt: skip
@@ -741,6 +741,24 @@ def test_a_promoted_reference_holds_until_other_data_are_configured(
     assert version_held(monitor, "2026-03-02") == second
 
 
+def test_a_promoted_reference_is_read_as_its_files_are_written(
+    project: Path, monitor: Monitor
+) -> None:
+    """Also where it lies beside the snapshots that are ours."""
+    config, folder = project / "monitor.yaml", project / "reference_data"
+    text, frame = config.read_text(), pd.read_parquet("reference.parquet")
+    folder.mkdir()
+    versions = []
+    for name, count in (("old", 5000), ("new", 4000)):
+        frame.head(count).to_csv(folder / f"{name}.csv", sep=";", index=False)
+        written = f"{{path: reference_data/{name}.csv, csv: {{separator: ';'}}}}"
+        config.write_text(text.replace("reference.parquet", written, 1))
+        versions.append(monitor("reference", "build", "orders", "--json", "-").json["version"])
+    said = monitor("reference", "promote", "orders", versions[0], "--why", "it was better")
+    assert said.code == 0, said.err
+    assert version_held(monitor, "2026-03-02") == versions[0]
+
+
 def test_a_reference_whose_rows_are_gone_is_not_promoted(checked: Path, monitor: Monitor) -> None:
     first = version_held(monitor, "2026-03-02")
     pd.read_parquet("reference.parquet").head(4000).to_parquet("reference.parquet")
@@ -823,14 +841,14 @@ def test_a_training_system_that_is_away_gets_its_request_later(
     write_project(tmp_path, trainer="http://127.0.0.1:9/hook")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("monitor.cli.monitors.DELIVER_S", 0.2)
-    said = monitor("retrain", "orders", "--reason", "x", "--json", "-", "-v")
+    said = monitor("retrain", "orders", "--why", "x", "--json", "-", "-v")
     assert (said.code, said.json["state"]) == (0, "requested")
     assert "it stays in the outbox" in said.err
     assert SECRET not in said.err + said.out
 
 
 def test_a_monitor_without_a_training_system(checked: Path, monitor: Monitor) -> None:
-    said = monitor("retrain", "orders", "--reason", "x")
+    said = monitor("retrain", "orders", "--why", "x")
     assert said.code == 64
     assert "monitor orders has no training system to ask\n  hint: configure `retrain: " in said.err
 

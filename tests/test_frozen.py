@@ -526,6 +526,22 @@ def test_a_kind_that_is_configured_later_is_read_from_the_rows(
     assert next(c for c in found["columns"] if c["name"] == "age")["kind"] == "category"
 
 
+def test_a_promoted_picture_is_not_mixed_with_rows_that_took_the_place_of_its_own(
+    large: Path, monitor: Monitor
+) -> None:
+    version = checked(monitor)["reference"]["version"]
+    table, config = pq.read_table("reference.parquet"), large / "monitor.yaml"
+    pq.write_table(table.slice(0, 4000), "newer.parquet")
+    config.write_text(config.read_text().replace("reference.parquet", "newer.parquet"))
+    assert monitor("reference", "build", "orders")[0] == 0
+    assert monitor("reference", "promote", "orders", version, "--why", "it was better")[0] == 0
+    pq.write_table(table.slice(0, 3000), "reference.parquet")
+    assert checked(monitor, "2026-03-05", "--again")["reference"]["version"] == version
+    config.write_text(config.read_text() + "    columns: {age: {kind: category}}\n")
+    code, _, err = monitor("check", "orders", "--at", "2026-03-05", "--again")
+    assert code == 64 and "reference.parquet holds other data now" in err
+
+
 def test_a_dry_run_freezes_nothing(large: Path, monitor: Monitor) -> None:
     found = checked(monitor, "2026-03-05", "--dry-run")
     assert found["verdict"] == "drifted"

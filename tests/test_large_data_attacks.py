@@ -156,6 +156,9 @@ def test_a_large_range_of_production_becomes_a_snapshot(tmp_path: Path) -> None:
     assert kept["x"].to_pylist() == _text() + [None] * ROWS
     assert kept["y"].to_pylist() == [*range(ROWS), *(np.arange(ROWS) * 0.5)]
     assert path == folder.write("m", opened(str(tmp_path / "d")).read())
+    assert folder.wrote(path)
+    beside = [f"{tmp_path}/kept/old.csv", f"{tmp_path}/kept/m/train.parquet", f"{path}.csv"]
+    assert not any(folder.wrote(other) for other in beside)
 
 
 def _damaged(content: bytes, change: Any) -> bytes:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from making import a_check, a_message, a_reference, a_retrain, an_episode, ask, day, opened, save
 from store_backends import Backend, new_postgresql_database
 
@@ -29,6 +30,7 @@ from monitor.core.people import (
 from monitor.core.records import Check, Finding, Verdict
 from monitor.errors import StoreConflict
 from monitor.ledger import Act, Once
+from monitor.stores._sql_tables import checks
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -189,16 +191,16 @@ def test_a_version_is_promoted(store: Store) -> None:
     store.add_reference(a_reference("sha256:1"))
     store.add_reference(a_reference("sha256:2"))
     store.act(Act(an_entry(), promoted="sha256:1"))
-    found = [(r.version, r.instead_of) for r in store.list_references("loan")]
+    found = [(r.version, r.configured_version) for r in store.list_references("loan")]
     assert found == [("sha256:1", "sha256:2"), ("sha256:2", "")]
     store.add_reference(a_reference("sha256:3"))
     store.act(Act(an_entry(1), promoted="sha256:2"))
     store.act(Act(an_entry(2), promoted="sha256:1"))
     [current, *_] = store.list_references("loan")
-    assert (current.version, current.instead_of) == ("sha256:1", "sha256:3"), "what is configured"
+    assert (current.version, current.configured_version) == ("sha256:1", "sha256:3")
     store.act(Act(an_entry(3), promoted="sha256:3"))
     store.add_reference(a_reference("sha256:2"))
-    assert [r.instead_of for r in store.list_references("loan")][:2] == ["", ""]
+    assert [r.configured_version for r in store.list_references("loan")][:2] == ["", ""]
 
 
 def test_a_message_that_was_given_up_is_tried_again(store: Store) -> None:
@@ -401,6 +403,19 @@ def test_strips_and_last_windows_are_read_at_once(store: Store) -> None:
     assert store.last_windows() == {"a": day(3), "b": day(3)}
     since = [one.id for one in store.lines_since(strips["a"][0].stored_at)]
     assert since == ["a3-2"]
+
+
+def test_checks_that_were_stored_at_one_moment_are_read_in_parts(store: Store) -> None:
+    save(store, *(a_check(f"c{n}", day(n)) for n in range(5)))
+    database: Any = store
+    with database._database.writing() as db:
+        db.execute(sa.update(checks).values(stored_at=NOW))
+    walked: list[str] = []
+    after = ""
+    while page := store.lines_since(NOW, 2, after=after):
+        walked += [one.id for one in page]
+        after = walked[-1]
+    assert walked == [f"c{n}" for n in range(5)]
 
 
 def test_findings_are_read_without_documents(store: Store) -> None:

@@ -27,7 +27,7 @@ from monitor.core.people import (
     Silence,
     SilenceKind,
 )
-from monitor.core.records import Finding, Notice, Verdict
+from monitor.core.records import Cause, Finding, Notice, SampleInfo, Verdict
 from monitor.due import MonitorStatus
 from monitor.ledger import Act
 from monitor.stores import sql
@@ -352,10 +352,12 @@ class Lines:
     def strips(self, length: int) -> dict[str, list[CheckLine]]:
         return {"loan": sorted(self.lines, key=lambda c: c.window.start, reverse=True)[:length]}
 
-    def lines_since(self, moment: datetime, limit: int = 1000) -> list[CheckLine]:
+    def lines_since(
+        self, moment: datetime, limit: int = 1000, *, after: str = ""
+    ) -> list[CheckLine]:
         self.asked.append(moment)
-        found = [c for c in self.lines if c.stored_at >= moment]
-        return sorted(found, key=lambda c: c.stored_at)[:limit]
+        found = [c for c in self.lines if (c.stored_at, c.id) > (moment, after)]
+        return sorted(found, key=lambda c: (c.stored_at, c.id))[:limit]
 
 
 def held_of(store: Lines, length: int) -> Strips:
@@ -430,6 +432,21 @@ def test_more_checks_at_once_than_one_answer_holds(monkeypatch: pytest.MonkeyPat
     assert ids(held) == ["c1"]
     store.lines += [line(n) for n in range(2, 8)]
     assert ids(held) == [f"c{n}" for n in range(1, 8)]
+    store.lines += [line(n, stored_at=day(9).end) for n in range(8, 13)]
+    assert ids(held) == [f"c{n}" for n in range(4, 13)]
+
+
+def test_one_who_fails_keeps_nothing_from_those_behind(caplog: pytest.LogCaptureFixture) -> None:
+    store = Lines(line(1))
+    told: list[str] = []
+    followed = Arrivals(store, store.clock)  # type: ignore[arg-type]
+    followed.follow(lambda news: told.append(f"lost {news[7]}"))
+    followed.follow(lambda news: told.extend(c.id for c in news))
+    followed.look()
+    store.lines.append(line(2))
+    followed.look()
+    assert told == ["c2"]
+    assert "checks that arrived were not taken in count=1" in caplog.text
 
 
 # --- Axis ---
@@ -514,6 +531,43 @@ def test_a_story_says_that_older_windows_were_looked_at_later(service: WebServic
     assert (then.what, then.link) == ("Found to have begun earlier", "/checks/c1")
     assert then.text == "2 windows before it, looked at later, had it as well"
     assert first.at < then.at
+
+
+def test_a_long_story_still_says_how_it_began(
+    service: WebService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.web.story._CHECKS", 2)
+    store = service.store
+    episode = an_episode(opened_at=day(1).start, opened_by="c1", last_check="c4")
+    for number in (1, 2, 3, 4, 0):
+        made = replace(a_check(f"c{number}", day(number)), made_at=day(number or 6).end)
+        store.save(Outcome(made, changes=(opened(episode),) if number == 1 else ()))
+    told = story(store, episode, service.now)
+    assert [line.id for line in told.lines] == ["c3", "c4"]
+    first, then = told.events
+    assert (first.at, first.text) == (day(1).end, "age drifted")
+    assert (then.what, then.link) == ("Found to have begun earlier", "/checks/c0")
+
+
+def test_few_rows_are_no_earlier_beginning_of_nothing_to_look_at(service: WebService) -> None:
+    store = service.store
+    episode = an_episode(
+        cause=Cause.NO_LOOK, opened_at=day(3).start, opened_by="c3", last_check="c3"
+    )
+    rows = {3: 0, 2: 0, 1: 5, 0: 0}
+    for number, seen in rows.items():
+        made = replace(
+            a_check(f"c{number}", day(number)),
+            verdict=Verdict.UNDECIDED,
+            sample=SampleInfo(seen, seen, "all"),
+            made_at=day(9 - number).end,
+        )
+        store.save(Outcome(made, changes=(opened(episode),) if number == 3 else ()))
+    _, then = story(store, episode, service.now).events
+    assert (then.link, then.text) == (
+        "/checks/c2",
+        "The window before it, looked at later, had it as well",
+    )
 
 
 # --- Deeds ---

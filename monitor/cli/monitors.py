@@ -9,7 +9,15 @@ import typer
 
 from monitor.cli import picking
 from monitor.cli.comparing import tell
-from monitor.cli.options import DEFAULT_CONFIG, ConfigPath, ExitZero, JsonTo, Names, Verbose
+from monitor.cli.options import (
+    DEFAULT_CONFIG,
+    ConfigPath,
+    ExitZero,
+    JsonTo,
+    Names,
+    Verbose,
+    Why,
+)
 from monitor.cli.output import Output, check_place, complain, write_file
 from monitor.errors import StoreUnavailable, UnknownCheck
 
@@ -145,9 +153,7 @@ def report(
 
 def retrain(
     name: Names,
-    why: Annotated[
-        str, typer.Option("--why", "--reason", help="For the training system and the audit log.")
-    ],
+    why: Why,
     json_to: JsonTo = None,
     config: ConfigPath = DEFAULT_CONFIG,
     verbose: Verbose = False,

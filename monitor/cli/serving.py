@@ -34,7 +34,7 @@ def serve(
     from monitor.serving import Role, serve
     from monitor.sight.logs import form_of
 
-    shape = Role(host, port, scheduler, web, level, form_of(log_format))
-    serve(config, shape, out.say)
+    role = Role(host, port, scheduler, web, level, form_of(log_format))
+    serve(config, role, out.say)
     out.document({"stopped": True})
     return 0

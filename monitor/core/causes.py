@@ -1,5 +1,6 @@
 """What a message says moved: each cause with its name and a few numbers, the most telling first."""
 
+from monitor.core.episodes import BREACHES
 from monitor.core.numerals import number, pair, share
 from monitor.core.records import (
     Cause,
@@ -16,13 +17,12 @@ from monitor.core.verdict import beyond_whole
 NAME_CHARS = 120
 TEXT_CHARS = 300
 _LEVELS_TOLD = 3
-_TELLING = {Cause.DRIFT: Verdict.DRIFTED, Cause.QUALITY: Verdict.VIOLATED}
 _SEVERITIES = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
 
 
 def causes_of(check: Check, cause: Cause, show_values: str) -> list[dict[str, str]]:
     """What made the episode's own verdict: names with a few small numbers, most telling first."""
-    verdict = _TELLING.get(cause, Verdict.UNDECIDED)
+    verdict = BREACHES[cause]
     whole = [
         _told(finding.test.replace("_", " "), finding.reason)
         for finding in check.dataset.findings

@@ -26,10 +26,16 @@ from monitor.core.records import (
     Verdict,
     Window,
 )
-from monitor.core.verdict import strength_of
+from monitor.core.verdict import strength_of, undecided_names
 from monitor.core.words import length
 
 MUCH_WORSE = 2.0  # strength against the worst so far that counts as worse
+# The verdict of a check that breaches; of undecided ones only those that saw nothing.
+BREACHES = {
+    Cause.QUALITY: Verdict.VIOLATED,
+    Cause.DRIFT: Verdict.DRIFTED,
+    Cause.NO_LOOK: Verdict.UNDECIDED,
+}
 
 
 def advance(open_episodes: Collection[Episode], check: Check) -> tuple[EpisodeChange, ...]:
@@ -49,13 +55,9 @@ def advance(open_episodes: Collection[Episode], check: Check) -> tuple[EpisodeCh
 
 
 def _breached(check: Check) -> tuple[Cause, ...]:
-    if check.verdict is Verdict.VIOLATED:
-        return (Cause.QUALITY,)
-    if check.verdict is Verdict.DRIFTED:
-        return (Cause.DRIFT,)
-    if check.verdict is Verdict.UNDECIDED and _nothing_seen(check):
-        return (Cause.NO_LOOK,)
-    return ()
+    if check.verdict is Verdict.UNDECIDED and not _nothing_seen(check):
+        return ()
+    return tuple(cause for cause, verdict in BREACHES.items() if check.verdict is verdict)
 
 
 def _nothing_seen(check: Check) -> bool:
@@ -81,9 +83,8 @@ def _is_blind(episode: Episode, check: Check) -> bool:
     """Whether a column that drifted, or a test that did, cannot be judged now."""
     if episode.cause is not Cause.DRIFT:
         return False
-    columns = [c.name for c in check.columns if c.verdict is Verdict.UNDECIDED]
-    tests = [f.test for f in check.dataset.findings if f.verdict is Verdict.UNDECIDED]
-    return not {*columns, *tests}.isdisjoint(episode.columns)
+    unknown = undecided_names(check.columns, check.dataset.findings)
+    return not set(unknown).isdisjoint(episode.columns)
 
 
 def breaching_names(check: Check, cause: Cause) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ _BY_DAYS = {"d", "w", "mo"}
 class Level(StrEnum):
     """How urgent a change is."""
 
-    CRITICAL = "critical"  # broken data, no rows, drift of a column that is marked critical
+    CRITICAL = "critical"  # broken data, nothing to look at, drift of a column marked critical
     WARNING = "warning"  # all other drift
 
 

@@ -202,6 +202,12 @@ def beyond_whole(columns: Sequence[ColumnResult], segments: Sequence[Slice]) -> 
     return sorted(hidden, key=lambda s: 1.0 if s.p_value is None else s.p_value)
 
 
+def undecided_names(columns: Sequence[ColumnResult], dataset: Sequence[Finding]) -> tuple[str, ...]:
+    """The columns, and the tests of the whole dataset, that cannot be judged."""
+    found = [c.name for c in columns if c.verdict is Verdict.UNDECIDED]
+    return (*found, *(f.test for f in dataset if f.verdict is Verdict.UNDECIDED))
+
+
 def is_violated(dataset: Sequence[Finding], expectations: ExpectationReport | None) -> bool:
     """Whether an expectation or a promise of the feed is broken."""
     failed = expectations is not None and any(

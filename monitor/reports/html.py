@@ -94,7 +94,7 @@ def _marked(text: object) -> Markup:
     return Markup(_QUOTED.sub(r"<code>\1</code>", str(escape(text))))
 
 
-def _opened(headline: str, verdict: Verdict) -> tuple[str, str]:
+def _opening(headline: str, verdict: Verdict) -> tuple[str, str]:
     """The verdict as the headline opens with it, "Passed in part", and what follows."""
     opening, colon, rest = headline.partition(":")
     if colon and opening.lower().split()[:1] == [verdict.value]:
@@ -118,7 +118,7 @@ def template(name: str) -> "Template":
     environment.globals.update(
         style=Markup(_compact(_read("style.css"))),
         words=words, evidence=evidence, bars=bars, picture=picture, places=places,
-        opened=_opened,
+        opening_of=_opening,
     )  # fmt: skip
     return environment.from_string(re.sub(r"^[ \t]+", "", _read(name), flags=re.M))
 

@@ -120,9 +120,14 @@ class Checks(Part):
         query = sa.select(*_LISTED).where(_LATEST, *_of(monitor), later)
         return next(iter(self._lines(query.order_by(start, end).limit(1))), None)
 
-    def lines_since(self, moment: datetime, limit: int = 1000) -> list[CheckLine]:
-        query = sa.select(*_LISTED).where(checks.c.stored_at >= moment)
-        return self._lines(query.order_by(checks.c.stored_at, checks.c.id).limit(limit))
+    def lines_since(
+        self, moment: datetime, limit: int = 1000, *, after: str = ""
+    ) -> list[CheckLine]:
+        stored_at, ids = checks.c.stored_at, checks.c.id
+        query = sa.select(*_LISTED).where(stored_at >= moment)
+        if after:
+            query = query.where(sa.or_(stored_at > moment, ids > after))
+        return self._lines(query.order_by(stored_at, ids).limit(limit))
 
     def strips(self, length: int) -> dict[str, list[CheckLine]]:
         names, first = _names(), checks.alias("first")

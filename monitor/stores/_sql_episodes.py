@@ -99,15 +99,15 @@ def make_current(db: sa.Connection, monitor: str, row: Row, *, promoted: bool = 
 
     One that is promoted remembers the version that was built before it of what is configured.
     """
-    mine = sa.select(references.c.version, references.c.rank, references.c.instead_of)
+    mine = sa.select(references.c.version, references.c.rank, references.c.configured_version)
     mine = mine.where(references.c.monitor == monitor).order_by(references.c.rank.desc())
     last = db.execute(mine.limit(1)).first()
     if last is not None and last.version == row["version"]:
         return
-    over = (last.instead_of or last.version) if last and promoted else ""
+    over = (last.configured_version or last.version) if last and promoted else ""
     place = {
         "rank": last.rank + 1 if last else 1,
-        "instead_of": "" if over == row["version"] else over,
+        "configured_version": "" if over == row["version"] else over,
     }
     keep = insert(db, references).values({**row, **place})
     known = ["monitor", "version"]

@@ -88,7 +88,7 @@ references = Table(
     must("dtypes", Plain),
     must("built_at", Moment),
     must("origin", Words),
-    _later("instead_of", Words, "''"),
+    _later("configured_version", Words, "''"),
     UniqueConstraint("monitor", "rank", name="references_rank"),
 )
 

@@ -31,7 +31,7 @@ def make(url: str, root: Path) -> "SqlStore":
 
 
 class SqlStore(Checks, Columns, Episodes, Outbox, Acts, Access, Claims, Keeping, Copies, Vitals):
-    """`ports.Store` over one database; safe for threads and for several processes."""
+    """`archive.Store` over one database; safe for threads and for several processes."""
 
     def close(self) -> None:
         self._database.close()

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import re
 from collections.abc import Callable, Iterable
 from itertools import chain
 
@@ -18,6 +19,8 @@ from monitor.tables.places import Place
 from monitor.tables.streams import DrawnTable
 
 log = logging.getLogger(__name__)
+
+_WRITTEN = re.compile(r"[^/]+/[0-9a-f]{16}\.parquet")  # below the folder
 
 
 class SnapshotFolder:
@@ -46,6 +49,10 @@ class SnapshotFolder:
 
     def source(self, path: str) -> Source:
         return self._open_file(path)
+
+    def wrote(self, path: str) -> bool:
+        start = f"{self._folder}/"
+        return path.startswith(start) and bool(_WRITTEN.fullmatch(path.removeprefix(start)))
 
     def freeze(
         self, stored: StoredReference, sample: Sample, plan: Plan, *, keep: bool = True

@@ -4,12 +4,15 @@ What arrives is read with an overlap: a check is stamped before it is committed,
 long appears behind others; and the clocks of processes differ.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from monitor.archive import CheckLine, Store
 from monitor.ports import Clock
+
+log = logging.getLogger(__name__)
 
 OVERLAP = timedelta(minutes=1)  # longer than any check waits for its commit, and clocks differ
 _AT_ONCE = 1000  # lines in one answer
@@ -43,14 +46,22 @@ class Arrivals:
             self._known = {line.id for line in lines if line.stored_at >= now - OVERLAP}
             self._looked_at = now
             if before is not None and news:
-                for take in self._followers:
-                    take(news)
+                self._tell(news)
+
+    def _tell(self, news: Sequence[CheckLine]) -> None:
+        """What one of them fails at is told in the log, and to none of the others."""
+        for take in self._followers:
+            try:
+                take(news)
+            except Exception:
+                log.exception("checks that arrived were not taken in count=%d", len(news))
 
     def _since(self, moment: datetime) -> list[CheckLine]:
-        found: dict[str, CheckLine] = {}
+        found: list[CheckLine] = []
+        after = ""
         while True:
-            lines = self._store.lines_since(moment, _AT_ONCE)
-            found |= {line.id: line for line in lines}
-            if len(lines) < _AT_ONCE or lines[-1].stored_at == moment:
-                return list(found.values())
-            moment = lines[-1].stored_at
+            lines = self._store.lines_since(moment, _AT_ONCE, after=after)
+            found += lines
+            if len(lines) < _AT_ONCE:
+                return found
+            moment, after = lines[-1].stored_at, lines[-1].id

@@ -6,19 +6,15 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 from urllib.parse import quote
 
-from monitor.archive import CheckLine, Place, Store
+from monitor.archive import CheckLine, Place, Store, StoredCheck
+from monitor.core.episodes import BREACHES
 from monitor.core.messages import RETRAIN
 from monitor.core.people import AuditEntry, Deed, Silence, SilenceKind
-from monitor.core.records import Cause, Episode, Message, RetrainRequest, Verdict
+from monitor.core.records import Cause, Episode, Message, RetrainRequest
 from monitor.web.named import CAUSES
 
 _CHECKS = 120  # of an episode, at most
 _MESSAGES, _RETRAINS = 300, 200
-_BREACHES = {
-    Cause.DRIFT: Verdict.DRIFTED,
-    Cause.QUALITY: Verdict.VIOLATED,
-    Cause.NO_LOOK: Verdict.UNDECIDED,
-}
 _TOLD = {
     "episode.opened": "that it opened",
     "episode.worsened": "that it got worse",
@@ -59,6 +55,7 @@ def story(store: Store, episode: Episode, now: datetime) -> Story:
     """1. The checks of its time. 2. What they said, to whom it was told, what people did. 3. In
     order."""
     lines = checks_of(store, episode, _CHECKS)
+    first = store.get_check(episode.opened_by)
     requests = [
         r
         for r in store.newest_retrains(episode.monitor, limit=_RETRAINS)
@@ -68,8 +65,8 @@ def story(store: Store, episode: Episode, now: datetime) -> Story:
     entries = store.audit_of([episode.id, *(r.id for r in requests)])
     known = {line.id: line for line in lines}
     events = [
-        *_opened(episode, known),
-        *_before(store, episode, known),
+        _opened(episode, first),
+        *_before(store, episode, first),
         *_done(entries),
         *_told(messages),
         *_asked(requests, {m.id: m.created_at for m in messages}),
@@ -92,24 +89,22 @@ def checks_of(store: Store, episode: Episode, most: int) -> list[CheckLine]:
     return []
 
 
-def _opened(episode: Episode, known: Mapping[str, CheckLine]) -> Iterator[Event]:
-    line = known.get(episode.opened_by)
-    yield Event(
-        _made(line) if line else episode.opened_at,
+def _opened(episode: Episode, first: StoredCheck | None) -> Event:
+    return Event(
+        _made(first) if first else episode.opened_at,
         "opened",
         f"Opened: {CAUSES[episode.cause].lower()}",
-        line.headline if line else "",
+        first.check.headline if first else "",
         link=f"/checks/{quote(episode.opened_by)}",
     )
 
 
-def _before(store: Store, episode: Episode, known: Mapping[str, CheckLine]) -> Iterator[Event]:
+def _before(store: Store, episode: Episode, first: StoredCheck | None) -> Iterator[Event]:
     """What a backfill of older windows found later: it began before the check that opened it."""
-    opened = known.get(episode.opened_by)
     place = Place(episode.opened_at, episode.opened_at, "")
     older = store.lines(episode.monitor, before=place, limit=_CHECKS)
-    same = list(takewhile(lambda line: line.verdict == _BREACHES[episode.cause], older))
-    later = [line for line in same if opened is not None and _made(line) > _made(opened)]
+    same = list(takewhile(lambda line: _had(line, episode.cause), older))
+    later = [line for line in same if first is not None and _made(line) > _made(first)]
     if later:
         many = f"{len(later)} windows" if len(later) > 1 else "The window"
         yield Event(
@@ -119,6 +114,11 @@ def _before(store: Store, episode: Episode, known: Mapping[str, CheckLine]) -> I
             f"{many} before it, looked at later, had it as well",
             link=f"/checks/{quote(later[-1].id)}",
         )
+
+
+def _had(line: CheckLine, cause: Cause) -> bool:
+    """Whether a window breached as well; of undecided ones a line tells only whether rows came."""
+    return line.verdict is BREACHES[cause] and (cause is not Cause.NO_LOOK or not line.rows)
 
 
 def _told(messages: Sequence[Message]) -> Iterator[Event]:
@@ -177,8 +177,9 @@ def _over(episode: Episode, known: Mapping[str, CheckLine]) -> Iterator[Event]:
         yield Event(_made(line), "over", "Over", line.headline, link=link)
 
 
-def _made(line: CheckLine) -> datetime:
-    return line.made_at or line.stored_at
+def _made(seen: CheckLine | StoredCheck) -> datetime:
+    told = seen.check if isinstance(seen, StoredCheck) else seen
+    return told.made_at or seen.stored_at
 
 
 def _and(names: Sequence[str]) -> str:

@@ -1,7 +1,8 @@
 """What a rule would have said: measured windows and a rule in, alarms and their runs out.
 
 Rules are replayed on the same measured findings, so that they differ in nothing but the rule. A
-window nobody could look at has no alarm and ends no run of alarms.
+window nobody could look at has no alarm and ends no run of alarms, and neither does one in which it
+is unknown whether what alarmed still would.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,6 +12,7 @@ from statistics import median
 
 from monitor.core.records import ColumnResult, Finding, Slice, Window
 from monitor.core.replay.sensitivity import Smallest
+from monitor.core.verdict import undecided_names
 
 DAYS = 90  # alarms are told in this many days
 _DAY = timedelta(days=1)
@@ -60,6 +62,7 @@ class Trial:
     rule: Candidate
     windows: tuple[Window, ...]
     alarms: tuple[Names | None, ...]
+    blind: tuple[Names, ...]  # what could not be judged
 
     @property
     def alarmed(self) -> list[Window]:
@@ -67,12 +70,19 @@ class Trial:
 
     @property
     def episodes(self) -> list[Window]:
-        """The window that begins each run of alarms; what nobody looked at ends no run."""
-        begun, running = [], False
-        for window, names in zip(self.windows, self.alarms, strict=True):
-            if names and not running:
-                begun.append(window)
-            running = running if names is None else bool(names)
+        """The window that begins each run of alarms.
+
+        A run ends as an episode does: not where nobody looked, nor where it is unknown whether what
+        alarmed still would.
+        """
+        begun: list[Window] = []
+        run: set[str] = set()  # what alarmed in it
+        for window, names, blind in zip(self.windows, self.alarms, self.blind, strict=True):
+            if names:
+                begun += [] if run else [window]
+                run.update(names)
+            elif names is not None and run.isdisjoint(blind):
+                run.clear()
         return begun
 
     @property
@@ -93,9 +103,13 @@ class Trial:
         """The same over the windows that end by then."""
         if end is None:
             return self
-        both = zip(self.windows, self.alarms, strict=True)
-        kept = [(window, names) for window, names in both if window.end <= end]
-        return Trial(self.rule, tuple(w for w, _ in kept), tuple(n for _, n in kept))
+        kept = [n for n, window in enumerate(self.windows) if window.end <= end]
+        return Trial(
+            self.rule,
+            tuple(self.windows[n] for n in kept),
+            tuple(self.alarms[n] for n in kept),
+            tuple(self.blind[n] for n in kept),
+        )
 
 
 def length_days(windows: Sequence[Window]) -> float:
@@ -109,7 +123,14 @@ def replayed(rule: Candidate, looked: Sequence[Looked]) -> Trial:
     """What `rule` would have said over windows, oldest first."""
     told = iter(rule.fires([look for look in looked if not look.unseen]))
     alarms = tuple(None if look.unseen else next(told) for look in looked)
-    return Trial(rule, tuple(look.window for look in looked), alarms)
+    return Trial(rule, tuple(look.window for look in looked), alarms, _blind(looked))
+
+
+def _blind(looked: Sequence[Looked]) -> tuple[Names, ...]:
+    """What could not be judged, window by window; a segment goes with the columns it drifted in."""
+    parts = sorted({(s.where, c) for look in looked for s in look.segments for c in s.columns})
+    found = [undecided_names(look.columns, look.dataset) for look in looked]
+    return tuple((*names, *(where for where, c in parts if c in names)) for names in found)
 
 
 # --- Columns ---

@@ -17,7 +17,7 @@ def upgrade() -> None:
     _widen_retrain_requests()
     untold = sa.Column("worse_untold", sa.Boolean, nullable=False, server_default=sa.text("false"))
     op.add_column("episodes", untold)
-    over = sa.Column("instead_of", sa.Text, nullable=False, server_default=sa.text("''"))
+    over = sa.Column("configured_version", sa.Text, nullable=False, server_default=sa.text("''"))
     op.add_column("references", over)
     op.create_index("outbox_of_episode", "outbox", ["episode"])
     _create_audit()
