@@ -7,9 +7,11 @@ shut out others, so the one that kept us waiting for longest makes room.
 
 import asyncio
 import sys
+from collections.abc import Callable
 from typing import ClassVar, cast
 
 import h11
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 WHOLE_S = 30.0  # for a request from the connection, or the answer before, to its last byte
@@ -28,6 +30,18 @@ def _files() -> int:
     return 2 * MOST if soft == resource.RLIM_INFINITY else soft
 
 
+class _Flow(FlowControl):
+    """Tells when reading goes on: then it is for the other side again to do something."""
+
+    def __init__(self, transport: asyncio.Transport, resumed: Callable[[], None]) -> None:
+        super().__init__(transport)
+        self._resumed = resumed
+
+    def resume_reading(self) -> None:
+        super().resume_reading()
+        self._resumed()
+
+
 class Patient(H11Protocol):
     """HTTP/1.1 as uvicorn speaks it with h11, which bounds what a request says of itself."""
 
@@ -40,6 +54,7 @@ class Patient(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = _Flow(transport, self._look)
         self._look()
         if len(self.connections) > self.most:
             self._make_room()
@@ -67,8 +82,10 @@ class Patient(H11Protocol):
         self._look()
 
     def _look(self) -> None:
-        """Whose turn it is. What is closing may still have to be taken."""
-        self._owes(self._is_full or self.transport.is_closing() or self.conn.their_state in _OWE)
+        """Whose turn it is. What is closing may still have to be taken; what we do not read for now
+        cannot be sent."""
+        unsent = self.conn.their_state in _OWE and not self.flow.read_paused
+        self._owes(self._is_full or self.transport.is_closing() or unsent)
 
     def _owes(self, owes: bool) -> None:
         """The time begins when something is owed, and does not begin anew with every byte."""
@@ -80,6 +97,10 @@ class Patient(H11Protocol):
             self._timer = self.loop.call_later(self.whole_s, self.transport.abort)
 
     def _make_room(self) -> None:
+        """Who has to go is not counted from now on: the loop ends it a round later, and until then
+        all that came together would choose the same one."""
         others = cast("set[Patient]", self.connections)
         owing = [one for one in others if one.owes_since_s is not None]
-        min(owing, key=lambda one: one.owes_since_s or 0.0, default=self).transport.abort()
+        longest = min(owing, key=lambda one: one.owes_since_s or 0.0, default=self)
+        others.discard(longest)
+        longest.transport.abort()
