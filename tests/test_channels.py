@@ -405,9 +405,10 @@ def test_apprise_is_judged_by_where_it_connects(
 
 @pytest.mark.parametrize("more", ["", "?optional=yes"])
 def test_apprise_is_judged_at_each_of_several_addresses(
-    web: Web, far: Callable[..., Apprise], more: str
+    web: Web, far: Callable[..., Apprise], monkeypatch: pytest.MonkeyPatch, more: str
 ) -> None:
-    inside = f"json://127.0.0.2:{web.server.server_port}/{more}"
+    Names(monkeypatch, ["93.184.215.14"], ["127.0.0.2"])
+    inside = f"json://hook.example:{web.server.server_port}/{more}"
     with pytest.raises(DeliveryRefused, match=r"127\.0\.0\.2 is not an address of the world"):
         far(reach=LOOPBACK, more=f", {inside}").send(alert(), {})
     assert len(web.requests) == 1
