@@ -48,7 +48,10 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    config = uvicorn.Config(application, http=Hasty, ws="none", lifespan="off", log_config=None)
+    """With the loop that everybody has: others accept one connection a round."""
+    config = uvicorn.Config(
+        application, http=Hasty, loop="asyncio", ws="none", lifespan="off", log_config=None
+    )
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.run, args=([listening],))

@@ -8,6 +8,7 @@ shut out others, so the one that kept us waiting for longest makes room.
 import asyncio
 import sys
 from collections.abc import Callable
+from itertools import count
 from typing import ClassVar, cast
 
 import h11
@@ -18,6 +19,7 @@ WHOLE_S = 30.0  # for a request from the connection, or the answer before, to it
 MOST = 500
 
 _OWE = (h11.IDLE, h11.SEND_BODY)  # a request is not here yet, or not all of it
+_TURNS = count()  # clocks of loops may stand still for a millisecond, while many come
 
 
 def _files() -> int:
@@ -47,7 +49,7 @@ class Patient(H11Protocol):
 
     whole_s: ClassVar[float] = WHOLE_S
     most: ClassVar[int] = min(MOST, _files() // 2)
-    owes_since_s: float | None = None  # by the loop's clock; None: it is for us to do something
+    turn: int | None = None  # in the order in which it became theirs; None: it is ours
 
     _timer: asyncio.TimerHandle | None = None
     _is_full = False  # what was sent last is not taken yet
@@ -91,16 +93,16 @@ class Patient(H11Protocol):
         """The time begins when something is owed, and does not begin anew with every byte."""
         if not owes and self._timer is not None:
             self._timer.cancel()
-            self._timer = self.owes_since_s = None
+            self._timer = self.turn = None
         elif owes and self._timer is None:
-            self.owes_since_s = self.loop.time()
+            self.turn = next(_TURNS)
             self._timer = self.loop.call_later(self.whole_s, self.transport.abort)
 
     def _make_room(self) -> None:
         """Who has to go is not counted from now on: the loop ends it a round later, and until then
         all that came together would choose the same one."""
         others = cast("set[Patient]", self.connections)
-        owing = [one for one in others if one.owes_since_s is not None]
-        longest = min(owing, key=lambda one: one.owes_since_s or 0.0, default=self)
+        owing = [one for one in others if one.turn is not None]
+        longest = min(owing, key=lambda one: one.turn or 0, default=self)
         others.discard(longest)
         longest.transport.abort()
