@@ -21,12 +21,14 @@ from monitor.posting import must_allow
 
 _CONNECTS = ("socket.connect", "socket.sendto", "socket.sendmsg")
 _PORTS = {"http": 80, "https": 443}
+_KINDS = ("http", "https", "all")  # getproxies() also tells of `no`: hosts that need no proxy
 
 
 def _proxies() -> frozenset[tuple[str, int]]:
     """Where the proxies of the environment are: it is their word where a name leads."""
     found: set[tuple[str, int]] = set()
-    for text in getproxies().values():
+    told = getproxies()
+    for text in (told[kind] for kind in _KINDS if kind in told):
         with suppress(ValueError, OSError):
             parts = urlsplit(text if "://" in text else f"http://{text}")
             port = parts.port or _PORTS.get(parts.scheme, 1080)

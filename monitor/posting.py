@@ -7,13 +7,14 @@ import os
 import re
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from monitor.core.reach import WORLD, Reach
@@ -33,6 +34,9 @@ _PASSING = {408, 409, 425, 429}  # the client errors that another try may heal
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _TRIED = 4  # addresses of a name, since each may take its time
 _PORTS = {"http": 80, "https": 443}
+
+Place: TypeAlias = tuple[str, int]  # an address, and a port
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +121,7 @@ def retry_after_s(header: str | None, now: datetime) -> float | None:
 # --- Where a name leads ---
 
 
-def permitted(reach: Reach, host: str, port: int, flags: int = 0) -> list[tuple[str, int]]:
+def permitted(reach: Reach, host: str, port: int, flags: int = 0) -> list[Place]:
     """Every address (and port) a host leads to now; DeliveryRefused when one is not allowed.
 
     Connect to these and do not ask again: the next answer may be another.
@@ -141,12 +145,15 @@ def must_allow(reach: Reach, host: str, address: str) -> None:
 def connect(reach: Reach, host: str, port: int, timeout_s: float | None) -> socket.socket:
     """A socket to the first permitted address that takes it. OSError, DeliveryRefused."""
     places = permitted(reach, host, port)
+    return first_taking(places, lambda place: socket.create_connection(place, timeout_s))
+
+
+def first_taking(places: Sequence[Place], connects: Callable[[Place], Made]) -> Made:
+    """What `connects` makes of the first place that takes a connection; OSError of the last one."""
     for place in places[:-1]:
-        try:
-            return socket.create_connection(place, timeout_s)
-        except OSError:
-            continue
-    return socket.create_connection(places[-1], timeout_s)
+        with suppress(OSError):
+            return connects(place)
+    return connects(places[-1])
 
 
 def permitted_by_name(reach: Reach, host: str) -> None:
@@ -273,7 +280,7 @@ async def _post_to(
     named = httpx.URL(endpoint.url)
     client = httpx.AsyncClient(
         timeout=httpx.Timeout(endpoint.total_s, connect=endpoint.connect_s),
-        verify=_trusted(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")),
+        verify=_authorities(),
         proxy=proxy,
         trust_env=False,
     )
@@ -291,12 +298,21 @@ async def _post_to(
         return _Answer(response.status_code, response.headers.get("Retry-After"), excerpt)
 
 
-@cache
-def _trusted(file: str | None, folder: str | None) -> "ssl.SSLContext":
-    """The authorities that these variables of the environment name, or the usual ones.
+def _authorities() -> "ssl.SSLContext":
+    """Those that the environment names, or the usual ones; read again when they are renewed."""
+    named = [os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")]
+    return _read_authorities(*((path, _changed_ns(path)) for path in named))
 
-    Reading them takes as long as several requests.
-    """
+
+def _changed_ns(path: str | None) -> int | None:
+    with suppress(OSError):
+        return Path(path).stat().st_mtime_ns if path else None
+    return None
+
+
+@lru_cache(maxsize=1)
+def _read_authorities(*_named: tuple[str | None, int | None]) -> "ssl.SSLContext":
+    """Reading takes as long as several requests."""
     import httpx
 
     return httpx.create_ssl_context()

@@ -2,11 +2,11 @@
 
 Several processes share the work where each is given the same empty folder (`--shared=FOLDER`):
 whoever comes to a file of tests first claims it there and runs all of it, and the others pass it
-over without a word. So they are done at about the same time, whatever each file takes.
+over without a word. So they are done at about the same time, whatever each file takes. A folder
+that another run left behind has a claim for each file: whoever can claim none there says so.
 """
 
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,21 +23,39 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--shared", type=Path, metavar="FOLDER", help=what)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
-    """True: nothing is left to do for this test, another process has its file."""
-    folder: Path | None = item.config.getoption("--shared")
-    return None if folder is None or _claimed(folder / item.path.name) else True
+def pytest_configure(config: pytest.Config) -> None:
+    folder: Path | None = config.getoption("--shared")
+    if folder is not None:
+        config.pluginmanager.register(Claims(folder))
 
 
-@cache
-def _claimed(claim: Path) -> bool:
-    """Is the file ours? The first to ask has it."""
-    try:
-        claim.touch(exist_ok=False)
-    except FileExistsError:
-        return False
-    return True
+class Claims:
+    """Which files are ours: whoever is first to ask for one has it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._was_empty = not any(folder.iterdir())
+        self._ours: dict[str, bool] = {}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+        """True: nothing is left to do for this test, another process has its file."""
+        name = item.path.name
+        if name not in self._ours:
+            self._ours[name] = self._claim(name)
+        return None if self._ours[name] else True
+
+    def pytest_sessionfinish(self) -> None:
+        if self._ours and not self._was_empty and not any(self._ours.values()):
+            what = f"no test ran: {self._folder} was not empty and has a claim for each file"
+            pytest.exit(what, returncode=pytest.ExitCode.USAGE_ERROR)
+
+    def _claim(self, name: str) -> bool:
+        try:
+            (self._folder / name).touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
 
 
 @pytest.fixture(scope="session")

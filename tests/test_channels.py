@@ -403,6 +403,23 @@ def test_apprise_is_judged_by_where_it_connects(
     assert len(web.requests) == 1
 
 
+@pytest.mark.parametrize("more", ["", "?optional=yes"])
+def test_apprise_is_judged_at_each_of_several_addresses(
+    web: Web, far: Callable[..., Apprise], monkeypatch: pytest.MonkeyPatch, more: str
+) -> None:
+    Names(monkeypatch, ["93.184.215.14"], ["127.0.0.2"])
+    inside = f"json://hook.example:{web.server.server_port}/{more}"
+    with pytest.raises(DeliveryRefused, match=r"127\.0\.0\.2 is not an address of the world"):
+        far(reach=LOOPBACK, more=f", {inside}").send(alert(), {})
+    assert len(web.requests) == 1
+
+
+def test_apprise_connects_in_the_thread_that_is_judged_or_takes_its_context_along(
+    far: Callable[..., Apprise],
+) -> None:
+    assert not any(server.asset.async_mode for server in far()._service)
+
+
 def test_apprise_follows_no_redirect_whatever_its_address_says(
     web: Web, far: Callable[..., Apprise]
 ) -> None:

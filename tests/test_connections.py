@@ -19,6 +19,7 @@ from monitor.web.limits import KEPT, SMALL_BYTES, Limits, Meter, SizeLimit
 WHOLE_S, MOST = 0.5, 20
 LONG_S = 3.0  # by then whoever keeps the server waiting is gone, on a slow machine, too
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
+HOLDS, GO_ON = threading.Event(), threading.Event()
 
 
 class Hasty(Patient):
@@ -27,8 +28,14 @@ class Hasty(Patient):
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers at once at /early, after longer than is waited for others at /late, much at /much."""
+    """Answers at once at /early, after longer than is waited for others at /late, much at /much;
+    takes as long until it reads at /unread, and until everybody may go on at /hold."""
     path = scope["path"]
+    if path == "/unread":
+        await asyncio.sleep(2 * WHOLE_S)
+    if path == "/hold":
+        HOLDS.set()
+        GO_ON.wait(10)
     while path != "/early" and (await receive()).get("more_body"):
         pass
     if path == "/late":
@@ -41,7 +48,10 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    config = uvicorn.Config(application, http=Hasty, ws="none", lifespan="off", log_config=None)
+    """With the loop that everybody has: others accept one connection a round."""
+    config = uvicorn.Config(
+        application, http=Hasty, loop="asyncio", ws="none", lifespan="off", log_config=None
+    )
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.run, args=([listening],))
@@ -128,6 +138,23 @@ def test_our_own_time_is_nobodys_fault(port: int) -> None:
     assert ask(port, "/late") == b"HTTP/1.1 200 OK"
 
 
+def test_what_we_do_not_read_is_nobodys_fault_until_we_do(port: int) -> None:
+    """More than is read ahead: one goes on with it, the other does not."""
+    begins = HEAD.replace(b"/ ", b"/unread ").replace(b"1000", b"200000") + b"x" * 100_000
+    with ExitStack() as open_ones:
+        good, bad = (
+            open_ones.enter_context(socket.create_connection(("127.0.0.1", port), LONG_S))
+            for _ in range(2)
+        )
+        for each in (good, bad):
+            each.sendall(begins)
+        time.sleep(0.1)
+        good.sendall(b"x" * 100_000)
+        assert good.recv(100).startswith(b"HTTP/1.1 200 OK")
+        with suppress(ConnectionError):
+            assert bad.recv(1) == b""
+
+
 def test_when_there_are_too_many_the_one_that_waits_for_longest_makes_room(port: int) -> None:
     with ExitStack() as open_ones:
         first = open_ones.enter_context(socket.create_connection(("127.0.0.1", port), 10))
@@ -138,6 +165,32 @@ def test_when_there_are_too_many_the_one_that_waits_for_longest_makes_room(port:
         with suppress(ConnectionError):
             assert first.recv(1) == b""
         assert time.monotonic() - began < WHOLE_S, "at once"
+
+
+def test_those_who_come_together_make_room_for_each_other(port: int) -> None:
+    HOLDS.clear()
+    GO_ON.clear()
+    with ExitStack() as open_ones:
+        holder = open_ones.enter_context(socket.create_connection(("127.0.0.1", port), 10))
+        holder.sendall(b"GET /hold HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert HOLDS.wait(10), "nobody is let in for now"
+        waiting = [
+            open_ones.enter_context(socket.create_connection(("127.0.0.1", port), 10))
+            for _ in range(3 * MOST)
+        ]
+        GO_ON.set()
+        assert ask(port) == b"HTTP/1.1 200 OK"
+        assert sum(map(is_held, waiting)) < MOST
+
+
+def is_held(one: socket.socket) -> bool:
+    one.settimeout(0.0)
+    try:
+        return one.recv(1) != b""
+    except BlockingIOError:
+        return True
+    except ConnectionError:
+        return False
 
 
 def test_what_a_request_says_of_itself_is_bounded(port: int) -> None:

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -228,3 +229,27 @@ def test_the_command_line_starts_without_heavy_libraries() -> None:
     loaded = set(run.stdout.split())
     assert "monitor" in loaded
     assert loaded & HEAVY == set()
+
+
+# --- How the tests are shared ---
+
+
+def test_a_folder_that_another_run_has_left_behind_is_no_success(tmp_path: Path) -> None:
+    """Whoever comes late and still finds a file is well."""
+    tests, claimed = tmp_path / "tests", tmp_path / "claimed"
+    tests.mkdir()
+    claimed.mkdir()
+    shutil.copy(ROOT / "tests" / "conftest.py", tests)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    for name in ("test_a.py", "test_b.py"):
+        (tests / name).write_text("def test_it() -> None:\n    pass\n", encoding="utf-8")
+    (claimed / "test_b.py").touch()
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--shared={claimed}"]
+    late, in_vain = (
+        subprocess.run([*command, tests], cwd=tmp_path, capture_output=True, text=True, check=False)
+        for _ in range(2)
+    )
+    assert late.returncode == 0, late.stdout
+    assert "1 passed" in late.stdout
+    assert in_vain.returncode == pytest.ExitCode.USAGE_ERROR, in_vain.stdout
+    assert f"no test ran: {claimed} was not empty" in in_vain.stderr

@@ -11,6 +11,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,14 +20,16 @@ from test_notifiers import LOOPBACK, TOKEN, Web, alert, clock
 
 from monitor.core.reach import WORLD, Reach
 from monitor.errors import DeliveryDelayed, DeliveryRefused
+from monitor.judging import judged
 from monitor.notifiers.slack import Slack
 from monitor.notifiers.webhook import Webhook
-from monitor.posting import Endpoint
+from monitor.posting import Endpoint, first_taking
 from monitor.slack.client import Api
 
 INSIDE = [
     "127.0.0.1", "127.8.8.8", "0.0.0.0", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1",
     "169.254.169.254", "100.64.0.1", "100.100.100.200", "224.0.0.1", "239.255.255.255",
+    "168.63.129.16", "::ffff:168.63.129.16",
     "255.255.255.255", "240.0.0.1", "192.0.2.1", "198.18.0.1",
     "::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00:ec2::254", "ff02::1", "2001:db8::1",
     "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254",
@@ -79,7 +82,7 @@ def test_what_is_named_is_allowed_and_nothing_beside_it() -> None:
     "address",
     ["169.254.169.254", "::ffff:169.254.169.254", "64:ff9b::169.254.169.254",
      "fe80::a9fe:a9fe%eth0", "fd00::5efe:169.254.169.254", "fd00:ec2::254", "fd20:ce::254",
-     "100.100.100.200", "192.0.0.192"],
+     "100.100.100.200", "168.63.129.16", "192.0.0.192", "64:ff9b::168.63.129.16"],
 )  # fmt: skip
 def test_the_name_of_a_host_opens_no_place_of_credentials(address: str) -> None:
     assert not Reach.of(["trainer.internal"]).allows("trainer.internal", address)
@@ -201,6 +204,17 @@ def test_the_next_address_is_tried_when_one_takes_no_connection(
     assert len(web.requests) == 1
 
 
+def test_the_error_of_the_last_address_is_told() -> None:
+    def connects(place: tuple[str, int]) -> str:
+        if place[0] != "c":
+            raise OSError(place[0])
+        return "taken"
+
+    assert first_taking([("a", 1), ("c", 1), ("b", 1)], connects) == "taken"
+    with pytest.raises(OSError, match="b"):
+        first_taking([("a", 1), ("b", 1)], connects)
+
+
 def test_slack_is_held_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     with SlackServer(TOKEN) as server:
         inside = Slack(Api(TOKEN, clock, api_url=server.api_url), "#ml-alerts")
@@ -243,6 +257,17 @@ def test_a_proxy_is_asked_for_the_world(web: Web, monkeypatch: pytest.MonkeyPatc
     behind_a_proxy(web, monkeypatch)
     assert hook("http://hook.example/x").send(alert(), {}) == {"status": 204}
     assert web.requests[0][0]["Host"] == "hook.example"
+
+
+def test_what_needs_no_proxy_is_not_one(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = ("127.0.0.1", port_of(web))
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("NO_PROXY", "{}:{}".format(*place))
+    with judged(WORLD), pytest.raises(PermissionError, match="is not an address of the world"):
+        socket.create_connection(place).close()
+    monkeypatch.setenv("ALL_PROXY", "{}:{}".format(*place))
+    with judged(WORLD):
+        socket.create_connection(place).close()
 
 
 def behind_a_proxy(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -302,6 +327,20 @@ def test_the_certificate_is_that_of_the_name(
     other = f"https://other.example:{secure.server_port}/x"
     with pytest.raises(DeliveryDelayed, match="SSLCertVerificationError"):
         hook(other, LOOPBACK).send(alert(), {})
+
+
+def test_authorities_are_read_again_when_they_are_renewed(
+    secure: HTTPServer, certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Names(monkeypatch, ["127.0.0.1"])
+    bundle = tmp_path / "bundle.pem"
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+    channel = hook(f"https://hook.example:{secure.server_port}/x", LOOPBACK)
+    bundle.write_bytes(Path(certifi.where()).read_bytes())
+    with pytest.raises(DeliveryDelayed, match="SSLCertVerificationError"):
+        channel.send(alert(), {})
+    bundle.write_bytes((certificate / "cert.pem").read_bytes())
+    assert channel.send(alert(), {}) == {"status": 204}
 
 
 def test_slack_is_spoken_to_with_the_certificate_of_its_name(

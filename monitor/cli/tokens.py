@@ -35,7 +35,11 @@ def make(  # noqa: PLR0913, PLR0917 - typer takes every flag as an argument
     name: Annotated[str, typer.Argument(metavar="NAME", help="Whose it is, or what for.")],
     why: Why,
     scope: Annotated[
-        str, typer.Option(help="As a,b: read, capture, operate (both, too), admin (all).")
+        str,
+        typer.Option(
+            help="As a,b: read; capture (answer retrain requests, see nothing); operate (both, and "
+            "acknowledge, mute, resolve, ask for checks); admin (all)."
+        ),
     ] = "read",
     days: Annotated[
         int | None, typer.Option(min=1, help="How long it lasts; without, until it is revoked.")

@@ -24,9 +24,11 @@ _NOBODYS = tuple(
     for text in ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2001:db8::/32", "2002::/16",
                  "3fff::/20")
 )  # fmt: skip
-# Where machines of a cloud ask for their credentials, beside the link itself.
+# Where machines of a cloud ask for their credentials, beside the link itself; some have addresses
+# that look like any of the world.
 _CREDENTIALS = {
-    ip_address(text) for text in ("100.100.100.200", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254")
+    ip_address(text)
+    for text in ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254")
 }
 
 
@@ -108,6 +110,8 @@ def _faces(address: Address) -> tuple[Address, ...]:
 
 def _is_of_the_world(address: Address) -> bool:
     """Whether it is the address of one machine that anybody may reach."""
+    if address in _CREDENTIALS:
+        return False
     if any(address in network for network in _NOBODYS if network.version == address.version):
         return False
     if isinstance(address, IPv6Address):

@@ -40,8 +40,10 @@ class Apprise:
             ) from None
         # It logs addresses, which hold tokens, and what services answer.
         logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
-        # By itself it follows redirects, wherever they lead.
-        self._service = apprise.Apprise(asset=apprise.AppriseAsset(http_redirects=False))
+        # By itself it follows redirects, wherever they lead, and writes to several addresses from
+        # threads of its own; a thread is judged only if it takes our context along.
+        asset = apprise.AppriseAsset(http_redirects=False, async_mode=False)
+        self._service = apprise.Apprise(asset=asset)
         self._name = name
         self._reach = reach
         if not self._service.add(url):
@@ -64,7 +66,7 @@ class Apprise:
                 notify_type=_KINDS.get(message.kind, "warning"),
                 body_format="text",
             )
-        if not taken and judge.refused is not None:
+        if judge.refused is not None:  # whatever it says of what its address calls optional
             raise judge.refused
         if not taken:
             raise DeliveryDelayed(f"apprise: {self._name} did not take it")

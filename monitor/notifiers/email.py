@@ -16,7 +16,7 @@ from monitor.core.reach import WORLD, Reach
 from monitor.core.records import Message
 from monitor.errors import DeliveryDelayed, DeliveryRefused
 from monitor.ports import Around
-from monitor.posting import cut_off, permitted
+from monitor.posting import cut_off, first_taking, permitted
 
 CONNECT_S = 10.0
 TOTAL_S = 45.0  # for the whole conversation with the server, however slowly it answers
@@ -100,7 +100,8 @@ class Email:
             made = smtplib.SMTP(timeout=CONNECT_S)
         with cut_off(lambda: made.sock, self._total_s), closing(made):
             made._host = settings.host  # type: ignore[attr-defined]  # whose certificate
-            _connect(made, permitted(self._reach, settings.host, port))
+            places = permitted(self._reach, settings.host, port)
+            first_taking(places, lambda place: made.connect(*place))
             if settings.security == "starttls":
                 made.starttls(context=context)
             if settings.user is not None and settings.password is not None:
@@ -109,15 +110,6 @@ class Email:
             # The mail is taken: however the goodbye ends, it is not sent again.
             with suppress(OSError, smtplib.SMTPException):
                 made.quit()
-
-
-def _connect(made: smtplib.SMTP, places: list[tuple[str, int]]) -> None:
-    """To the first address that takes a connection."""
-    for place in places[:-1]:
-        with suppress(OSError):
-            made.connect(*place)
-            return
-    made.connect(*places[-1])
 
 
 def _verdict(code: int) -> DeliveryDelayed | DeliveryRefused:

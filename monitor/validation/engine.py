@@ -138,6 +138,8 @@ class Look:
 
     def _read_and_held(self, configuration: Any) -> _Condition:
         """Texts against bounds: one that is no number, or no time, does not lie within them."""
+        import numpy as np
+
         compute = dict(configuration.metric_domain_kwargs)
         series, codes, texts = _distinct(self._values(compute))
         try:
@@ -145,10 +147,10 @@ class Look:
         except ValueError:
             self._refuse_text(compute, _ARITHMETIC[_BETWEEN])
             raise
-        unread = sum(not readable[code] for code in codes)
+        unread = _unreadable_among(readable, codes)
         if unread:
             self._unreadable[configuration.id] = Unreadable(unread, len(codes), what)
-        return _condition(series, [not inside[code] for code in codes], compute)
+        return _condition(series, ~np.array(inside, dtype=bool)[codes], compute)
 
     def _searched(self, configuration: Any) -> _Condition:
         """The rows that a regular expression speaks against."""
@@ -173,6 +175,13 @@ def _distinct(series: Any) -> tuple[Any, Any, list[str]]:
     present = series.dropna().astype(str)
     codes, texts = pd.factorize(present.to_numpy())
     return present, codes, list(texts)
+
+
+def _unreadable_among(readable: Sequence[bool], codes: Any) -> int:
+    """How many values are not what they should be, where that is known of each that differs."""
+    import numpy as np
+
+    return int(np.count_nonzero(~np.array(readable, dtype=bool)[codes]))
 
 
 def _condition(series: Any, unexpected: Any, compute: dict[str, Any]) -> _Condition:
@@ -212,8 +221,7 @@ def _not_arithmetic(column: str, series: Any) -> str:
     """Why a column has no mean: it holds something else, or a few values that are no numbers."""
     if is_text(series):
         present, codes, texts = _distinct(series)
-        numbers = [is_number(text) for text in texts]
-        others = sum(not numbers[code] for code in codes)
+        others = _unreadable_among([is_number(text) for text in texts], codes)
         if not others:
             return f"column {column!r} holds its numbers as text"
         if others < len(present):
