@@ -28,7 +28,7 @@ from monitor.core.comparison import Plan
 from monitor.core.kinds import decide_kind
 from monitor.core.records import Check, Kind, Notice, Verdict, Window
 from monitor.core.side_by_side import are_held
-from monitor.errors import AskedWrongly, CouldNotLook, NoCommonColumns, UnknownName
+from monitor.errors import AskedWrongly, CouldNotLook, NoCommonColumns, PathNotFound, UnknownName
 from monitor.ports import Sample, Source, StoredReference
 from monitor.references import Reference, content_version, version_as_asked
 from monitor.steps.deciding import decide
@@ -128,7 +128,7 @@ def compare(
     exist, nothing in common). A file that cannot be read is a result with verdict `undecided`.
 
     `meanwhile` is called at most once, in a thread of its own, while the columns are read and
-    sorted: what the caller has to prepare costs little then.
+    sorted: what the caller has to prepare costs little then. What it raises is raised here.
     """
     asked = checked(Question, question)
     _refuse_frozen(current)
@@ -173,7 +173,7 @@ def _check(
             window = _window(current, new, now, asked)
     except CouldNotLook as error:
         if before is not None and version is not None:
-            with suppress(CouldNotLook):
+            with suppress(CouldNotLook, PathNotFound):
                 before = _versioned(before, version)
         return decide(watch, before, None, unread_look(str(error)), timings)
     _check_names(before.sample, now, asked)
@@ -183,12 +183,13 @@ def _check(
     if watch.suite is not None:
         look = validate_rows(watch, now, look, wiring.validator(), timings)
     look = compare_rows(watch, before, now, look, timings)
-    look = confirm_files(before, now, look)
-    prepared.result()
     try:
-        return decide(watch, _versioned(before, version), window, look, timings)
-    except CouldNotLook as error:  # which reference it was is not known
+        before = _versioned(before, version)
+    except (CouldNotLook, PathNotFound) as error:  # which reference it was is not known
         return decide(watch, before, None, unread_look(str(error)), timings)
+    look = confirm_files(before, now, look)  # that what was hashed is what was read, too
+    prepared.result()
+    return decide(watch, before, window, look, timings)
 
 
 def _versioned(before: Reference, version: "Future[str]") -> Reference:

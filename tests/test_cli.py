@@ -355,6 +355,18 @@ def test_init_refuses_what_cannot_work(
     assert files(newcomer) == before
 
 
+@pytest.mark.parametrize(("text", "told"), [("", "is empty (0 bytes)"), ("a,b\n", "has no rows")])
+def test_init_refuses_training_data_without_rows(
+    newcomer: Path, monitor: Monitor, text: str, told: str
+) -> None:
+    Path("none.csv").write_text(text)
+    before = files(newcomer)
+    said = monitor("init", "--reference", "none.csv")
+    assert (said.code, said.out) == (64, "")
+    assert "none.csv" in said.err and told in said.err
+    assert files(newcomer) == before
+
+
 def test_init_refuses_misspelt_data_and_names_what_is_near(
     newcomer: Path, monitor: Monitor
 ) -> None:

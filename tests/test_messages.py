@@ -148,7 +148,7 @@ def test_three_causes_the_most_telling_first_and_how_many_more() -> None:
     content = payload(made, change())
     assert [cause["name"] for cause in content["causes"]] == ["c4", "c3", "c2"]
     assert content["more_causes"] == 2
-    assert cause_lines(content)[-1] == ("", "2 more")
+    assert cause_lines(content)[-1] == ("", "2 more causes")
 
 
 def test_the_strongest_deciding_finding_speaks_for_its_column() -> None:

@@ -130,7 +130,7 @@ def test_a_first_message_is_posted_with_sentence_causes_and_links(
     assert causes["text"]["text"].splitlines() == [
         "• `car_value` PSI 1.81 (tolerance 0.1), mean 30.1 k → 48.6 k",
         "• `age` PSI 0.4 (tolerance 0.1)",
-        "• 2 more",
+        "• 2 more causes",
     ]
     assert context["elements"][0]["text"] == (
         "*car_loan* · drift opened · 10\u202f000 rows against 50\u202f000 · "

@@ -79,6 +79,8 @@ def check(
         _tell_window(out, stored, settings)
         if stored.stored_at < began:
             out.say(f"stored:  {stored.stored_at:%Y-%m-%d %H:%M} UTC; --again looks anew")
+        if not dry_run:
+            out.say(f"check:   {stored.check.id}")
         if stored.report:
             out.say(f"report:  {service.reports.location(stored.report)}")
         if not dry_run:

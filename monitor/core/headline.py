@@ -276,8 +276,17 @@ def _guard(column: ColumnResult, test: str) -> Finding | None:
     return next(found, None)
 
 
+def _leads(column: ColumnResult, test: str) -> bool:
+    """Whether a test found more than its tolerance, and more of it than the others.
+
+    Small changes that gathered over checks are proven, though no single check is.
+    """
+    strongest = max(deciding(column.findings), key=lambda f: f.strength, default=None)
+    return strongest is not None and strongest.test == test and strongest.strength > 1
+
+
 def _missing_change(column: ColumnResult, versus: str) -> str:
-    if _guard(column, "missing_share") is None:
+    if _guard(column, "missing_share") is None and not _leads(column, "missing_share"):
         return ""
     before, now = share(column.missing_reference), share(column.missing_current)
     return f"is missing in {now} of rows, {before} {versus}"

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from monitor.core.numerals import count
+from monitor.core.words import plural
 
 
 def rows_text(payload: Mapping[str, Any]) -> str:
@@ -36,8 +37,8 @@ def time_text(iso: str) -> str:
 def cause_lines(payload: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(name, numbers) of each cause and failed expectation, and how many more there are."""
     lines: list[tuple[str, str]] = []
-    for key in ("causes", "failed_expectations"):
+    for key, one in (("causes", "more cause"), ("failed_expectations", "more failed expectation")):
         lines += [(cause["name"], cause["text"]) for cause in payload[key]]
         if more := payload[f"more_{key}"]:
-            lines.append(("", f"{more} more"))
+            lines.append(("", plural(more, one)))
     return lines

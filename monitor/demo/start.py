@@ -11,7 +11,7 @@ from monitor.configuration.fields import monitor_name
 from monitor.configuration.urls import scheme_of
 from monitor.core.kinds import decide_kind
 from monitor.core.records import Kind
-from monitor.errors import AskedWrongly, PathNotFound, UnknownName
+from monitor.errors import AskedWrongly, CouldNotLook, PathNotFound, UnknownName
 from monitor.ports import Sample
 from monitor.tables.dataset import list_files
 
@@ -56,6 +56,8 @@ def start_project(folder: Path, start: Start) -> Started:
     absent = _absent(start)
     if absent and not start.later:
         raise _nothing_there(absent)
+    if start.reference is not None and "reference" not in absent:
+        _refuse_rowless(start.reference)
     started = Started([config, suite], start.time or "timestamp")
     started.notes += [f"{role}: {error}" for role, error in absent.items()]
     if start.production is not None and "production" not in absent:
@@ -69,6 +71,16 @@ def start_project(folder: Path, start: Start) -> Started:
     )
     _write(folder, config, suite, filled)
     return started
+
+
+def _refuse_rowless(reference: str) -> None:
+    """Nothing can ever be compared with a reference that holds no rows, or cannot be read."""
+    try:
+        rows = _glance(reference).info.rows
+    except CouldNotLook as error:
+        raise AskedWrongly(f"reference: {error}", hint=error.hint) from None
+    if not rows:
+        raise AskedWrongly(f"reference: {reference} has no rows", hint="name the training data")
 
 
 def _check_name(name: str) -> None:

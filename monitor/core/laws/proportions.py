@@ -18,7 +18,7 @@ from monitor.core.laws.promises import Z_COVERAGE, Z_POWER
 from monitor.core.records import Floats
 
 SMALL_EXPECTED = 5.0
-ENUMERATED = 100  # outcomes of the reference taken one by one; of more, places of a normal law
+ENUMERATED = 100  # outcomes of the reference that are looked at
 RESOLUTION = 2**-16  # of the largest change there can be
 Point = tuple[float, float]
 MARGIN_LIKELY = 3.0  # standard errors, at their widest
@@ -108,19 +108,21 @@ def tolerance_p(before: float, n: int, now: float, m: int, tolerance: float) -> 
 
 
 def _outcomes(p: float, n: int) -> tuple[Floats, Floats]:
-    """Shares that n reference rows may show when the truth is p, with their probabilities."""
+    """Shares that n reference rows may show when the truth is p, with their probabilities.
+
+    Of many outcomes each k-th stands for its neighbours: a normal law would have lighter tails on
+    one side, and tails count where alpha is small.
+    """
     from scipy import special
 
     deviation = math.sqrt(n * p * (1 - p))
     low, high = max(0, math.floor(n * p - 8 * deviation - 8)), n * p + 8 * deviation + 8
-    if high - low <= ENUMERATED:
-        hits = np.arange(low, min(n, math.floor(high)) + 1)
-        logs = special.gammaln(n + 1) - special.gammaln(hits + 1) - special.gammaln(n - hits + 1)
-        logs = logs + special.xlogy(hits, p) + special.xlog1py(n - hits, -p)
-        return hits / n, np.exp(logs)
-    apart = np.linspace(-8, 8, ENUMERATED)  # standard deviations: tails count where alpha is small
-    weights = np.exp(-(apart**2) / 2)
-    return np.clip((n * p + deviation * apart) / n, 0, 1), weights / weights.sum()
+    step = max(1, math.ceil((high - low) / ENUMERATED))
+    hits = np.arange(low, min(n, math.floor(high)) + 1, step)
+    logs = -special.gammaln(hits + 1) - special.gammaln(n - hits + 1)
+    logs = logs + special.xlogy(hits, p) + special.xlog1py(n - hits, -p)
+    weights = np.exp(logs - logs.max())
+    return hits / n, weights / weights.sum()
 
 
 def _at_least(hits: Floats, m: int, q: float) -> Floats:
