@@ -82,7 +82,7 @@ def test_the_console_tells_one_block(capsys: pytest.CaptureFixture[str]) -> None
         "  Drifted: `car_value` is 62 % higher than in training\n"
         "  car_value  PSI 1.81 (tolerance 0.1), mean 30.1 k → 48.6 k\n"
         "  age        PSI 0.4 (tolerance 0.1)\n"
-        "             2 more\n"
+        "             2 more causes\n"
         "  10\u202f000 rows against 50\u202f000 · window 2019-03-31 00:00 to 2019-04-01 00:00 UTC\n"
         "  report https://m.example/r/1\n"
     )
