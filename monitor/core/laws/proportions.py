@@ -1,7 +1,8 @@
 """Two shares of rows against each other: did they change, and by more than is tolerated?
 
 The tolerance test sums the exact probabilities of all outcomes at least as far apart as the one at
-hand, at the most likely shares that differ by the tolerance (those of Farrington & Manning 1990);
+hand (where the reference has many, of every k-th, which stands for its neighbours), at the most
+likely shares that differ by the tolerance (those of Farrington & Manning 1990);
 the interval is the hybrid score interval of Newcombe (1998). Both hold for few rows and for shares
 near zero, where the normal law is too short.
 """
