@@ -179,8 +179,7 @@ def test_names_from_outside_are_inert_on_every_page(service: WebService, prefix:
             "loan", ZoneInfo("Europe/Berlin"), day(1), 3, error=EVERYTHING, skipped=(day(0),)
         )
     ]
-    service.status = lambda: stuck  # type: ignore[method-assign]
-    service.__post_init__()
+    service.states = lambda: stuck
     service.app.root_path = prefix
     client = service.client()
     paths = [
@@ -228,10 +227,7 @@ def crowd() -> Iterator[sql.SqlStore]:
 
 def crowded(store: sql.SqlStore, folder: Path) -> WebService:
     known = statuses(store)
-    service = WebService(folder, now=THEN, lone=True, store=store)
-    service.status = lambda: known  # type: ignore[method-assign]
-    service.__post_init__()
-    return service
+    return WebService(folder, now=THEN, lone=True, store=store, states=lambda: known)
 
 
 @pytest.mark.parametrize(
@@ -623,8 +619,7 @@ def test_a_mute_lasts_until_a_time_of_its_own_in_the_zone_of_the_monitor(
     service: WebService,
 ) -> None:
     status = [MonitorStatus("loan", ZoneInfo("Europe/Berlin"), None, 0)]
-    service.status = lambda: status  # type: ignore[method-assign]
-    service.__post_init__()
+    service.states = lambda: status
     client = service.client()
     page = get(client, "/monitors/loan")
     send(client, page, "mute", why="x", until="2026-03-21T08:00")
