@@ -326,8 +326,9 @@ def test_a_small_drift_that_lasts_adds_up_and_ends_when_it_ends(
     assert verdicts == [PASSED] * first + [DRIFTED] * (20 - first) + [PASSED] * 4
     [episode] = service.store.newest_episodes("orders")
     assert (episode.columns, episode.resolved_at) == (("amount",), day(20).start)
-    assert "small but lasting: `amount` is" in episode.headline
-    assert f"evidence of {first - 2} checks together" in episode.headline
+    assert episode.headline.startswith("Drifted: `amount` is")
+    assert "; this window alone does not prove it, the evidence of " in episode.headline
+    assert f"evidence of {first - 2} checks together does" in episode.headline
     still = service.store.find_check("orders", day(18))
     assert still is not None and "the evidence of" in still.check.headline
     assert evidence(service, 20) == 1.0

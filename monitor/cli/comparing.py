@@ -187,8 +187,14 @@ def _of_dataset(check: "Check") -> list[Row]:
 
 def _of_notices(check: "Check") -> list[Row]:
     """All but the watches, which stand among the columns."""
+    from monitor.core.unproven import UNPROVEN
+
     return [
-        ("  notice", n.column or "", n.text.removeprefix(f"{n.column} "))
+        (
+            "  next" if n.kind == UNPROVEN else "  notice",
+            n.column or "",
+            n.text.removeprefix(f"{n.column} "),
+        )
         for n in check.notices
         if n.kind != "column_watch"
     ]

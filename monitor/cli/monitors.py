@@ -22,9 +22,10 @@ from monitor.cli.output import Output, check_place, complain, write_file
 from monitor.errors import StoreUnavailable, UnknownCheck
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from monitor.archive import StoredCheck
+    from monitor.core.records import Check
     from monitor.desk import Actor
     from monitor.service import Service
     from monitor.settings import MonitorSettings
@@ -231,6 +232,25 @@ def _tell_sum(out: Output, done: "list[StoredCheck]", known: int) -> None:
     plural = "s" * (len(done) != 1)
     skipped = f" ({known} stored before; --again looks anew)" if known else ""
     out.say(f"{len(done)} window{plural}: {parts}{skipped}")
+    _tell_unproven(out, [s.check for s in done])
+
+
+def _tell_unproven(out: Output, checks: "Sequence[Check]") -> None:
+    """How often something looked like a drift and was not proven, and where to read on."""
+    from monitor.core.unproven import UNPROVEN
+
+    names = Counter(n.column for c in checks for n in c.notices if n.kind == UNPROVEN)
+    if not names:
+        return
+    [(name, _)], many = names.most_common(1), names.total()
+    most = "" if len(names) == 1 else ", most of them"
+    windows = "1 of them" if many == 1 else f"{many} of them"
+    monitor = checks[0].monitor
+    out.say(
+        f"{windows} passed for want of proof{most} with `{name}` beyond its tolerance;\n"
+        f"`monitor check {monitor} --at DAY` says what would prove it, and `monitor backtest "
+        f"{monitor}`\nwhat other rules would have said"
+    )
 
 
 def _in_short(service: "Service", stored: "StoredCheck") -> dict[str, Any]:

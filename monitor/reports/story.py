@@ -16,11 +16,13 @@ from monitor.core.records import (
     ColumnResult,
     ExpectationResult,
     Finding,
+    Notice,
     Severity,
     Verdict,
     Window,
     most_telling,
 )
+from monitor.core.unproven import UNPROVEN
 from monitor.reports import bars, evidence, picture, words
 
 if TYPE_CHECKING:
@@ -164,6 +166,14 @@ class Story:
         """Nothing broke: the columns that came closest to their tolerance."""
         compared = [c for c in self.check.columns if c.compared and c.strength > 0]
         return list(most_telling(compared)[:3])
+
+    def unproven(self) -> list[str]:
+        """What would prove that a watched column drifted."""
+        return [n.text for n in self.check.notices if n.kind == UNPROVEN]
+
+    def notices(self) -> list[Notice]:
+        """The notices that are not told above."""
+        return [n for n in self.check.notices if n.kind != UNPROVEN]
 
     def since(self) -> str:
         """How long the verdict has been what it is."""
