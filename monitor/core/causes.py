@@ -2,6 +2,7 @@
 
 from monitor.core.episodes import BREACHES
 from monitor.core.numerals import number, pair, share
+from monitor.core.over_time.spending import ACCUMULATED
 from monitor.core.records import (
     Cause,
     Check,
@@ -24,7 +25,7 @@ def causes_of(check: Check, cause: Cause, show_values: str) -> list[dict[str, st
     """What made the episode's own verdict: names with a few small numbers, most telling first."""
     verdict = BREACHES[cause]
     whole = [
-        _told(finding.test.replace("_", " "), finding.reason)
+        _told(_test_name(finding), finding.reason)
         for finding in check.dataset.findings
         if finding.verdict is verdict
     ]
@@ -46,6 +47,10 @@ def failed_of(check: Check) -> list[dict[str, str]]:
     failed = [r for r in results if r.success is False]
     failed.sort(key=lambda r: _SEVERITIES.index(r.severity))
     return [_told(_expectation_name(r), r.reason) for r in failed]
+
+
+def _test_name(finding: Finding) -> str:
+    return "several checks" if finding.test == ACCUMULATED else finding.test.replace("_", " ")
 
 
 def _expectation_name(result: ExpectationResult) -> str:

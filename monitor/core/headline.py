@@ -17,7 +17,7 @@ from monitor.core.records import (
     Verdict,
     most_telling,
 )
-from monitor.core.unproven import held_by, unproven
+from monitor.core.unproven import held_by, looks_beyond, unproven
 from monitor.core.verdict import beyond_whole, deciding
 from monitor.core.words import plural
 
@@ -167,7 +167,7 @@ def _lasting(
     gathered, main = accumulated(dataset), _gatherer(drifted)
     if proven or gathered is None or main is None or is_enough_alone(gathered):
         return ""
-    if not is_full(gathered):
+    if not is_full(gathered) and not looks_beyond(main):
         return (
             f"Drifted: nothing is proven in this window alone, but the evidence of {_checks(main)} "
             f"still stands ({so_far(gathered)}), most of it in `{main.name}`"

@@ -38,10 +38,11 @@ def unproven(columns: Sequence[ColumnResult]) -> list[ColumnResult]:
     Looking so is more than an effect above the tolerance, which chance alone makes on few rows:
     it is a p_tolerance that counts as evidence (e above 1), which chance hardly ever makes.
     """
-    return list(most_telling(c for c in columns if c.verdict is Verdict.WATCH and _beyond(c)))
+    return list(most_telling(c for c in columns if c.verdict is Verdict.WATCH and looks_beyond(c)))
 
 
-def _beyond(column: ColumnResult) -> bool:
+def looks_beyond(column: ColumnResult) -> bool:
+    """Whether a window speaks for more than is tolerated, whether it proves it or not."""
     p = column.p_tolerance
     return p is not None and float(e_value(p)) > 1 and column.strength > 1
 
