@@ -14,6 +14,7 @@ from monitor.core.records import (
     Verdict,
 )
 from monitor.core.verdict import beyond_whole
+from monitor.core.words import level
 
 NAME_CHARS = 120
 TEXT_CHARS = 300
@@ -113,7 +114,7 @@ def _where(column: ColumnResult, check: Check) -> str:
 
 
 def _levels(what: str, levels: tuple[str, ...]) -> str:
-    named = [f"'{line(level, 40)}'" for level in levels[:_LEVELS_TOLD]]
+    named = [level(line(name, 40) or name, "'") for name in levels[:_LEVELS_TOLD]]
     more = f" and {len(levels) - len(named)} more" if len(levels) > len(named) else ""
     return f"{what} {', '.join(named)}{more}" if named else ""
 

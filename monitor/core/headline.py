@@ -19,7 +19,7 @@ from monitor.core.records import (
 )
 from monitor.core.unproven import held_by, looks_beyond, unproven
 from monitor.core.verdict import beyond_whole, deciding
-from monitor.core.words import plural
+from monitor.core.words import level, plural
 
 CAUSES = 3
 # What a pass says of tests of all columns together that it does not speak for
@@ -331,7 +331,7 @@ def _new_levels(column: ColumnResult, names: bool, versus: str) -> str:
     levels = column.shape.new_levels if column.shape else ()
     if finding is None or len(levels) < 2:  # one new level is told with its share
         return ""
-    named = ", ".join(f"`{level[:40]}`" for level in levels[:CAUSES])
+    named = ", ".join(level(name) for name in levels[:CAUSES])
     more = ", ..." if len(levels) > CAUSES else ""
     told = f" ({named}{more})" if names else ""
     return f"has levels unknown {versus} in {share(finding.effect)} of rows{told}"
@@ -366,5 +366,5 @@ def _level_change(column: ColumnResult, names: bool, versus: str) -> str:
         return ""
     moves = [c - r for r, c in zip(shape.reference, shape.current, strict=True)]
     at = max(range(len(moves)), key=lambda i: abs(moves[i]))
-    level = f"`{shape.levels[at][:40]}`" if names else "one level"
-    return f"has {level} at {share(shape.current[at])}, {share(shape.reference[at])} {versus}"
+    told = level(shape.levels[at]) if names else "one level"
+    return f"has {told} at {share(shape.current[at])}, {share(shape.reference[at])} {versus}"
