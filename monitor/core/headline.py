@@ -170,7 +170,7 @@ def _lasting(
     if not is_full(gathered) and not looks_beyond(main):
         return (
             f"Drifted: nothing is proven in this window alone, but the evidence of {_checks(main)} "
-            f"still stands ({so_far(gathered)}), most of it in `{main.name}`"
+            f"({so_far(gathered)}) still keeps the alarm on, most of it in `{main.name}`"
         )
     change = change_in_words(main, names=names, versus=versus)
     return (

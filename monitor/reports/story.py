@@ -120,7 +120,7 @@ class Story:
                 state=finding.verdict,
                 picture=self._dataset_picture(finding),
                 first=tuple(t for t in (finding.what, finding.reason) if t)[:1],
-                then=self._usual_rows() if finding.test == "volume" else self._figures(finding),
+                then=self._then(finding),
                 is_whole=True,
             )
             for finding in findings
@@ -133,8 +133,16 @@ class Story:
             return "this check and those before it"
         return "all columns together" if finding.of_drift else "whole window"
 
-    @staticmethod
-    def _figures(finding: Finding) -> tuple[str, ...]:
+    def _then(self, finding: Finding) -> tuple[str, ...]:
+        """For those who read on: usual rows, what evidence is, the figures behind a sentence."""
+        if finding.test == "volume":
+            return self._usual_rows()
+        if finding.test == ACCUMULATED:
+            return (
+                "Evidence grows with every window that speaks for more than is tolerated and "
+                f"shrinks with every other: 1 is none, {numerals.number(finding.threshold)} raises "
+                "the alarm, and it counts no higher.",
+            )
         return (finding.reason.removesuffix(f"; {finding.what}"),) if finding.what else ()
 
     def _dataset_picture(self, finding: Finding) -> Markup:
