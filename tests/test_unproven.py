@@ -2,17 +2,28 @@
 
 from dataclasses import replace
 from datetime import UTC
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from column_fixtures import numbers, plan
 
+from monitor.api import compare
 from monitor.core.comparison import compare_columns, judged
 from monitor.core.headline import headline
 from monitor.core.over_time.phases import Cadence
 from monitor.core.over_time.spending import Before, spend
 from monitor.core.records import ColumnResult, Finding, SampleInfo, Verdict
-from monitor.core.unproven import Series, held_by, rows_to_prove, unproven, what_proves_it
+from monitor.core.unproven import (
+    UNPROVEN,
+    Series,
+    held_by,
+    rows_to_prove,
+    unproven,
+    what_proves_it,
+)
 from monitor.core.windows import Span
 
 DAILY = Cadence(Span(1, "d"), UTC)
@@ -111,3 +122,17 @@ def test_a_pass_names_the_tests_of_the_whole_that_could_not_be_judged() -> None:
     assert told(compared(175, 0.0), blind, feed) == (
         "Passed: 3 of 3 columns are as in training, correlation_change undecided, 175 rows"
     )
+
+
+def test_a_comparison_says_it_in_headline_report_and_notice(tmp_path: Path) -> None:
+    sides = {"train": BEFORE, "now": shifted(175, 0.5)}
+    for name, values in sides.items():
+        pq.write_table(pa.table({"amount": values}), tmp_path / f"{name}.parquet")
+    result = compare(str(tmp_path / "train.parquet"), str(tmp_path / "now.parquet"))
+    assert (result.verdict, result.exit_code) == ("passed", 0)
+    assert result.headline.startswith("Passed for want of proof: `amount` is 10 % higher")
+    [notice] = [n for n in result.check.notices if n.kind == UNPROVEN]
+    page = result.html()
+    assert "<h2>Closest to a drift</h2>" in page
+    assert page.count("<code>amount</code> seems to be beyond its tolerance") == 1
+    assert "rows like these prove it at `alpha: 0.01`" in notice.text
