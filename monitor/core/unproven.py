@@ -137,7 +137,7 @@ def _rounded_up(rows: float) -> int:
     (1300, 40)
     """
     unit: int = 10 ** max(0, math.floor(math.log10(rows)) - 1)
-    return math.ceil(round(rows / unit, 6)) * unit
+    return math.ceil(round(rows / unit, 3)) * unit
 
 
 def _wider(cadence: Cadence | None, times: int) -> str:
