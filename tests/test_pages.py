@@ -18,6 +18,7 @@ from page_reading import Page
 from web_service import ROOT, WebService, id_of
 
 from monitor.archive import CheckLine, Outcome, Store
+from monitor.core import words
 from monitor.core.people import (
     Acknowledgement,
     AuditEntry,
@@ -27,7 +28,7 @@ from monitor.core.people import (
     Silence,
     SilenceKind,
 )
-from monitor.core.records import Cause, Finding, Notice, SampleInfo, Verdict
+from monitor.core.records import Cause, Finding, Notice, SampleInfo, Verdict, Window
 from monitor.due import MonitorStatus
 from monitor.ledger import Act
 from monitor.stores import sql
@@ -466,6 +467,11 @@ def test_ticks_stand_at_local_midnight_whatever_the_clock_does() -> None:
 # --- An episode's story ---
 
 
+def told_window(window: Window) -> dict[str, str]:
+    """As a payload has it."""
+    return {"start": window.start.isoformat(), "end": window.end.isoformat()}
+
+
 def test_the_story_of_an_episode_is_told_in_order(service: WebService) -> None:
     store = service.store
     told = a_message("m0", episode="e0", channel="slack", created_at=day(1).start)
@@ -475,7 +481,7 @@ def test_the_story_of_an_episode_is_told_in_order(service: WebService) -> None:
         channel="slack",
         kind="episode.worsened",
         created_at=day(2).start,
-        payload={"headline": "worse", "check_id": "c1"},
+        payload={"headline": "worse", "check_id": "c1", "window": told_window(day(1))},
     )
     lost = a_message("m2", episode="e0", channel="webhook", created_at=day(1).start)
     episode = an_episode(opened_at=day(0).start, told=True)
@@ -511,6 +517,10 @@ def test_the_story_of_an_episode_is_told_in_order(service: WebService) -> None:
         text.index("Opened: drift") < text.index("Got worse") < text.index("because of acknowledge")
     )
     assert "410 Gone" in text
+    for seen in (day(0), day(1)):  # the window first, and small beside it when somebody looked
+        window, looked = words.window(seen, UTC), words.day_and_time(seen.end, UTC)
+        assert f'<p class="when">{window}<time' in text, window
+        assert f"looked at {looked}</time>" in text
     assert not Page(text).offers("/deeds/resolve")
 
 
