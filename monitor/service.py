@@ -55,7 +55,7 @@ class Service:
     ) -> None:
         self.settings = settings
         self.clock = clock
-        self.store = wiring.open_store(settings)
+        self.store = wiring.open_store(settings, clock)
         self.reports = wiring.open_reports(settings)
         self._patience = patience
         self._references: dict[str, Reference] = {}

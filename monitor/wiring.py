@@ -14,6 +14,7 @@ from monitor.configuration.weights import read_weights
 from monitor.core.comparison import Plan
 from monitor.core.records import Floats
 from monitor.ports import (
+    Clock,
     Draw,
     Explorer,
     Reports,
@@ -137,9 +138,9 @@ def explorer() -> Explorer:
 # --- What the settings of a service name ---
 
 
-def open_store(settings: "Settings") -> "Store":
+def open_store(settings: "Settings", clock: Clock) -> "Store":
     module = catalogue.load("monitor.stores", "sql", "store")
-    store: Store = module.make(settings.store, settings.root)
+    store: Store = module.make(settings.store, settings.root, clock)
     return store
 
 

@@ -102,6 +102,13 @@ def test_a_check_comes_back_as_it_was(store: Store) -> None:
     assert store.newest_checks() == [found]
 
 
+def test_when_a_check_was_stored_is_for_the_clock_to_say(tmp_path: Path) -> None:
+    store = sql.make("memory://", tmp_path, lambda: NOON)
+    store.save(Outcome(a_check()))
+    assert [line.stored_at for line in store.lines()] == [NOON]
+    store.close()
+
+
 def test_what_was_kept_of_the_columns_comes_back_as_it_was(store: Store) -> None:
     content = bytes(range(256)) * 1000
     assert store.save(Outcome(a_check(), summaries=content))
@@ -646,7 +653,7 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(backend: Backend)
         config = Config(attributes={"connection": old, "version_table": engine.VERSION_TABLE})
         config.set_main_option("script_location", str(engine.MIGRATIONS))
         command.upgrade(config, "0001")
-        row = _sql_checks._check_row(Outcome(a_check()))
+        row = _sql_checks._check_row(Outcome(a_check()), NOON)
         known = {c["name"] for c in sa.inspect(old).get_columns("checks")}
         row = {name: value for name, value in row.items() if name in known}
         old.execute(sa.insert(tables.checks).values(row))
