@@ -90,7 +90,7 @@ def test_the_name_of_a_host_opens_no_place_of_credentials(address: str) -> None:
     assert not Reach.of(["trainer.internal"]).allows("trainer.internal", address)
 
 
-# What an IPv6 address that carries one of IPv4 looks like: what begins it, and which bytes carry it.
+# How an IPv6 address carries one of IPv4: what begins it, and which bytes carry it.
 EMBEDDINGS = {
     "mapped": ("::ffff:0:0", (12, 13, 14, 15)),
     "compatible": ("::", (12, 13, 14, 15)),

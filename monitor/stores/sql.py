@@ -26,9 +26,9 @@ from monitor.stores._sql_vitals import Vitals
 def make(url: str, root: Path, clock: Clock = lambda: datetime.now(UTC)) -> "SqlStore":
     """The store at a SQLAlchemy URL, at the newest schema; SQLite paths are relative to `root`.
 
-    At `memory://` each call makes a new, empty one that is gone when it is closed. `clock` says when
-    a check was stored. Raises ConfigError when the URL cannot be used, StoreUnavailable when the
-    database cannot.
+    At `memory://` each call makes a new, empty one that is gone when it is closed. `clock` says
+    when a check was stored. Raises ConfigError when the URL cannot be used, StoreUnavailable when
+    the database cannot.
     """
     return SqlStore(Database(url, root, SCHEMA), clock)
 
