@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import queue
 import signal
 import socket
 import threading
@@ -72,7 +73,7 @@ def serve(config: Path, role: Role, say: Callable[[str], None]) -> None:
     """
     stop = threading.Event()
     with ExitStack() as parts:
-        parts.enter_context(_signals(stop))
+        told = parts.enter_context(_signals())
         service = open_service(config)
         parts.callback(service.close)
         if role.web:
@@ -99,7 +100,8 @@ def serve(config: Path, role: Role, say: Callable[[str], None]) -> None:
         else:
             say("running without pages (Ctrl-C stops)")
         gc.freeze()  # what is loaded by now stays: collections need not look through it again
-        stop.wait()
+        told.get()
+        stop.set()
         log.info("stopping")
         scheduler.stop(GRACE_S)  # meanwhile the pages answer, and say that this process is ending
 
@@ -316,19 +318,24 @@ def _listen(role: Role) -> Iterator[socket.socket]:
 
 
 @contextmanager
-def _signals(stop: threading.Event) -> Iterator[None]:
-    """SIGTERM and SIGINT set `stop`; a second one ends the process at once."""
+def _signals() -> Iterator["queue.SimpleQueue[int]"]:
+    """Where SIGTERM and SIGINT are told from now on; a second one ends the process at once.
+
+    Whoever waits here may be interrupted anywhere, also with the lock in hand that an event would
+    take to be set: only a queue like this one may be written to from there.
+    """
+    told: queue.SimpleQueue[int] = queue.SimpleQueue()
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield told
         return
 
-    def told(number: int, _: FrameType | None) -> None:
-        stop.set()
+    def tell(number: int, _: FrameType | None) -> None:
+        told.put(number)
         signal.signal(number, signal.SIG_DFL)
 
-    before = {s: signal.signal(s, told) for s in (signal.SIGTERM, signal.SIGINT)}
+    before = {s: signal.signal(s, tell) for s in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield
+        yield told
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
