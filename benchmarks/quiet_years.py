@@ -12,10 +12,10 @@ from functools import cache
 import numpy as np
 
 from monitor.core.cells import Counts, Pair
+from monitor.core.columns import Floats, Kind
 from monitor.core.drift import psi
 from monitor.core.drift_socket import Bounds
 from monitor.core.over_time import budget
-from monitor.core.records import Floats, Kind
 from monitor.core.summaries.summary import Summary
 
 DAYS = 365

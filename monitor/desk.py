@@ -14,6 +14,7 @@ from typing import Any
 
 from monitor.archive import Store, StoredCheck
 from monitor.core import episodes, messages
+from monitor.core.consequences import Episode
 from monitor.core.people import (
     Acknowledgement,
     Answer,
@@ -25,7 +26,7 @@ from monitor.core.people import (
     SilenceKind,
     Token,
 )
-from monitor.core.records import Episode, Window
+from monitor.core.records import Window
 from monitor.core.routing import NOBODY, Routing
 from monitor.core.windows import window_at
 from monitor.errors import AskedWrongly, NotAllowed, StoreConflict, UnknownName

@@ -11,8 +11,8 @@ from monitor import catalogue
 from monitor.briefing import weights_file
 from monitor.configuration.datasets import SourceSettings
 from monitor.configuration.weights import read_weights
+from monitor.core.columns import Floats
 from monitor.core.comparison import Plan
-from monitor.core.records import Floats
 from monitor.ports import (
     Clock,
     Draw,

@@ -9,9 +9,9 @@ from monitor import catalogue
 from monitor.briefing import make_plan
 from monitor.configuration.comparing import DriftSettings
 from monitor.core.cells import Pair
+from monitor.core.columns import Column, Kind
 from monitor.core.comparison import Plan
 from monitor.core.drift_socket import DriftTest
-from monitor.core.records import Column, Kind
 from monitor.core.summaries.collecting import summarize
 from monitor.core.summaries.summary import in_one_precision
 

@@ -8,20 +8,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from monitor.core.columns import Kind
+from monitor.core.consequences import Cause, Episode, Message, RetrainRequest
 from monitor.core.people import Acknowledgement, AuditEntry, Deed, Silence, SilenceKind
 from monitor.core.records import (
-    Cause,
     Check,
     ColumnResult,
     DatasetResult,
-    Episode,
     ExpectationReport,
     ExpectationResult,
     Finding,
-    Kind,
-    Message,
     ReferenceInfo,
-    RetrainRequest,
     SampleInfo,
     Severity,
     Verdict,

@@ -4,23 +4,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from monitor.archive import Outcome, Store
+from monitor.core.columns import Kind
+from monitor.core.consequences import Cause, Change, Episode, EpisodeChange, Message, RetrainRequest
 from monitor.core.people import AuditEntry, Deed
 from monitor.core.records import (
-    Cause,
-    Change,
     Check,
     ColumnResult,
     DatasetResult,
-    Episode,
-    EpisodeChange,
     ExpectationReport,
     ExpectationResult,
     Finding,
-    Kind,
-    Message,
     Notice,
     ReferenceInfo,
-    RetrainRequest,
     SampleInfo,
     Severity,
     Shape,

@@ -18,10 +18,11 @@ from projects import FIRST_DAY, day
 from benchmarks import quiet_years
 from benchmarks.quiet_years import delay, simulate_quiet_years
 from monitor.archive import Outcome
+from monitor.core.columns import Floats, Kind
 from monitor.core.drift_socket import Rule
 from monitor.core.over_time.budget import Gathered, add, kept_above, needed, nothing_yet, together
 from monitor.core.over_time.spending import Before, accumulated, beside, spend
-from monitor.core.records import ColumnResult, Finding, Floats, Kind, Slice, Verdict
+from monitor.core.records import ColumnResult, Finding, Slice, Verdict
 from monitor.core.verdict import dataset_p_tolerance, judge_columns
 from monitor.errors import ConfigError
 from monitor.service import Service

@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from monitor.core.columns import Column, Kind
 from monitor.core.over_time.calibration import Calibration, Yardstick
 from monitor.core.over_time.phases import Cadence, PastWindows, past_windows, windows_of
 from monitor.core.over_time.variation import Variation, variation_of
-from monitor.core.records import Check, Column, Kind, Verdict, Window
+from monitor.core.records import Check, Verdict, Window
 from monitor.core.summaries.collecting import summarize
 from monitor.core.windows import Span
 from monitor.service import Service

@@ -11,6 +11,7 @@ from scipy import optimize, stats
 from scipy.spatial import distance
 
 from monitor.core.cells import Counts, Pair
+from monitor.core.columns import Floats, Kind
 from monitor.core.comparison import compare_columns
 from monitor.core.drift import (
     g_test,
@@ -26,7 +27,7 @@ from monitor.core.drift_socket import Bounds, Evidence, Rule, find
 from monitor.core.laws import proportions
 from monitor.core.laws.fixed_margins import sum_p
 from monitor.core.laws.random_tables import table_p
-from monitor.core.records import Finding, Floats, Kind, Verdict
+from monitor.core.records import Finding, Verdict
 from monitor.core.summaries.summary import Summary
 
 OF_CELLS = ("psi", "chi_squared", "g_test", "jensen_shannon", "hellinger")

@@ -27,10 +27,10 @@ from monitor.configuration.channels import (
     PagerDutySettings,
     TeamsSettings,
 )
+from monitor.core.consequences import Message
 from monitor.core.digests import gathered
 from monitor.core.messages import sample_message
 from monitor.core.reach import WORLD, Reach
-from monitor.core.records import Message
 from monitor.errors import AskedWrongly, DeliveryDelayed, DeliveryRefused
 from monitor.notifiers import apprise as apprise_channel
 from monitor.notifiers import opsgenie, pagerduty, teams

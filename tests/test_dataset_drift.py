@@ -14,13 +14,15 @@ from monitor import api, catalogue
 from monitor.briefing import brief, check_monitor, dataset_tests, make_plan, weights_file
 from monitor.configuration.comparing import DriftSettings
 from monitor.configuration.weights import read_weights
+from monitor.core.columns import Column, Kind
 from monitor.core.comparison import Current
+from monitor.core.consequences import Cause
 from monitor.core.dataset_comparison import compare_table
 from monitor.core.dataset_socket import find_in_table
 from monitor.core.drift_socket import Bounds, Rule
 from monitor.core.episodes import breaching_names
 from monitor.core.ordering import ordering
-from monitor.core.records import Cause, Column, ColumnResult, Finding, Kind, Verdict
+from monitor.core.records import ColumnResult, Finding, Verdict
 from monitor.core.table import MOST_COLUMNS, MOST_ROWS, Rows, Variable, rows_of
 from monitor.core.verdict import judge_columns, judge_dataset
 from monitor.errors import AskedWrongly, UnknownName

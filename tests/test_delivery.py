@@ -18,9 +18,9 @@ from making import ask
 from slack_server import Answer, SlackServer
 
 from monitor.archive import Store
+from monitor.core.consequences import Message, RetrainRequest
 from monitor.core.messages import retrain_message
 from monitor.core.reach import Reach
-from monitor.core.records import Message, RetrainRequest
 from monitor.delivery import LEASE_S, Delivery, Patience
 from monitor.demo.receiver import Receiver
 from monitor.errors import DeliveryDelayed, DeliveryRefused

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from monitor.core.records import Cause, Check, Verdict, Window
+from monitor.core.consequences import Cause
+from monitor.core.records import Check, Verdict, Window
 from monitor.core.windows import Span, window_at
 from monitor.demo import generator
 from monitor.demo.play import play

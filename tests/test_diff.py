@@ -18,7 +18,8 @@ from projects import day, rows
 
 from monitor.archive import Outcome
 from monitor.cli.main import run
-from monitor.core.records import Check, ColumnResult, Finding, Kind, Verdict, Window
+from monitor.core.columns import Kind
+from monitor.core.records import Check, ColumnResult, Finding, Verdict, Window
 from monitor.core.summaries.binary import from_bytes
 from monitor.core.summaries.collecting import summarize
 from monitor.core.summaries.summary import Summary

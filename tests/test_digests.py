@@ -15,9 +15,9 @@ from test_notifiers import alert
 from test_stores import backend  # noqa: F401  # a fixture
 
 from monitor.archive import Store
+from monitor.core.consequences import Message
 from monitor.core.digests import gathered
 from monitor.core.messages import alerts
-from monitor.core.records import Message
 from monitor.core.routing import Digest, Routing, everybody
 from monitor.core.windows import Span
 from monitor.delivery import Delivery, Patience

@@ -24,8 +24,8 @@ from web_service import WebService
 from monitor.cli.main import run
 from monitor.configuration.channels import EmailSettings
 from monitor.configuration.fields import monitor_name
+from monitor.core.consequences import Message
 from monitor.core.messages import RECOVERED, of_service
-from monitor.core.records import Message
 from monitor.notifiers import opsgenie, pagerduty
 from monitor.notifiers.console import block
 from monitor.notifiers.email import Email

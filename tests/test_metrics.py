@@ -16,8 +16,9 @@ from making import a_check, a_message, an_episode, day, opened
 from prometheus_client.parser import text_string_to_metric_families as families
 
 from monitor.archive import Outcome, Store
+from monitor.core.columns import Kind
 from monitor.core.people import Replica, Scope
-from monitor.core.records import Check, ColumnResult, Kind, Verdict, Window
+from monitor.core.records import Check, ColumnResult, Verdict, Window
 from monitor.desk import Actor, Desk
 from monitor.errors import AskedWrongly, StoreUnavailable
 from monitor.settings import MonitorSettings

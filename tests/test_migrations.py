@@ -26,7 +26,8 @@ from store_backends import Backend, new_postgresql_database
 from test_ledger import a_silence, a_token
 
 from monitor.archive import CheckLine, Outcome, Store
-from monitor.core.records import Cause, Check
+from monitor.core.consequences import Cause
+from monitor.core.records import Check
 from monitor.stores import _sql_engine as engine
 from monitor.stores import _sql_filling as filling
 

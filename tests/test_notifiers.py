@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 from slack_server import Answer, SlackServer
 
+from monitor.core.consequences import Message, RetrainRequest
 from monitor.core.messages import retrain_message
 from monitor.core.reach import Reach
-from monitor.core.records import Message, RetrainRequest
 from monitor.core.signing import sign, timestamp, verify
 from monitor.demo.receiver import Receiver
 from monitor.errors import DeliveryDelayed, DeliveryRefused

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from monitor.core.cells import Pair
+from monitor.core.columns import Floats, Kind
 from monitor.core.drift import anderson_darling, cramer_von_mises
 from monitor.core.drift.energy import energy
 from monitor.core.drift.wasserstein import wasserstein
@@ -20,7 +21,7 @@ from monitor.core.laws.mean_law import MeanLaw
 from monitor.core.laws.norms import length_seen, rows_for_length
 from monitor.core.laws.pooled import MOST_CELLS, grid_of, permutation_p
 from monitor.core.laws.quadratic_law import exceedance, length_at, truth_at
-from monitor.core.records import Finding, Floats, Kind, Verdict
+from monitor.core.records import Finding, Verdict
 from monitor.core.summaries.summary import Summary
 
 NAMES = (

@@ -18,6 +18,7 @@ from page_reading import Page
 from web_service import ROOT, WebService, id_of
 
 from monitor.archive import CheckLine, Outcome, Store
+from monitor.core.consequences import Cause
 from monitor.core.people import (
     Acknowledgement,
     AuditEntry,
@@ -27,7 +28,7 @@ from monitor.core.people import (
     Silence,
     SilenceKind,
 )
-from monitor.core.records import Cause, Finding, Notice, SampleInfo, Verdict
+from monitor.core.records import Finding, Notice, SampleInfo, Verdict
 from monitor.due import MonitorStatus
 from monitor.ledger import Act
 from monitor.stores import sql

@@ -8,15 +8,8 @@ from html.parser import HTMLParser
 import pytest
 import report_fixtures as fixtures
 
-from monitor.core.records import (
-    Check,
-    ColumnResult,
-    Kind,
-    Notice,
-    SampleInfo,
-    Shape,
-    Verdict,
-)
+from monitor.core.columns import Kind
+from monitor.core.records import Check, ColumnResult, Notice, SampleInfo, Shape, Verdict
 from monitor.reports.html import draw
 
 VOID = {"meta", "link", "img", "br", "hr", "input", "base"}

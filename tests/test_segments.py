@@ -10,11 +10,12 @@ import pytest
 from column_fixtures import booleans, numbers, plan, texts
 
 from monitor import api
+from monitor.core.columns import Column, Kind
 from monitor.core.comparison import Plan, compare_columns
 from monitor.core.headline import only_where
 from monitor.core.kinds import decide_kind
 from monitor.core.parts import Parts, cut, largest, where
-from monitor.core.records import Check, Column, Kind, Slice, Verdict
+from monitor.core.records import Check, Slice, Verdict
 from monitor.core.slices.scores import alike, distance
 from monitor.core.slices.search import search_slices
 from monitor.core.slices.segments import MOST, compare_segments, share_alpha

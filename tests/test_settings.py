@@ -10,7 +10,7 @@ import pytest
 from monitor.configuration.comparing import DriftSettings
 from monitor.configuration.datasets import SourceSettings
 from monitor.configuration.mistakes import checked
-from monitor.core.records import Kind
+from monitor.core.columns import Kind
 from monitor.core.windows import Span
 from monitor.errors import AskedWrongly, ConfigError, PathNotFound, UnknownName
 from monitor.settings import RangeSettings, Settings, datasets_folder, load_settings

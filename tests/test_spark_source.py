@@ -19,7 +19,8 @@ import pytest
 from monitor import api
 from monitor.configuration.datasets import SourceSettings
 from monitor.core.aggregates import Among, Count, Missing, Not, Of, Repeated
-from monitor.core.records import Check, Finding, Kind, Verdict, Window
+from monitor.core.columns import Kind
+from monitor.core.records import Check, Finding, Verdict, Window
 from monitor.core.summaries.collecting import Foretold, summarize
 from monitor.errors import (
     AskedWrongly,

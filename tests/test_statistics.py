@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from scipy import optimize, stats
 
 from monitor.core.cells import Pair, shares
+from monitor.core.columns import Floats, Kind
 from monitor.core.comparison import compare_columns
 from monitor.core.drift import chi_squared, ks, psi, unseen_share
 from monitor.core.drift_socket import Bounds, Evidence, Rule, find
 from monitor.core.laws import chi_family, proportions
-from monitor.core.records import ColumnResult, Finding, Floats, Kind, Verdict
+from monitor.core.records import ColumnResult, Finding, Verdict
 from monitor.core.summaries.summary import Summary
 from monitor.core.verdict import column_p, dataset_p, judge_columns
 

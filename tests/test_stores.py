@@ -39,12 +39,8 @@ from making import (
 from store_backends import Backend, new_postgresql_database
 
 from monitor.archive import Outcome, Store
-from monitor.core.records import (
-    Cause,
-    Change,
-    EpisodeChange,
-    Window,
-)
+from monitor.core.consequences import Cause, Change, EpisodeChange
+from monitor.core.records import Window
 from monitor.errors import ConfigError, StoreConflict, StoreUnavailable
 from monitor.stores import _sql_checks, _sql_columns, sql
 from monitor.stores import _sql_engine as engine

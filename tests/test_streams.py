@@ -18,7 +18,8 @@ from large_files import hold_at_most
 
 from monitor.api import Result, compare, freeze
 from monitor.configuration.datasets import SourceSettings
-from monitor.core.records import Column, Kind, Verdict, Window
+from monitor.core.columns import Column, Kind
+from monitor.core.records import Verdict, Window
 from monitor.errors import CouldNotLook, SourceUnreadable
 from monitor.ports import Sample
 from monitor.service import Service

@@ -18,10 +18,11 @@ from scipy import stats
 
 from monitor.core import spelling
 from monitor.core.cells import Counts, Pair
+from monitor.core.columns import Column, Floats, Kind
 from monitor.core.drift import ks
 from monitor.core.drift.psi import psi
 from monitor.core.drift_socket import Rule, find
-from monitor.core.records import Column, Finding, Floats, Kind, Verdict
+from monitor.core.records import Finding, Verdict
 from monitor.core.summaries.binary import MAGIC, UnknownForm, from_bytes, to_bytes
 from monitor.core.summaries.collecting import NumberCollector, summarize
 from monitor.core.summaries.kept import Summaries

@@ -13,7 +13,8 @@ from projects import write_project
 
 from monitor.cli.main import run
 from monitor.cli.tracking import MOST_COLUMNS, metrics_of
-from monitor.core.records import ColumnResult, DatasetResult, Kind, SampleInfo, Verdict
+from monitor.core.columns import Kind
+from monitor.core.records import ColumnResult, DatasetResult, SampleInfo, Verdict
 
 
 def test_numbers_of_a_check_have_names_that_mlflow_takes() -> None:

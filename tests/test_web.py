@@ -18,18 +18,13 @@ import uvicorn
 from fastapi import FastAPI
 
 from monitor.archive import Outcome, Store
+from monitor.core.columns import Kind
+from monitor.core.consequences import Cause, Change, Episode, EpisodeChange, Message, RetrainRequest
 from monitor.core.records import (
-    Cause,
-    Change,
     Check,
     ColumnResult,
     DatasetResult,
-    Episode,
-    EpisodeChange,
-    Kind,
-    Message,
     ReferenceInfo,
-    RetrainRequest,
     SampleInfo,
     Verdict,
     Window,

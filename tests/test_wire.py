@@ -17,19 +17,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
 
+from monitor.core.columns import Kind
+from monitor.core.consequences import Episode, Message, RetrainRequest
 from monitor.core.records import (
     Check,
     ColumnResult,
     DatasetResult,
-    Episode,
     ExpectationReport,
     ExpectationResult,
     Finding,
-    Kind,
-    Message,
     Notice,
     ReferenceInfo,
-    RetrainRequest,
     SampleInfo,
     Severity,
     Shape,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.core.records import Floats
+from monitor.core.columns import Floats
 from monitor.core.summaries.summary import Summary
 
 ZEROS = {"zero-inflated": 0.43, "zeros at an edge": 0.4}  # share of zeros

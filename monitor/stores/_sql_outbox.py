@@ -6,8 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from monitor.core.consequences import Message
 from monitor.core.digests import DIGEST
-from monitor.core.records import Message
 from monitor.ledger import Before
 from monitor.stores._sql_engine import Part
 from monitor.stores._sql_rows import add, newest_of, record_of, row_of

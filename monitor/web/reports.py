@@ -10,8 +10,9 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from monitor.archive import CheckLine, StoredCheck
+from monitor.core.consequences import Episode
 from monitor.core.people import Scope
-from monitor.core.records import Check, Episode
+from monitor.core.records import Check
 from monitor.errors import StoreUnavailable
 from monitor.ports import Reports
 from monitor.web.drawing import draw, root_of, text_of

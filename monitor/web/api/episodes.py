@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from monitor.core.consequences import Episode
 from monitor.core.people import Deed
-from monitor.core.records import Episode
 from monitor.errors import UnknownName
 from monitor.web.api import shapes
 from monitor.web.api.kit import Id, Kit, OfMonitor, read_errors, router, write_errors
