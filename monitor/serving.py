@@ -21,7 +21,7 @@ from monitor.core.people import Scope
 from monitor.core.reach import Reach
 from monitor.core.records import Window
 from monitor.core.windows import Span, window_at
-from monitor.desk import Actor
+from monitor.deeds.planning import Actor
 from monitor.due import MonitorStatus, look
 from monitor.errors import AskedWrongly, MonitorError, one_line
 from monitor.heartbeat import Heartbeat, StallWatch

@@ -13,7 +13,8 @@ from monitor.configuration.telling import RetrainSettings
 from monitor.core.people import Answer, Deed, Scope, SilenceKind
 from monitor.core.records import Window
 from monitor.core.routing import everybody
-from monitor.desk import Actor, Desk
+from monitor.deeds.planning import Actor
+from monitor.desk import Desk
 from monitor.errors import AskedWrongly, StoreConflict, UnknownName
 from monitor.settings import MonitorSettings
 from monitor.stores import sql

@@ -25,8 +25,9 @@ from test_notifiers import LOOPBACK, TOKEN, alert, slack
 from monitor.archive import Outcome, Store
 from monitor.core.people import MUTES_H, Deed
 from monitor.core.routing import everybody
+from monitor.deeds.planning import Actor
 from monitor.delivery import Delivery
-from monitor.desk import Actor, Desk
+from monitor.desk import Desk
 from monitor.interactions import Allowed, Interactions, Reply
 from monitor.settings import MonitorSettings
 from monitor.slack.blocks import Buttons

@@ -26,7 +26,7 @@ from monitor.archive import Outcome
 from monitor.core.people import Scope
 from monitor.core.signing import sign, timestamp
 from monitor.core.wire import check_from_json
-from monitor.desk import Actor
+from monitor.deeds.planning import Actor
 from monitor.errors import StoreUnavailable
 from monitor.stores import sql
 from monitor.web.api.paging import cursor_of

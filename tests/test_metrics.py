@@ -19,7 +19,8 @@ from monitor.archive import Outcome, Store
 from monitor.core.columns import Kind
 from monitor.core.people import Replica, Scope
 from monitor.core.records import Check, ColumnResult, Verdict, Window
-from monitor.desk import Actor, Desk
+from monitor.deeds.planning import Actor
+from monitor.desk import Desk
 from monitor.errors import AskedWrongly, StoreUnavailable
 from monitor.settings import MonitorSettings
 from monitor.stores import sql

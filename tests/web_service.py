@@ -15,7 +15,8 @@ from monitor.client import InProcess
 from monitor.configuration.telling import RetrainSettings
 from monitor.core.people import Scope, Token
 from monitor.core.routing import everybody
-from monitor.desk import Actor, Desk
+from monitor.deeds.planning import Actor
+from monitor.desk import Desk
 from monitor.due import MonitorStatus
 from monitor.reports.folder import ReportFolder
 from monitor.settings import MonitorSettings

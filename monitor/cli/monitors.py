@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from monitor.archive import StoredCheck
-    from monitor.desk import Actor
+    from monitor.deeds.planning import Actor
     from monitor.service import Service
     from monitor.settings import MonitorSettings
 
@@ -178,7 +178,7 @@ def actor() -> "Actor":
     """Whoever sits at this machine, for the audit log."""
     from getpass import getuser
 
-    from monitor.desk import Actor
+    from monitor.deeds.planning import Actor
 
     try:
         return Actor(getuser(), "cli")

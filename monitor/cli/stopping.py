@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any
 
 LOOKS_EVERY_S = 0.25
-_ENOUGH = 2  # looks that do not find it: between two frames it is nowhere for a moment
+_ENOUGH = 4  # looks that do not find it: between two frames it is nowhere for a moment
 
 
 class Ended(BaseException):
@@ -48,6 +48,8 @@ class Stopping:
 
     def _told(self, number: int, _: FrameType | None) -> None:
         first, anew = self._raised is None, self._anew
+        if anew and self._arrived.is_set():
+            return
         if number == signal.SIGTERM and not first and not anew:
             signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
             signal.raise_signal(number)

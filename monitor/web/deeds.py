@@ -17,7 +17,9 @@ from starlette.concurrency import run_in_threadpool
 from monitor.configuration.fields import parse_time
 from monitor.core.people import MUTES_H, NEEDS, Deed, Scope
 from monitor.core.records import Window
-from monitor.desk import Actor, Desk, Key, Planned
+from monitor.deeds.once import Key, Planned
+from monitor.deeds.planning import Actor
+from monitor.desk import Desk
 from monitor.errors import AskedWrongly, MonitorError, NotAllowed, StoreConflict, StoreUnavailable
 from monitor.tokens import digest_of
 from monitor.web.access import MARK, Visitor, form_of
