@@ -35,6 +35,9 @@ def optional(*_, **__):
         say("lost")
     time.sleep(60)
 
+def made_at_run_time(*_, **__):
+    exec("say('running'); time.sleep(60)")
+
 class Forgotten:
     def __del__(self):
         say("running")
@@ -111,8 +114,11 @@ def test_a_signal_that_gets_lost_comes_again(
 
 
 @CODES
-def test_a_signal_may_meet_typer_first(start: Start, number: int, code: int, word: str) -> None:
-    process = start("below_typer")
+@pytest.mark.parametrize("place", ["below_typer", "made_at_run_time"])
+def test_a_signal_meets_others_first(
+    start: Start, place: str, number: int, code: int, word: str
+) -> None:
+    process = start(place)
     process.send_signal(number)
     assert process.communicate(timeout=30) == ("", f"monitor: {word}\n")
     assert process.returncode == code

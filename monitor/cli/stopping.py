@@ -23,11 +23,16 @@ class Ended(BaseException):
     """SIGTERM came: end as Ctrl-C does, so that everything is put away."""
 
 
-_RAISED: dict[int, type[BaseException]] = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Ended}
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C. Where the plain one leaves code made at run time, as every dataclass makes some, Python
+    takes it for unhandled, and ends by the signal instead of with our exit code."""
+
+
+_RAISED: dict[int, type[BaseException]] = {signal.SIGINT: Interrupted, signal.SIGTERM: Ended}
 
 
 class Stopping:
-    """Raises KeyboardInterrupt or Ended in the main thread, anew for as long as it gets lost."""
+    """Raises Interrupted or Ended in the main thread, anew for as long as it gets lost."""
 
     def __init__(self) -> None:
         self._raised: BaseException | None = None
