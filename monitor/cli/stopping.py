@@ -24,8 +24,8 @@ class Ended(BaseException):
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C. Where the plain one leaves code made at run time, as every dataclass makes some, Python
-    takes it for unhandled, and ends by the signal instead of with our exit code."""
+    """Ctrl-C. Where the plain one leaves code made at run time, as every dataclass makes some,
+    Python takes it for unhandled, and ends by the signal instead of with our exit code."""
 
 
 _RAISED: dict[int, type[BaseException]] = {signal.SIGINT: Interrupted, signal.SIGTERM: Ended}
