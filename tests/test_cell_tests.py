@@ -6,7 +6,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from column_fixtures import TESTS, numbers, pair_of, plan
+from column_fixtures import TESTS, bounds_of, evidence, finding, numbers, pair_of, plan
 from scipy import optimize, stats
 from scipy.spatial import distance
 
@@ -23,7 +23,7 @@ from monitor.core.drift import (
     total_variation,
     unseen_share,
 )
-from monitor.core.drift_socket import Bounds, Evidence, Rule, find
+from monitor.core.drift_socket import Bounds, Evidence
 from monitor.core.laws import proportions
 from monitor.core.laws.fixed_margins import sum_p
 from monitor.core.laws.random_tables import table_p
@@ -45,22 +45,6 @@ def levels(counts: Sequence[int]) -> Summary:
 
 def pair(reference: Sequence[int], current: Sequence[int], design_effect: float = 1.0) -> Pair:
     return Pair("x", Kind.CATEGORY, levels(reference), levels(current), design_effect)
-
-
-def bounds_of(name: str, alpha: float = 0.01) -> Bounds:
-    return Bounds(alpha, TESTS[name].SPEC.tolerance, TESTS[name].SPEC.must_see)
-
-
-def evidence(name: str, both: Pair) -> Evidence:
-    found = TESTS[name].measure(both, bounds_of(name))
-    assert found is not None
-    return found
-
-
-def finding(name: str, both: Pair) -> Finding:
-    found = find(name, TESTS[name], both, Rule())
-    assert found is not None
-    return found
 
 
 def arrays(one: Sequence[int], other: Sequence[int]) -> tuple[Counts, Counts]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clocks import Time
 from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse
 from fastapi.testclient import TestClient
@@ -31,16 +32,6 @@ NOW = datetime(2026, 3, 20, 7, tzinfo=UTC)
 MIA = Actor("mia", "cli")
 
 
-class Time:
-    """A clock that is set by hand, beside the store's own, which tells when a check arrived."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
 @pytest.fixture
 def store() -> Iterator[Store]:
     made = sql.make("memory:", Path())
@@ -61,7 +52,7 @@ def client(
     host: str = "http://127.0.0.1",
     most: int = 1000,
 ) -> TestClient:
-    app, clock = FastAPI(), clock or Time()
+    app, clock = FastAPI(), clock or Time(NOW)
     known = monitors(*names)
     gate = Gate(store, Desk(store, clock, known), clock, lone=True)
     asks = gate.api(Scope.READ)
@@ -122,7 +113,7 @@ def test_a_monitor_in_numbers(store: Store) -> None:
 
 
 def clock_of_now() -> Time:
-    clock = Time()
+    clock = Time(NOW)
     clock.now = datetime.now(UTC)  # the store stamps what arrives with the time of the machine
     return clock
 
@@ -190,7 +181,7 @@ def test_a_store_that_does_not_answer_is_a_number(
 def test_who_may_ask(store: Store) -> None:
     assert client(store, "loan").get("/metrics").status_code == 200
     assert client(store, "loan", host="http://elsewhere").get("/metrics").status_code == 401
-    desk = Desk(store, Time(), monitors("loan"))
+    desk = Desk(store, Time(NOW), monitors("loan"))
     shown = token_of(desk)
     asked = client(store, "loan")
     assert asked.get("/metrics").status_code == 401

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from column_fixtures import TESTS, numbers, pair_of
+from column_fixtures import TESTS, bounds_of, evidence, finding, numbers, pair_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -16,12 +16,11 @@ from monitor.core.columns import Floats, Kind
 from monitor.core.drift import anderson_darling, cramer_von_mises
 from monitor.core.drift.energy import energy
 from monitor.core.drift.wasserstein import wasserstein
-from monitor.core.drift_socket import Bounds, Evidence, Rule, find
 from monitor.core.laws.mean_law import MeanLaw
 from monitor.core.laws.norms import length_seen, rows_for_length
 from monitor.core.laws.pooled import MOST_CELLS, grid_of, permutation_p
 from monitor.core.laws.quadratic_law import exceedance, length_at, truth_at
-from monitor.core.records import Finding, Verdict
+from monitor.core.records import Verdict
 from monitor.core.summaries.summary import Summary
 
 NAMES = (
@@ -41,23 +40,6 @@ every_test = pytest.mark.parametrize("name", NAMES)
 
 def pair(reference: Sequence[float] | Floats, current: Sequence[float] | Floats) -> Pair:
     return pair_of(Kind.NUMBER, numbers(reference), numbers(current))
-
-
-def bounds_of(name: str) -> Bounds:
-    spec = TESTS[name].SPEC
-    return Bounds(0.01, spec.tolerance, spec.must_see)
-
-
-def evidence(name: str, both: Pair) -> Evidence:
-    found = TESTS[name].measure(both, bounds_of(name))
-    assert found is not None
-    return found
-
-
-def finding(name: str, both: Pair) -> Finding:
-    found = find(name, TESTS[name], both, Rule())
-    assert found is not None
-    return found
 
 
 # --- Known values: computed with scipy 1.17.1, numpy 2.4.6 ---
