@@ -75,6 +75,13 @@ def plan(*chosen: str, kinds: Mapping[str, Kind] | None = None, **rule: Any) -> 
     return make_plan(DriftSettings(tests=chosen, **rule), kinds=kinds or {})
 
 
+def at_most(hits: int, trials: int, rate: float) -> bool:
+    """Whether so many hits can be had at a rate of at most `rate` (one error in 10 000 tests)."""
+    from scipy import stats
+
+    return bool(hits <= stats.binom.ppf(0.9999, trials, rate))
+
+
 def bounds_of(name: str, alpha: float = 0.01) -> Bounds:
     """What a test is asked with when nothing else is configured."""
     return Bounds(alpha, TESTS[name].SPEC.tolerance, TESTS[name].SPEC.must_see)

@@ -35,7 +35,7 @@ def store() -> Iterator[Store]:
 
 @pytest.fixture
 def desk(store: Store) -> Desk:
-    asks = RetrainSettings(url="https://trainer.example/hook", secret="a secret")  # type: ignore[arg-type]
+    asks = RetrainSettings(url="https://trainer.example/hook", secret="a secret")
     plain = {"production": {"path": "x.parquet", "time": "t"}}
     loan = MonitorSettings.model_validate(plain).model_copy(update={"retrain": asks})
     churn = MonitorSettings.model_validate(plain)

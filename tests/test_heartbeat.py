@@ -19,10 +19,10 @@ from monitor.core.records import Window
 from monitor.core.windows import Span
 from monitor.heartbeat import Heartbeat, StallWatch
 from monitor.notifiers.console import block
-from monitor.notifiers.slack import fallback_text, message_blocks
 from monitor.posting import Endpoint
 from monitor.scheduler import Scheduler
 from monitor.settings import MonitorSettings
+from monitor.slack.blocks import fallback_text, message_blocks
 from monitor.stores import sql
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

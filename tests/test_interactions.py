@@ -163,7 +163,13 @@ def test_the_first_message_shows_who_looks_after_it_and_then_that_it_is_over(
 
 def deed(what: str, headline: str) -> Any:
     """As a person's deed is told: without a check."""
-    nothing = {"verdict": None, "level": None, "causes": [], "more_causes": 0, "rows": None}
+    nothing: dict[str, Any] = {
+        "verdict": None,
+        "level": None,
+        "causes": [],
+        "more_causes": 0,
+        "rows": None,
+    }
     return alert(what, headline=headline, window=None, report_url="", **nothing)
 
 

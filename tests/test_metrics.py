@@ -210,7 +210,13 @@ def test_a_thousand_monitors_are_cheap(store: Store) -> None:
     asked = client(store, *(f"m{n}" for n in range(1000)))
     scrape(asked)
     asking: list[str] = []
-    real = store._database.rows  # type: ignore[attr-defined]
-    store._database.rows = lambda query: (asking.append(str(query)), real(query))[1]  # type: ignore[attr-defined]
+    database: Any = store._database  # type: ignore[attr-defined]
+    real = database.rows
+
+    def rows(query: Any) -> Any:
+        asking.append(str(query))
+        return real(query)
+
+    database.rows = rows
     assert len(scrape(asked)["drift_monitor_monitor_lag_windows"]) == 1000
     assert len(asking) <= 12

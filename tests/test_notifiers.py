@@ -370,7 +370,7 @@ def web() -> Iterator[Web]:
     server.close()
 
 
-def webhook(url: str, secret: str | None = None, **limits: float) -> Webhook:
+def webhook(url: str, secret: str | None = None, **limits: Any) -> Webhook:
     return Webhook(Endpoint(url, secret, reach=LOOPBACK, **limits), clock)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from column_fixtures import TESTS, bounds_of, evidence, finding, numbers, pair_of
+from column_fixtures import TESTS, at_most, bounds_of, evidence, finding, numbers, pair_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -214,11 +214,6 @@ COLUMNS: dict[str, Draw] = {
     "tied": lambda g, rows: g.integers(0, 6, rows).astype(float),
 }
 every_column = pytest.mark.parametrize("column", COLUMNS)
-
-
-def at_most(hits: int, trials: int, rate: float) -> bool:
-    """Whether so many hits can be had at a rate of at most `rate` (one error in 10 000 tests)."""
-    return hits <= stats.binom.ppf(0.9999, trials, rate)
 
 
 def null_hits(name: str, column: str, m: int, replicates: int) -> dict[float, int]:

@@ -80,7 +80,7 @@ def test_a_page_follows_what_happens(tmp_path: Path) -> None:
     words = itertools.count()
     with (
         pytest.MonkeyPatch.context() as patch,
-        served(service) as address,
+        served(service.app) as address,
     ):
         patch.setattr(Views, "pulse", lambda _: f"word {next(words)}")
         command = [BROWSER, *QUIET, f"--user-data-dir={tmp_path}", address]

@@ -125,7 +125,9 @@ def test_what_is_not_there_is_none(store: Store) -> None:
     assert store.current_reference("loan") is None
     assert store.next_due() is None
     assert store.claim_message(NOON, 60) is None
-    assert store.newest_checks() == store.newest_episodes() == store.oldest_messages() == []
+    assert store.newest_checks() == []
+    assert store.newest_episodes() == []
+    assert store.oldest_messages() == []
 
 
 def test_a_window_is_checked_once(store: Store) -> None:
@@ -141,7 +143,9 @@ def test_a_window_is_checked_once(store: Store) -> None:
     assert store.get_check("c1") is None
     first = store.get_check("c0")
     assert first is not None and first.check == a_check("c0")
-    assert store.newest_episodes() == store.oldest_messages() == store.newest_retrains() == []
+    assert store.newest_episodes() == []
+    assert store.oldest_messages() == []
+    assert store.newest_retrains() == []
 
 
 def test_the_same_window_of_another_monitor_or_another_end_is_another(store: Store) -> None:
@@ -607,7 +611,7 @@ def tables_of(db: sa.Connection) -> dict[str, Any]:
     found = sa.inspect(db)
 
     def told(name: str) -> dict[str, list[str]]:
-        parts = {
+        parts: dict[str, list[Any]] = {
             "columns": found.get_columns(name),
             "keys": [found.get_pk_constraint(name), *found.get_foreign_keys(name)],
             "more": [*found.get_indexes(name), *found.get_unique_constraints(name)],

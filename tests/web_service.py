@@ -33,7 +33,7 @@ SECRET = "a secret of the trainer"
 
 def watched() -> dict[str, MonitorSettings]:
     """`loan` has a training system, `churn` has none."""
-    asks = RetrainSettings(url="https://trainer.example/hook", secret=SECRET)  # type: ignore[arg-type]
+    asks = RetrainSettings(url="https://trainer.example/hook", secret=SECRET)
     plain = {"production": {"path": "x.parquet", "time": "t"}}
     made = {name: MonitorSettings.model_validate({**plain, "name": name}) for name in NAMES}
     return {**made, "loan": made["loan"].model_copy(update={"retrain": asks})}
@@ -111,6 +111,11 @@ class WebService:
     def routes(self) -> list[APIRoute]:
         parts = self.app.state.parts
         return [r for part in parts for r in part.routes if isinstance(r, APIRoute)]
+
+
+def methods_of(route: APIRoute) -> set[str]:
+    assert route.methods is not None
+    return route.methods
 
 
 def id_of(shown: str) -> str:

@@ -82,7 +82,7 @@ def _delayed(text: str, window: Window, again: bool) -> Any:
 
 
 def _fault(text: str, window: Window, again: bool) -> Any:
-    return {}["nothing"]
+    return dict[str, Any]()["nothing"]
 
 
 def _lambda(text: str, window: Window, again: bool) -> Any:

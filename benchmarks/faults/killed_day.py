@@ -54,7 +54,7 @@ class Commits:
                 self._reached("before")
             self._reached("after")
 
-        Database.writing = watched  # type: ignore[method-assign]
+        Database.writing = watched  # type: ignore[method-assign,assignment]
 
     def _reached(self, side: str) -> None:
         if self.count == self.at and side == self.side:
