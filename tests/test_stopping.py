@@ -38,6 +38,13 @@ def optional(*_, **__):
 def made_at_run_time(*_, **__):
     exec("say('running'); time.sleep(60)")
 
+def looping(*_, **__):
+    import asyncio
+    async def wait():
+        say("running")
+        await asyncio.sleep(60)
+    asyncio.run(wait())
+
 class Forgotten:
     def __del__(self):
         say("running")
@@ -114,7 +121,7 @@ def test_a_signal_that_gets_lost_comes_again(
 
 
 @CODES
-@pytest.mark.parametrize("place", ["below_typer", "made_at_run_time"])
+@pytest.mark.parametrize("place", ["below_typer", "made_at_run_time", "looping"])
 def test_a_signal_meets_others_first(
     start: Start, place: str, number: int, code: int, word: str
 ) -> None:
