@@ -11,7 +11,7 @@ export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-spark demo test test-slow test-spark test-lowest test-newest site wheel check lint types imports docs format bench bench-faults bench-guard bench-trust lock clean
+.PHONY: help install install-spark demo test test-slow test-spark test-api test-lowest test-newest site wheel check lint types imports docs format bench bench-faults bench-guard bench-trust lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) \
@@ -33,6 +33,10 @@ test-slow: $(INSTALLED) ## run the tests marked slow, which `make test` leaves o
 
 test-spark: install-spark ## run the tests of Spark on a cluster of several processes (needs Java 17)
 	$(PY) -m pytest tests/test_spark_source.py -rs $(ARGS)
+
+# schemathesis brings some thirty packages and pins of its own: it has an environment of its own.
+test-api: $(INSTALLED) ## ask a running service for all that its document allows (ten minutes)
+	PYTHON=$(PYTHON) sh tests/schemathesis.sh
 
 # The bounds in pyproject.toml are promises: the oldest and the newest of what they allow is tried.
 # Each resolution lives in an environment of its own and needs the network.

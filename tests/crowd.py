@@ -99,10 +99,11 @@ def _fill_monitor(db: sa.Connection, number: int, windows: list[Window]) -> None
     db.execute(sa.insert(tables.column_results), [row for c in made for row in column_rows(c)])
     db.execute(sa.insert(tables.findings), [row for c in made for row in _findings(c)])
     db.execute(sa.insert(tables.expectation_results), [_expectation(c) for c in made])
-    for version, built in (
+    references = (
         ("sha256:9f31c07ad2b5", windows[0].start),
         ("sha256:5be0c4a90112", NOW - 30 * DAY),
-    ):
+    )
+    for rank, (version, built) in enumerate(references, start=1):
         known = StoredReference(
             name,
             version,
@@ -115,7 +116,7 @@ def _fill_monitor(db: sa.Connection, number: int, windows: list[Window]) -> None
         )
         db.execute(
             sa.insert(tables.references),
-            row_of(known, tables.references) | {"rank": 1 + (built > windows[0].start)},
+            row_of(known, tables.references) | {"rank": rank},
         )
     for episode in _episodes(name, made):
         _fill_episode(db, episode, number)

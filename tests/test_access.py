@@ -276,6 +276,11 @@ def test_what_others_can_reach_is_not_served_without_a_token(
     assert "monitor token make" in capsys.readouterr().err
     made = ["token", "make", "mia", "--days", "1", "--why", "a test", "--config", str(config)]
     assert run(made) == 0
+    warned = capsys.readouterr().err
+    assert "this is the first token: from now on pages and API ask everybody" in warned
+    assert "needs one with --scope admin" in warned
+    assert run([*made, "--scope", "admin"]) == 0
+    assert capsys.readouterr().err == ""
     with closing(Service(load_settings(config))) as service:
         must_be_guarded(service, "0.0.0.0")
         for token in service.store.list_tokens():

@@ -364,8 +364,22 @@ def test_it_tells_alarms_columns_and_what_to_choose(
     assert heads.split()[:4] == ["rule", "drifted", "checks", "episodes"]
     assert own.startswith("now: tolerance 0.1, alpha 0.01") and "2026-03-04" in own
     assert "drifted checks by column: amount 4\n" in said.out
-    assert "\nadvice: " in said.out and "--quiet-until 2026-03-04" in said.out
+    assert "\nadvice: no rule with a known error rate keeps the budget: this time" in said.out
+    assert "--quiet-until 2026-03-04" in said.out and "room for 0" not in said.out
     assert (said.err, files(project)) == ("", before)  # nothing stored, written or sent
+
+
+def test_the_rule_that_is_advised_stands_in_the_table(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = project / "backtest.html"
+    for asked in (["--quiet-until", "2026-03-04"], ["--budget", "20 per 90d"]):
+        assert run(["backtest", "orders", *asked, "--html", str(page)]) == 0
+        said = capsys.readouterr().out
+        [advised] = re.findall(r"^(?:now, )?advised: (.*?)  ", said, re.MULTILINE)
+        assert re.search(rf"<b>(Now, a|A)dvised: {re.escape(advised)}</b>", page.read_text())
+        assert ("\nadvice: if nothing did drift, " in said) == (asked[0] == "--budget")
+        assert "room for 0" not in said
 
 
 def test_the_document_holds_everything(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """An alarm budget: evidence that adds up, in arithmetic, in columns, and in the story."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -199,7 +200,7 @@ def test_weak_evidence_of_many_checks_names_its_column() -> None:
         judged, finding, before = spent([column(0.02), column(0.9, name="y")], before)
     assert finding.verdict is DRIFTED
     assert [c.verdict for c in judged] == [DRIFTED, PASSED]
-    assert judged[0].reason.startswith("the evidence of the last 5 checks together (90 of 90)")
+    assert judged[0].reason.startswith("the last 5 checks together prove it (evidence 90 of 90)")
 
 
 def test_a_critical_column_answers_for_itself() -> None:
@@ -327,8 +328,9 @@ def test_a_small_drift_that_lasts_adds_up_and_ends_when_it_ends(
     assert verdicts == [PASSED] * first + [DRIFTED] * (20 - first) + [PASSED] * 4
     [episode] = service.store.newest_episodes("orders")
     assert (episode.columns, episode.resolved_at) == (("amount",), day(20).start)
-    assert "small but lasting: `amount` is" in episode.headline
-    assert f"evidence of {first - 2} checks together" in episode.headline
+    assert episode.headline.startswith("Drifted: `amount` is")
+    assert "; this window alone does not prove it, the evidence of " in episode.headline
+    assert f"evidence of {first - 2} checks together does" in episode.headline
     still = service.store.find_check("orders", day(18))
     assert still is not None and "the evidence of" in still.check.headline
     assert evidence(service, 20) == 1.0
@@ -497,7 +499,9 @@ def test_the_report_shows_the_evidence(folder: Path, service: Service) -> None:
     stored = service.store.find_check("orders", day(1))
     assert stored is not None
     page = service.render(stored)
-    assert "accumulated evidence" in page and "one false alarm in 90 checks" in page
+    assert "vidence of several checks" in page and "one false alarm in 90 checks takes" in page
+    causes = re.findall(r"<h3>.*?</svg> (.*?)</h3>", page.partition("<h2>Why</h2>")[2])
+    assert causes[:2] == ["<code>amount</code>", "Evidence of several checks"]
 
 
 # --- What gathers no evidence ---

@@ -613,7 +613,11 @@ def test_backfill_skips_what_is_stored(checked: Path, monitor: Monitor) -> None:
 
 
 def test_backfill_tells_people_when_asked_to(project: Path, monitor: Monitor) -> None:
-    assert "drift opened" in monitor("backfill", "orders", "--tell").err
+    said = monitor("backfill", "orders", "--tell")
+    assert said.code == 0 and "drift opened" in said.err and "nobody is told" not in said.out
+    said = monitor("backfill", "orders", "--again", "--tell", "--to", "2026-03-05")
+    assert "3 windows are older than the newest that was checked before (2026-03-07)" in said.out
+    assert "drift opened" not in said.err
 
 
 def test_backfill_takes_a_range(project: Path, monitor: Monitor) -> None:

@@ -74,6 +74,11 @@ def levels(**rows: int) -> Column:
         ),
         (
             levels(a=500, b=500),
+            levels(**{"a": 300, "b": 300, "": 300}),
+            "has empty text at 33 %, 0 % in training",
+        ),
+        (
+            levels(a=500, b=500),
             levels(a=300, b=300, c=30, d=30, e=30, f=30),
             "has levels unknown in training in 17 % of rows (`c`, `d`, `e`, ...)",
         ),

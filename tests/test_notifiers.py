@@ -83,7 +83,7 @@ def test_the_console_tells_one_block(capsys: pytest.CaptureFixture[str]) -> None
         "  car_value  PSI 1.81 (tolerance 0.1), mean 30.1 k → 48.6 k\n"
         "  age        PSI 0.4 (tolerance 0.1)\n"
         "             2 more causes\n"
-        "  10\u202f000 rows against 50\u202f000 · window 2019-03-31 00:00 to 2019-04-01 00:00 UTC\n"
+        "  window 2019-03-31 00:00 to 2019-04-01 00:00 UTC · 10\u202f000 rows against 50\u202f000\n"
         "  report https://m.example/r/1\n"
     )
 
@@ -133,8 +133,8 @@ def test_a_first_message_is_posted_with_sentence_causes_and_links(
         "• 2 more causes",
     ]
     assert context["elements"][0]["text"] == (
-        "*car_loan* · drift opened · 10\u202f000 rows against 50\u202f000 · "
-        "window 2019-03-31 00:00 to 2019-04-01 00:00 UTC · "
+        "*car_loan* · drift opened · window 2019-03-31 00:00 to 2019-04-01 00:00 UTC · "
+        "10\u202f000 rows against 50\u202f000 · "
         "<https://m.example/r/1|Report> · <https://m.example/c/1?a=1&amp;b=2|Check>"
     )
     assert (receipt["channel"], receipt["ts"]) == ("C0ML", "1700000000.000001")

@@ -18,6 +18,7 @@ from page_reading import Page
 from web_service import ROOT, WebService, id_of
 
 from monitor.archive import CheckLine, Outcome, Store
+from monitor.core import words
 from monitor.core.consequences import Cause
 from monitor.core.people import (
     Acknowledgement,
@@ -28,7 +29,7 @@ from monitor.core.people import (
     Silence,
     SilenceKind,
 )
-from monitor.core.records import Finding, Notice, SampleInfo, Verdict
+from monitor.core.records import Finding, Notice, SampleInfo, Verdict, Window
 from monitor.due import MonitorStatus
 from monitor.ledger import Act
 from monitor.reports.folder import ReportFolder
@@ -182,8 +183,7 @@ def test_names_from_outside_are_inert_on_every_page(service: WebService, prefix:
             "loan", ZoneInfo("Europe/Berlin"), day(1), 3, error=EVERYTHING, skipped=(day(0),)
         )
     ]
-    service.status = lambda: stuck  # type: ignore[method-assign]
-    service.__post_init__()
+    service.states = lambda: stuck
     service.app.root_path = prefix
     client = service.client()
     paths = [
@@ -231,10 +231,7 @@ def crowd() -> Iterator[sql.SqlStore]:
 
 def crowded(store: sql.SqlStore, folder: Path) -> WebService:
     known = statuses(store)
-    service = WebService(folder, now=THEN, lone=True, store=store)
-    service.status = lambda: known  # type: ignore[method-assign]
-    service.__post_init__()
-    return service
+    return WebService(folder, now=THEN, lone=True, store=store, states=lambda: known)
 
 
 @pytest.mark.parametrize(
@@ -473,6 +470,11 @@ def test_ticks_stand_at_local_midnight_whatever_the_clock_does() -> None:
 # --- An episode's story ---
 
 
+def told_window(window: Window) -> dict[str, str]:
+    """As a payload has it."""
+    return {"start": window.start.isoformat(), "end": window.end.isoformat()}
+
+
 def test_the_story_of_an_episode_is_told_in_order(service: WebService) -> None:
     store = service.store
     told = a_message("m0", episode="e0", channel="slack", created_at=day(1).start)
@@ -482,7 +484,7 @@ def test_the_story_of_an_episode_is_told_in_order(service: WebService) -> None:
         channel="slack",
         kind="episode.worsened",
         created_at=day(2).start,
-        payload={"headline": "worse", "check_id": "c1"},
+        payload={"headline": "worse", "check_id": "c1", "window": told_window(day(1))},
     )
     lost = a_message("m2", episode="e0", channel="webhook", created_at=day(1).start)
     episode = an_episode(opened_at=day(0).start, told=True)
@@ -518,6 +520,10 @@ def test_the_story_of_an_episode_is_told_in_order(service: WebService) -> None:
         text.index("Opened: drift") < text.index("Got worse") < text.index("because of acknowledge")
     )
     assert "410 Gone" in text
+    for seen in (day(0), day(1)):  # the window first, and small beside it when somebody looked
+        window, looked = words.window(seen, UTC), words.day_and_time(seen.end, UTC)
+        assert f'<p class="when">{window}<time' in text, window
+        assert f"looked at {looked}</time>" in text
     assert not Page(text).offers("/deeds/resolve")
 
 
@@ -626,8 +632,7 @@ def test_a_mute_lasts_until_a_time_of_its_own_in_the_zone_of_the_monitor(
     service: WebService,
 ) -> None:
     status = [MonitorStatus("loan", ZoneInfo("Europe/Berlin"), None, 0)]
-    service.status = lambda: status  # type: ignore[method-assign]
-    service.__post_init__()
+    service.states = lambda: status
     client = service.client()
     page = get(client, "/monitors/loan")
     send(client, page, "mute", why="x", until="2026-03-21T08:00")

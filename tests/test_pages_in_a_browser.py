@@ -73,10 +73,9 @@ def test_a_page_follows_what_happens(tmp_path: Path) -> None:
     assert BROWSER is not None
     service = WebService(tmp_path, lone=True)
     tries = itertools.count(1)
-    service.status = lambda: [  # type: ignore[method-assign]
+    service.states = lambda: [
         MonitorStatus("loan", UTC, None, 0, error=f"try number {next(tries)}")
     ]
-    service.__post_init__()
     words = itertools.count()
     with (
         pytest.MonkeyPatch.context() as patch,

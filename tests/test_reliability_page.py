@@ -23,6 +23,9 @@ def test_the_kept_figures_keep_the_promises() -> None:
             assert (figure["looked_at_again"], figure["alerts_again"]) == (0, 0), name
     if idle := kept.get("idle"):
         assert idle["core_share"] <= 0.01 and idle["memory_mb"] <= 300
+    for name in ("pages_sqlite", "pages_postgresql"):
+        for route, figure in kept.get(name, {"routes": {}})["routes"].items():
+            assert figure["p95_ms"] <= 200, (name, route)
 
 
 def test_the_numbers_in_the_prose_are_those_of_the_code() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from store_backends import new_postgresql_database, postgresql_server
 
-from benchmarks.faults import clocks, idle, killing, outages, racing
+from benchmarks.faults import clocks, idle, killing, outages, pages, racing
 from benchmarks.faults.page import PAGE, RESULTS, render
 from benchmarks.figures import keep, load, machine
 
@@ -36,6 +36,10 @@ def _on_postgresql(what: Callable[[str], Figures]) -> Figures:
 def _in_folder(what: Callable[[Path], Figures]) -> Figures:
     with tempfile.TemporaryDirectory() as folder:
         return what(Path(folder))
+
+
+def _pages(folder: Path, url: str = SQLITE) -> Figures:
+    return pages.pages(folder, url, monitors=1000, checks=100)
 
 
 def _restarted() -> Figures:
@@ -61,6 +65,10 @@ def experiments(windows: int) -> dict[str, Callable[[], Figures]]:
         "autumn": lambda: clocks.a_day(100, clocks.AUTUMN, hours=30),
         "jumps": lambda: clocks.jumping(100),
         "idle": lambda: _in_folder(lambda folder: idle.idle(folder, 1000)),
+        "pages_sqlite": lambda: _in_folder(_pages),
+        "pages_postgresql": lambda: _on_postgresql(
+            lambda url: _in_folder(lambda folder: _pages(folder, url))
+        ),
     }
 
 

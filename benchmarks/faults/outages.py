@@ -18,7 +18,7 @@ from projects import SECRET, day
 from store_backends import new_postgresql_database, restart_postgresql
 
 from benchmarks.faults import racing
-from benchmarks.faults.racing import LEASE, Clock, Race, Written, outcome_of, write_line
+from benchmarks.faults.racing import SHORT, Clock, Race, Written, outcome_of, write_line
 from monitor.archive import Store
 from monitor.claiming import Claimant
 from monitor.core.consequences import Message
@@ -57,7 +57,7 @@ def database_restarts(socket_folder: Path, folder: Path, *, restarts: int = 2) -
 
     _first_of_each(store, race)
     monitors = {f"m{n}": racing.monitor(n, race) for n in range(race.monitors)}
-    claimant = Claimant(store, clock, lease=LEASE)
+    claimant = Claimant(store, clock, lease=SHORT)
     scheduler = Scheduler(monitors, store, run, clock, claimant=claimant)
     delivery = Delivery(store, {"written": Written(folder / "sent")}, clock)
     stop = threading.Event()

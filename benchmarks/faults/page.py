@@ -63,6 +63,7 @@ def _measured(kept: dict[str, Any]) -> list[str]:
         _broken(kept),
         _clocks(kept),
         _idle(kept.get("idle")),
+        _pages(kept),
         _when(kept),
     )
     return [line for lines in written for line in lines]
@@ -186,6 +187,33 @@ def _idle(figure: dict[str, Any] | None) -> list[str]:
         f"{100 * figure['core_share']:.2g} % of a core and {figure['memory_mb']} MB.",
         "",
     ]
+
+
+def _pages(kept: dict[str, Any]) -> list[str]:
+    found = {n: kept[n] for n in ("pages_sqlite", "pages_postgresql") if n in kept}
+    if not found:
+        return []
+    some = next(iter(found.values()))
+    rows = [
+        f"| `{route}` | {' | '.join(_route(f['routes'][route]) for f in found.values())} |"
+        for route in some["routes"]
+    ]
+    stores = " | ".join(f"{_store_of(n)}: median | p95" for n in found)
+    return [
+        "### Every page and list",
+        "",
+        f"{some['monitors']:,} monitors, {some['checks']:,} stored checks; milliseconds on the",
+        "server, one request after the other. {0} is a monitor in an episode, each time another.",
+        "",
+        f"| | {stores} |",
+        f"|---|{'---:|' * 2 * len(found)}",
+        *rows,
+        "",
+    ]
+
+
+def _route(figure: dict[str, float]) -> str:
+    return f"{figure['median_ms']:.0f} | {figure['p95_ms']:.0f}"
 
 
 def _when(kept: dict[str, Any]) -> list[str]:

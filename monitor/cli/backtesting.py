@@ -158,8 +158,7 @@ def _tell(out: Output, done: "Backtest", settings: "MonitorSettings") -> None:
 
     out.say(headline(done, settings.timezone).replace("`", ""))
     out.say()
-    shown = [trial for trial in done.trials if not trial.rule.variant]
-    out.table([_HEADS, *(_row(trial, settings) for trial in shown)])
+    out.table([_HEADS, *(_row(done, trial, settings) for trial in done.shown)])
     out.say("an episode is one run of drifted checks: people are told once that it opens")
     out.say(scene_line(done))
     for line in done.absent:
@@ -177,13 +176,12 @@ def _tell(out: Output, done: "Backtest", settings: "MonitorSettings") -> None:
 _HEADS = ("rule", "drifted checks", "episodes", "per 90 d", "first", "smallest drift seen")
 
 
-def _row(trial: "Trial", settings: "MonitorSettings") -> tuple[str, ...]:
-    from monitor.core.replay.words import smallest_drift
+def _row(done: "Backtest", trial: "Trial", settings: "MonitorSettings") -> tuple[str, ...]:
+    from monitor.core.replay.words import smallest_drift, title
 
-    own = trial.rule.key == "current"
     rate = trial.per_90_days
     return (
-        f"{'now: ' if own else ''}{trial.rule.title}",
+        title(done, trial),
         str(len(trial.alarmed)),
         str(len(trial.episodes)),
         "–" if rate is None else f"{rate:.1f}",

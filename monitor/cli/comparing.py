@@ -46,7 +46,13 @@ def compare(  # noqa: PLR0913, PLR0917 - typer takes every flag as an argument
     suite: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A Great Expectations suite to hold to.")
     ] = None,
-    tests: Annotated[Text, typer.Option(help="Tests, as ks,psi; by default by kind.")] = None,
+    tests: Annotated[
+        Text,
+        typer.Option(
+            help="Tests, as ks,psi; by default by kind. Missing, infinite and unreadable values, "
+            "new and lost levels are always looked at."
+        ),
+    ] = None,
     tolerance: Annotated[
         list[str], typer.Option(metavar="TEST=VALUE", help="Effects up to this do not matter.")
     ] = [],  # noqa: B006 - typer reads defaults, it never changes them
@@ -187,8 +193,14 @@ def _of_dataset(check: "Check") -> list[Row]:
 
 def _of_notices(check: "Check") -> list[Row]:
     """All but the watches, which stand among the columns."""
+    from monitor.core.unproven import UNPROVEN
+
     return [
-        ("  notice", n.column or "", n.text.removeprefix(f"{n.column} "))
+        (
+            "  next" if n.kind == UNPROVEN else "  notice",
+            n.column or "",
+            n.text.removeprefix(f"{n.column} "),
+        )
         for n in check.notices
         if n.kind != "column_watch"
     ]

@@ -22,9 +22,10 @@ from monitor.cli.output import Output, check_place, complain, write_file
 from monitor.errors import StoreUnavailable, UnknownCheck
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from monitor.archive import StoredCheck
+    from monitor.core.records import Check, Window
     from monitor.deeds.planning import Actor
     from monitor.service import Service
     from monitor.settings import MonitorSettings
@@ -101,7 +102,12 @@ def backfill(
     ] = None,
     again: Again = False,
     tell: Annotated[
-        bool, typer.Option("--tell", help="Send alerts and retrain requests for what is found.")
+        bool,
+        typer.Option(
+            "--tell",
+            help="Send alerts and retrain requests for what is found, but for windows older than "
+            "the newest that was checked: those change no episode.",
+        ),
     ] = False,
     json_to: JsonTo = None,
     config: ConfigPath = DEFAULT_CONFIG,
@@ -110,18 +116,21 @@ def backfill(
     """Check every complete window of monitor NAME in a range, oldest first.
 
     Windows that are stored are skipped, and shown with their stored result. What is past alerts
-    nobody, unless --tell.
+    nobody, unless --tell. Exit codes: 0 whatever the verdicts are, which `check` and --json tell;
+    64 asked wrongly, 70 a fault.
     """
     out = Output(json_to, verbose)
     with open_configured(config) as service:
         settings, began = service.settings.monitor(name), service.clock()
         windows = picking.windows_of(service, settings, start, end)
+        newest = service.store.last_window(name)
         with out.progress(windows, name) as steps:
             done = [service.claimed_check(name, w, again=again, tell=tell) for w in steps]
         days = [picking.told(window, settings) for window in windows]
         out.table([(day, s.check.headline) for day, s in zip(days, done, strict=True)])
         _tell_sum(out, done, sum(s.stored_at < began for s in done))
         if tell:
+            _tell_untold(out, windows, newest, settings)
             _deliver(out, service)
         out.document([_in_short(service, s) for s in done])
     return 0
@@ -231,6 +240,39 @@ def _tell_sum(out: Output, done: "list[StoredCheck]", known: int) -> None:
     plural = "s" * (len(done) != 1)
     skipped = f" ({known} stored before; --again looks anew)" if known else ""
     out.say(f"{len(done)} window{plural}: {parts}{skipped}")
+    _tell_unproven(out, [s.check for s in done])
+
+
+def _tell_unproven(out: Output, checks: "Sequence[Check]") -> None:
+    """How often something looked like a drift and was not proven, and where to read on."""
+    from monitor.core.unproven import UNPROVEN
+
+    names = Counter(n.column for c in checks for n in c.notices if n.kind == UNPROVEN)
+    if not names:
+        return
+    [(name, _)], many = names.most_common(1), names.total()
+    most = "" if len(names) == 1 else ", most of them"
+    windows = "1 of them" if many == 1 else f"{many} of them"
+    monitor = checks[0].monitor
+    out.say(
+        f"{windows} passed for want of proof{most} with `{name}` beyond its tolerance;\n"
+        f"`monitor check {monitor} --at DAY` says what would prove it, and `monitor backtest "
+        f"{monitor}`\nwhat other rules would have said"
+    )
+
+
+def _tell_untold(
+    out: Output, windows: "Sequence[Window]", newest: "Window | None", settings: "MonitorSettings"
+) -> None:
+    """Of how many windows nobody is told although it was asked for, and why."""
+    older = sum(newest is not None and window.start < newest.start for window in windows)
+    if newest is None or not older:
+        return
+    what = "1 window is" if older == 1 else f"{older} windows are"
+    out.say(
+        f"{what} older than the newest that was checked before ({picking.told(newest, settings)}): "
+        "nobody is told,\nand no episode changes, for what is open follows from the newest windows"
+    )
 
 
 def _in_short(service: "Service", stored: "StoredCheck") -> dict[str, Any]:

@@ -76,6 +76,7 @@ def init(  # noqa: PLR0913, PLR0917 - typer takes every flag as an argument
     steps = [
         ("  monitor config check", "what is watched, and what is missing"),
         (f"  monitor backfill {name}", "check every complete day there is, oldest first"),
+        (f"  monitor backtest {name}", "what other rules would have said of these days"),
     ]
     out.say("next:")
     out.table(steps if folder == Path() else [(f"  cd {folder}", ""), *steps])

@@ -14,7 +14,7 @@ from monitor.cli.options import (
     Why,
     listed,
 )
-from monitor.cli.output import Output
+from monitor.cli.output import Output, complain
 from monitor.cli.reaching import minute, reach
 from monitor.errors import UnknownName
 
@@ -55,9 +55,27 @@ def make(  # noqa: PLR0913, PLR0917 - typer takes every flag as an argument
     The first one ends that everybody at this machine may do everything on the pages.
     """
     out = Output(json_to, verbose)
+    scopes = _scopes(scope)
     with reach(config, server, token_file) as client:
-        _show(out, client.make_token(name, _scopes(scope), why, days))
+        first = next(iter(client.tokens()), None) is None
+        _show(out, client.make_token(name, scopes, why, days))
+    if first:
+        _warn(scopes)
     return 0
+
+
+def _warn(scopes: "list[Scope]") -> None:
+    """What the first token changes for everybody, who did not ask for it."""
+    from monitor.core.people import Scope
+
+    hints = ["commands that read the store themselves, as this one did, go on without"]
+    if Scope.ADMIN not in scopes:
+        hints.append("whoever is to do everything on the pages needs one with --scope admin")
+    complain(
+        "this is the first token: from now on pages and API ask everybody for one, on this "
+        "machine, too",
+        "\n".join(hints),
+    )
 
 
 @commands.command("list")

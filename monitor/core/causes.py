@@ -4,8 +4,10 @@ from monitor.core.columns import Kind
 from monitor.core.consequences import Cause
 from monitor.core.episodes import BREACHES
 from monitor.core.numerals import number, pair, share
+from monitor.core.over_time.spending import ACCUMULATED
 from monitor.core.records import Check, ColumnResult, ExpectationResult, Finding, Severity, Verdict
 from monitor.core.verdict import beyond_whole
+from monitor.core.words import level
 
 NAME_CHARS = 120
 TEXT_CHARS = 300
@@ -17,7 +19,7 @@ def causes_of(check: Check, cause: Cause, show_values: str) -> list[dict[str, st
     """What made the episode's own verdict: names with a few small numbers, most telling first."""
     verdict = BREACHES[cause]
     whole = [
-        _told(finding.test.replace("_", " "), finding.reason)
+        _told(_test_name(finding), finding.reason)
         for finding in check.dataset.findings
         if finding.verdict is verdict
     ]
@@ -39,6 +41,10 @@ def failed_of(check: Check) -> list[dict[str, str]]:
     failed = [r for r in results if r.success is False]
     failed.sort(key=lambda r: _SEVERITIES.index(r.severity))
     return [_told(_expectation_name(r), r.reason) for r in failed]
+
+
+def _test_name(finding: Finding) -> str:
+    return "several checks" if finding.test == ACCUMULATED else finding.test.replace("_", " ")
 
 
 def _expectation_name(result: ExpectationResult) -> str:
@@ -101,7 +107,7 @@ def _where(column: ColumnResult, check: Check) -> str:
 
 
 def _levels(what: str, levels: tuple[str, ...]) -> str:
-    named = [f"'{line(level, 40)}'" for level in levels[:_LEVELS_TOLD]]
+    named = [level(line(name, 40) or name, "'") for name in levels[:_LEVELS_TOLD]]
     more = f" and {len(levels) - len(named)} more" if len(levels) > len(named) else ""
     return f"{what} {', '.join(named)}{more}" if named else ""
 

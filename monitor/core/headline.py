@@ -17,10 +17,13 @@ from monitor.core.records import (
     Verdict,
     most_telling,
 )
+from monitor.core.unproven import held_by, looks_beyond, unproven
 from monitor.core.verdict import beyond_whole, deciding
-from monitor.core.words import plural
+from monitor.core.words import level, plural
 
 CAUSES = 3
+# What a pass says of tests of all columns together that it does not speak for
+_HOW = {Verdict.UNDECIDED: "undecided", Verdict.WATCH: "to watch"}
 _UNUSABLE = {"unreadable_share": "values that are no numbers", "infinite_share": "infinite values"}
 
 
@@ -49,7 +52,7 @@ def headline(
         return told + (f"; they moved at about {moved_at}" if moved_at else "")
     if verdict is Verdict.UNDECIDED:
         return _undecided(columns, dataset, expectations, sample)
-    return _passed(columns, expectations, sample, versus)
+    return _passed(columns, dataset, expectations, sample, names=names, versus=versus)
 
 
 def only_where(columns: Sequence[ColumnResult], slices: Sequence[Slice]) -> str:
@@ -163,15 +166,18 @@ def _lasting(
     drifted = [c for c in columns if c.verdict is Verdict.DRIFTED]
     proven = any(f.verdict is Verdict.DRIFTED for c in drifted for f in deciding(c.findings))
     gathered, main = accumulated(dataset), _gatherer(drifted)
-    if proven or gathered is None or main is None:
+    if proven or gathered is None or main is None or is_enough_alone(gathered):
         return ""
-    if not is_full(gathered):
+    if not is_full(gathered) and not looks_beyond(main):
         return (
             f"Drifted: nothing is proven in this window alone, but the evidence of {_checks(main)} "
-            f"still stands ({so_far(gathered)}), most of it in `{main.name}`"
+            f"({so_far(gathered)}) still keeps the alarm on, most of it in `{main.name}`"
         )
     change = change_in_words(main, names=names, versus=versus)
-    return f"Drifted: small but lasting: `{main.name}` {change}{_together(columns, dataset)}"
+    return (
+        f"Drifted: `{main.name}` {change}; this window alone does not prove it, the evidence of "
+        f"{_checks(main)} together does"
+    )
 
 
 def _together(columns: Sequence[ColumnResult], dataset: Sequence[Finding]) -> str:
@@ -250,25 +256,46 @@ def _rows_needed(column: ColumnResult) -> int:
 
 def _passed(
     columns: Sequence[ColumnResult],
+    dataset: Sequence[Finding],
     expectations: ExpectationReport | None,
     sample: SampleInfo,
+    *,
+    names: bool,
     versus: str,
 ) -> str:
-    """What could not be judged comes first: a pass speaks of the other columns alone."""
+    """What could not be judged or proven comes first: a pass speaks of the other columns alone."""
     compared = [c for c in columns if c.compared]
     states = [c.verdict for c in compared]
     same, watched = states.count(Verdict.PASSED), states.count(Verdict.WATCH)
     parts = [f"{same} of {len(compared)} columns are as {versus}"] if compared else []
     if watched:
         parts.append(f"{watched} to watch")
+    parts += [f"{f.test} {_HOW[f.verdict]}" for f in dataset if f.of_drift and f.verdict in _HOW]
     if expectations:
         held = expectations.evaluated - expectations.failed
         parts.append(f"{held} of {plural(expectations.evaluated, 'expectation')} met")
     parts.append(f"{count(sample.rows_in_window)} rows")
     blind = [c for c in compared if c.verdict is Verdict.UNDECIDED]
-    if not blind:
-        return f"Passed: {', '.join(parts)}"
-    return f"Passed in part: {_blind(blind, sample, len(compared))}; {', '.join(parts)}"
+    doubts = [_blind(blind, sample, len(compared))] if blind else []
+    if unsure := unproven(compared):
+        doubts.append(_unproven(unsure, dataset, sample, names=names, versus=versus))
+    how = " in part" if blind else " for want of proof" if unsure else ""
+    return f"Passed{how}: {'; '.join([*doubts, ', '.join(parts)])}"
+
+
+def _unproven(
+    unsure: Sequence[ColumnResult],
+    dataset: Sequence[Finding],
+    sample: SampleInfo,
+    *,
+    names: bool,
+    versus: str,
+) -> str:
+    main, *others = unsure
+    told = f"`{main.name}` {change_in_words(main, names=names, versus=versus)}"
+    same = f"`{others[0].name}`" if len(others) == 1 else f"{len(others)} other columns"
+    more = f"; the same of {same}" if others else ""
+    return f"{told}, more than is tolerated, but {held_by(main, dataset, sample.rows)}{more}"
 
 
 def _guard(column: ColumnResult, test: str) -> Finding | None:
@@ -305,7 +332,7 @@ def _new_levels(column: ColumnResult, names: bool, versus: str) -> str:
     levels = column.shape.new_levels if column.shape else ()
     if finding is None or len(levels) < 2:  # one new level is told with its share
         return ""
-    named = ", ".join(f"`{level[:40]}`" for level in levels[:CAUSES])
+    named = ", ".join(level(name) for name in levels[:CAUSES])
     more = ", ..." if len(levels) > CAUSES else ""
     told = f" ({named}{more})" if names else ""
     return f"has levels unknown {versus} in {share(finding.effect)} of rows{told}"
@@ -340,5 +367,5 @@ def _level_change(column: ColumnResult, names: bool, versus: str) -> str:
         return ""
     moves = [c - r for r, c in zip(shape.reference, shape.current, strict=True)]
     at = max(range(len(moves)), key=lambda i: abs(moves[i]))
-    level = f"`{shape.levels[at][:40]}`" if names else "one level"
-    return f"has {level} at {share(shape.current[at])}, {share(shape.reference[at])} {versus}"
+    told = level(shape.levels[at]) if names else "one level"
+    return f"has {told} at {share(shape.current[at])}, {share(shape.reference[at])} {versus}"

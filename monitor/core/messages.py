@@ -165,6 +165,32 @@ def cause_text(cause: str) -> str:
     return _WHAT[Cause(cause)] if cause in set(Cause) else cause
 
 
+def happened(cause: str, kinds: Iterable[str]) -> str:
+    """What became of an episode, by the kinds of its messages: "drift opened, then resolved".
+
+    >>> happened("no_look", ["episode.opened", "episode.resolved"])
+    'nothing to look at, then something to look at again'
+    >>> happened("quality", ["episode.opened"])
+    'broken data found'
+    """
+    steps = [kind.rpartition(".")[2] for kind in kinds]
+    own = _HAPPENED.get(cause)
+    if own is not None:
+        return ", then ".join(own.get(step, f"{cause_text(cause)}, {step}") for step in steps)
+    return f"{cause_text(cause)} {', then '.join(_FOUND.get((cause, s), s) for s in steps)}"
+
+
+# Broken data is found rather than opened, and where there is nothing, nothing opens.
+_FOUND: Mapping[tuple[str, str], str] = {(Cause.QUALITY, Change.OPENED): "found"}
+_HAPPENED: Mapping[str, Mapping[str, str]] = {
+    Cause.NO_LOOK: {
+        Change.OPENED: _WHAT[Cause.NO_LOOK],
+        Change.WORSENED: f"still {_WHAT[Cause.NO_LOOK]}",
+        Change.RESOLVED: "something to look at again",
+    }
+}
+
+
 def _done(entry: AuditEntry, episode: Episode) -> str:
     what = _WHAT[episode.cause]
     return f"{entry.deed.capitalize()}: {what}, by {entry.who}: {entry.why}"
@@ -259,6 +285,8 @@ def _payload(check: Check, change: EpisodeChange, show_values: str) -> dict[str,
 
 def _resolved(episode: Episode) -> str:
     since = f"{episode.opened_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    if episode.cause is Cause.NO_LOOK:
+        return f"Resolved: there is something to look at again; there was nothing from {since} on"
     names = [line(name, NAME_CHARS) for name in episode.columns[:CAUSES_TOLD]]
     more = len(episode.columns) - len(names)
     where = ", ".join(names) + (f" and {more} more" if more else "")

@@ -5,7 +5,7 @@ from typing import Any
 
 from monitor.core.consequences import Message
 from monitor.core.digests import DIGEST
-from monitor.core.messages import TEST, cause_text
+from monitor.core.messages import TEST, happened
 from monitor.core.payloads import cause_lines, rows_text, window_text
 
 ENTRIES = 100  # of a digest; a longer one is read on the pages
@@ -17,12 +17,11 @@ def subject(message: Message) -> str:
         return f"digest: {message.payload['headline']}"
     if message.kind == TEST:
         return "test of a channel"
-    change = message.kind.removeprefix("episode.")
-    return f"{message.monitor}: {cause_text(message.payload['cause'])} {change}"
+    return f"{message.monitor}: {happened(message.payload['cause'], [message.kind])}"
 
 
 def body(message: Message) -> list[str]:
-    """The headline, the causes with their numbers, then rows, window and links."""
+    """The headline, the causes with their numbers, then window, rows and links."""
     if message.kind == DIGEST:
         return _digest(message.payload["entries"])
     return _told(message.payload)
@@ -31,7 +30,7 @@ def body(message: Message) -> list[str]:
 def _told(payload: Mapping[str, Any]) -> list[str]:
     causes = cause_lines(payload)
     width = max((len(name) for name, _ in causes), default=0)
-    facts = [rows_text(payload), f"window {window_text(payload)}" if payload["window"] else ""]
+    facts = [f"window {window_text(payload)}" if payload["window"] else "", rows_text(payload)]
     lines = [
         payload["headline"],
         payload.get("attended", ""),
@@ -52,9 +51,7 @@ def _links(payload: Mapping[str, Any]) -> str:
 def _digest(entries: list[Mapping[str, Any]]) -> list[str]:
     lines = []
     for entry in entries[:ENTRIES]:
-        lines.append(
-            f"{entry['monitor']}: {cause_text(entry['cause'])} {', then '.join(entry['changes'])}"
-        )
+        lines.append(f"{entry['monitor']}: {happened(entry['cause'], entry['changes'])}")
         lines += [f"  {line}" for line in _told(entry)]
     left = len(entries) - ENTRIES
     return [*lines, f"{left} more are on the pages"] if left > 0 else lines

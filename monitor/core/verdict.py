@@ -80,7 +80,7 @@ def _judge(column: ColumnResult, rule: Rule, rejected: bool) -> ColumnResult:
     if drifted:
         strongest = min(fired or decisive, key=_by_evidence)
         return replace(column, verdict=Verdict.DRIFTED, reason=strongest.reason)
-    return _quiet(column, proven_alone=bool(fired))
+    return _quiet(column, min(fired, key=_by_evidence) if fired else None)
 
 
 def answers_for_itself(column: ColumnResult, rule: Rule) -> bool:
@@ -97,14 +97,14 @@ def main_findings(column: ColumnResult) -> list[Finding]:
     return [f for f in decisive if not f.guard]
 
 
-def _quiet(column: ColumnResult, *, proven_alone: bool) -> ColumnResult:
-    """The verdict of a column that did not drift."""
+def _quiet(column: ColumnResult, alone: Finding | None) -> ColumnResult:
+    """The verdict of a column that did not drift; `alone` is what fired by itself."""
     main = main_findings(column)
     if all(f.verdict is Verdict.UNDECIDED for f in main):
         reason = main[0].reason if main else "no test applies to this column"
         return replace(column, verdict=Verdict.UNDECIDED, reason=reason)
-    if proven_alone:
-        reason = "above its threshold alone, but not when all columns are judged together"
+    if alone is not None:
+        reason = f"{alone.reason}; not when all columns are judged together"
         return replace(column, verdict=Verdict.WATCH, reason=reason)
     watched = [f for f in column.findings if f.verdict in (Verdict.WATCH, Verdict.DRIFTED)]
     if watched:

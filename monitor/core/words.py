@@ -90,3 +90,14 @@ def plural(count: int, noun: str) -> str:
     ('1 check', '2 checks')
     """
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def level(name: str, quote: str = "`", most: int = 40) -> str:
+    """A value of a column inside a sentence; one that nobody sees is named for what it is.
+
+    >>> level("north"), level(""), level("  ")
+    ('`north`', 'empty text', 'text of blanks')
+    """
+    if name.strip():
+        return f"{quote}{name[:most]}{quote}"
+    return "text of blanks" if name else "empty text"

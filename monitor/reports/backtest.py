@@ -115,6 +115,7 @@ def draw_backtest(done: Backtest, *, zone: tzinfo, command: str) -> str:
         advice=backtest_words.advice_lines(done.advice, zone),
         scene=backtest_words.scene_line(done),
         smallest_drift=backtest_words.smallest_drift,
+        title=backtest_words.title,
         most_columns=MOST_COLUMNS,
         command=command,
     )

@@ -16,11 +16,13 @@ from monitor.core.records import (
     ColumnResult,
     ExpectationResult,
     Finding,
+    Notice,
     Severity,
     Verdict,
     Window,
     most_telling,
 )
+from monitor.core.unproven import UNPROVEN
 from monitor.reports import bars, evidence, picture, words
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ class Cause:
     picture: Markup
     first: tuple[str, ...]  # lines that say it
     then: tuple[str, ...] = ()  # lines for those who read on
+    is_whole: bool = False  # about no single column, so its name is a word
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +73,14 @@ class Story:
         return f"{setup['current']} against {setup['reference']}{frozen}"
 
     def causes(self) -> list[Cause]:
-        """The main causes: broken expectations, the feed, columns, then all columns together."""
-        found = [*self._expectation_causes(), *self._dataset_causes(of_drift=False)]
-        together = self._dataset_causes(of_drift=True)
+        """The main causes: broken expectations, the feed, columns, then what speaks of them all.
+
+        What moved says more than how many checks it took to prove it.
+        """
+        feed = [f for f in self.check.dataset.findings if not f.of_drift and f.test != ACCUMULATED]
+        found = [*self._expectation_causes(), *self._dataset_causes(feed)]
+        whole = [f for f in self.check.dataset.findings if f.of_drift or f.test == ACCUMULATED]
+        together = self._dataset_causes(whole)
         drifted = self.check.causes()
         columns = drifted if found or together or drifted else self._nearest()
         return [*found, *(self._column_cause(column) for column in columns), *together]
@@ -103,24 +111,38 @@ class Story:
             then=tuple(line for line in (evidence.rows_broken(first), more) if line),
         )
 
-    def _dataset_causes(self, *, of_drift: bool) -> list[Cause]:
+    def _dataset_causes(self, findings: Sequence[Finding]) -> list[Cause]:
         """A test of drift that could not decide is no cause: the columns decided without it."""
-        wanted = (Verdict.DRIFTED,) if of_drift else _BAD
         return [
             Cause(
                 name=words.label(finding.test),
-                about="all columns together" if of_drift else "whole window",
+                about=self._about(finding),
                 state=finding.verdict,
                 picture=self._dataset_picture(finding),
                 first=tuple(t for t in (finding.what, finding.reason) if t)[:1],
-                then=self._usual_rows() if finding.test == "volume" else self._figures(finding),
+                then=self._then(finding),
+                is_whole=True,
             )
-            for finding in self.check.dataset.findings
-            if finding.verdict in wanted and finding.of_drift == of_drift
+            for finding in findings
+            if finding.verdict in ((Verdict.DRIFTED,) if finding.of_drift else _BAD)
         ]
 
     @staticmethod
-    def _figures(finding: Finding) -> tuple[str, ...]:
+    def _about(finding: Finding) -> str:
+        if finding.test == ACCUMULATED:
+            return "this check and those before it"
+        return "all columns together" if finding.of_drift else "whole window"
+
+    def _then(self, finding: Finding) -> tuple[str, ...]:
+        """For those who read on: usual rows, what evidence is, the figures behind a sentence."""
+        if finding.test == "volume":
+            return self._usual_rows()
+        if finding.test == ACCUMULATED:
+            return (
+                "Evidence grows with every window that speaks for more than is tolerated and "
+                f"shrinks with every other: 1 is none, {numerals.number(finding.threshold)} raises "
+                "the alarm, and it counts no higher.",
+            )
         return (finding.reason.removesuffix(f"; {finding.what}"),) if finding.what else ()
 
     def _dataset_picture(self, finding: Finding) -> Markup:
@@ -164,6 +186,14 @@ class Story:
         """Nothing broke: the columns that came closest to their tolerance."""
         compared = [c for c in self.check.columns if c.compared and c.strength > 0]
         return list(most_telling(compared)[:3])
+
+    def unproven(self) -> list[str]:
+        """What would prove that a watched column drifted."""
+        return [n.text for n in self.check.notices if n.kind == UNPROVEN]
+
+    def notices(self) -> list[Notice]:
+        """The notices that are not told above."""
+        return [n for n in self.check.notices if n.kind != UNPROVEN]
 
     def since(self) -> str:
         """How long the verdict has been what it is."""

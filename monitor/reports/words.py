@@ -13,7 +13,7 @@ _TESTS = {
     "psi": "PSI",
     "ks": "KS",
     "chi_squared": "chi-square",
-    "accumulated": "accumulated evidence",
+    "accumulated": "evidence of several checks",
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from monitor.core.consequences import Message
 from monitor.core.digests import DIGEST
-from monitor.core.messages import TEST, cause_text
+from monitor.core.messages import TEST, happened
 from monitor.core.payloads import cause_lines, rows_text, time_text, window_text
 from monitor.core.people import MUTES_H
 
@@ -112,9 +112,8 @@ def _digest(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _entry_lines(entry: Mapping[str, Any]) -> list[str]:
-    cause = cause_text(entry["cause"])
     link = _link(entry["report_url"], "Report") or _link(entry["check_url"], "Check")
-    first = f"*{_escape(entry['monitor'])}* · {cause} {', then '.join(entry['changes'])}"
+    first = f"*{_escape(entry['monitor'])}* · {happened(entry['cause'], entry['changes'])}"
     lines = [f"{first} · {link}" if link else first, sentence(entry)]
     if "attended" in entry:
         lines.append(_escape(_clip(entry["attended"], 300)))
@@ -138,9 +137,9 @@ def _context(message: Message) -> dict[str, Any]:
         return {"type": "context", "elements": [_mrkdwn("Nothing happened, and nothing is to do.")]}
     facts = [
         f"*{_escape(message.monitor)}*",
-        f"{cause_text(payload['cause'])} {change}",
-        rows_text(payload),
+        happened(payload["cause"], [message.kind]),
         f"window {window_text(payload)}" if payload["window"] else "",
+        rows_text(payload),
         f"since {time_text(payload['opened_at'])}" if change == "worsened" else "",
         _link(payload["report_url"], "Report"),
         _link(payload["check_url"], "Check"),

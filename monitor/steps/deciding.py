@@ -14,6 +14,7 @@ from monitor.core.onset import shared_onset
 from monitor.core.over_time.variation import MIN_WINDOWS
 from monitor.core.records import Check, ColumnResult, DatasetResult, Notice, Verdict, Window
 from monitor.core.routing import level_of
+from monitor.core.unproven import UNPROVEN, Series, unproven, what_proves_it
 from monitor.core.verdict import dataset_p, judge_check
 from monitor.references import Reference
 from monitor.steps.kit import Look, Tools, Watch
@@ -62,7 +63,12 @@ def decide(
         monitor=watch.name or None,
         window=window,
         expectations=look.expectations,
-        notices=(*look.notices, *_left_out(watch, look), *_blinded(watch, reference, look)),
+        notices=(
+            *look.notices,
+            *_left_out(watch, look),
+            *_blinded(watch, reference, look),
+            *(_unproven(watch, look) if verdict is Verdict.PASSED else ()),
+        ),
         segments=look.segments,
         slices=look.slices,
         timings_s=timings,
@@ -132,6 +138,19 @@ def _blinded(watch: Watch, reference: Reference | None, look: Look) -> list[Noti
         f"it alone would do; {MIN_WINDOWS} windows tell how much they vary"
     )
     return [Notice("blinded", text)]
+
+
+def _unproven(watch: Watch, look: Look) -> list[Notice]:
+    """Which setting keeps what looks like a drift from being one, and what it would take."""
+    unsure = unproven([c for c in look.columns if c.compared])
+    if not unsure:
+        return []
+    series = None
+    if watch.name and watch.cadence is not None:
+        series = Series(watch.name, watch.cadence, watch.checks_per_alarm)
+    main, alpha = unsure[0], watch.plan.rule.alpha
+    text = what_proves_it(main, look.columns, alpha, look.sample.rows, series)
+    return [Notice(UNPROVEN, text, main.name)]
 
 
 def _moved_at(watch: Watch, columns: Sequence[ColumnResult], window: Window | None) -> str:

@@ -33,22 +33,25 @@ _ICON_PX = {40: 12, 80: 8}  # up to so many checks: size of their icons
 
 @lru_cache(maxsize=4096)
 def strip(lines: tuple[CheckLine, ...], zone: tzinfo, root: str, from_left: bool = False) -> Markup:
-    """The newest checks, a tile each, the newest at the right; one step for the keyboard."""
-    part = 100 / STRIP
-    first = 0 if from_left else 100 - part * len(lines)
+    """The newest checks, a tile each; one step for the keyboard.
+
+    The newest is at the right, below that of other monitors, but `from_left` and on a phone.
+    """
+    part = 100 / max(1, len(lines))
     verdicts = [str(c.verdict) for c in lines]
     counts = ", ".join(f"{verdicts.count(v)} {v}" for v in dict.fromkeys(reversed(verdicts)))
     tiles = (
         f'<a href="{escape(root)}/checks/{quote(c.id, safe="")}" class="{c.verdict}"'
         f"{'' if place == len(lines) - 1 else _SKIPPED}>"
         f"<title>{words.window(c.window, zone)}: {c.verdict}</title>"
-        f'<use href="#s-{c.verdict}" x="{first + part * (place + 0.5):.1f}%" y="7" width="9"'
+        f'<use href="#s-{c.verdict}" x="{part * (place + 0.5):.1f}%" y="7" width="9"'
         f' height="9"/></a>'
         for place, c in enumerate(lines)
     )
     return Markup(
-        f'<svg class="strip" width="100%" height="24" role="group" aria-label="{counts}">'
-        f'<g transform="translate(-4.5 0)">{"".join(tiles)}</g></svg>'
+        f'<span class="strip-room{" from-left" if from_left else ""}">'
+        f'<svg class="strip" width="{100 * len(lines) / STRIP:.1f}%" height="24" role="group"'
+        f' aria-label="{counts}"><g transform="translate(-4.5 0)">{"".join(tiles)}</g></svg></span>'
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
+from typing import Any
 from urllib.parse import quote
 
 from monitor.archive import CheckLine, Place, Store, StoredCheck
@@ -11,6 +12,7 @@ from monitor.core.consequences import Cause, Episode, Message, RetrainRequest
 from monitor.core.episodes import BREACHES
 from monitor.core.messages import RETRAIN
 from monitor.core.people import AuditEntry, Deed, Silence, SilenceKind
+from monitor.core.records import Window
 from monitor.web.named import CAUSES
 
 _CHECKS = 120  # of an episode, at most
@@ -40,6 +42,7 @@ class Event:
     text: str = ""
     who: str = ""
     link: str = ""  # below our root
+    window: Window | None = None  # the window it is about, where a look is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,7 @@ def _opened(episode: Episode, first: StoredCheck | None) -> Event:
         f"Opened: {CAUSES[episode.cause].lower()}",
         first.check.headline if first else "",
         link=f"/checks/{quote(episode.opened_by)}",
+        window=first.check.window if first else None,
     )
 
 
@@ -113,6 +117,7 @@ def _before(store: Store, episode: Episode, first: StoredCheck | None) -> Iterat
             "Found to have begun earlier",
             f"{many} before it, looked at later, had it as well",
             link=f"/checks/{quote(later[-1].id)}",
+            window=Window(later[-1].window.start, later[0].window.end),
         )
 
 
@@ -130,8 +135,7 @@ def _told(messages: Sequence[Message]) -> Iterator[Event]:
         channels = _and([m.channel for m in group])
         what = _TOLD.get(kind, kind.replace(".", " "))
         if kind == "episode.worsened" and state == "sent":
-            yield Event(written, "worsened", "Got worse", str(group[0].payload["headline"]),
-                        link=f"/checks/{quote(str(group[0].payload['check_id']))}")  # fmt: skip
+            yield _worsened(written, group[0].payload)
         if state == "sent":
             at = max((m.sent_at or written) for m in group)
             yield Event(at, "told", f"Told {channels} {what}")
@@ -139,6 +143,13 @@ def _told(messages: Sequence[Message]) -> Iterator[Event]:
             yield Event(written, "failed", f"Could not tell {channels} {what}", group[0].error)
         else:
             yield Event(written, "told", f"Still to tell {channels} {what}", group[0].error)
+
+
+def _worsened(at: datetime, payload: Mapping[str, Any]) -> Event:
+    told = payload.get("window")
+    window = Window(*(datetime.fromisoformat(told[s]) for s in ("start", "end"))) if told else None
+    link = f"/checks/{quote(str(payload['check_id']))}"
+    return Event(at, "worsened", "Got worse", str(payload["headline"]), link=link, window=window)
 
 
 def _done(entries: Iterable[AuditEntry]) -> Iterator[Event]:
@@ -174,7 +185,7 @@ def _over(episode: Episode, known: Mapping[str, CheckLine]) -> Iterator[Event]:
     line = known.get(episode.resolved_by or "")
     if line is not None:
         link = f"/checks/{quote(line.id)}"
-        yield Event(_made(line), "over", "Over", line.headline, link=link)
+        yield Event(_made(line), "over", "Over", line.headline, link=link, window=line.window)
 
 
 def _made(seen: CheckLine | StoredCheck) -> datetime:

@@ -156,7 +156,10 @@ def _carrying(column: ColumnResult, finding: Finding) -> ColumnResult:
     if column.verdict is Verdict.DRIFTED or column.accrued is None:
         return column
     last = plural(column.accrued.checks, "check")
-    reason = f"the evidence of the last {last} together ({so_far(finding)}); {column.reason}"
+    reason = (
+        f"the last {last} together prove it (evidence {so_far(finding)}), this one alone does not; "
+        f"{column.reason}"
+    )
     return replace(column, verdict=Verdict.DRIFTED, reason=reason)
 
 
@@ -201,11 +204,15 @@ def _reason(finding: Finding, alarmed: bool, checks_per_alarm: float) -> str:
     end = number(budget.kept_above(checks_per_alarm), 2)
     if finding.verdict is Verdict.DRIFTED and is_full(finding):
         return (
-            f"the evidence of the checks together reached the {number(finding.threshold)} of one "
-            f"false alarm in {number(checks_per_alarm)} checks"
+            "the checks so far prove a drift together: their evidence reached the "
+            f"{number(finding.threshold)} that one false alarm in {number(checks_per_alarm)} "
+            "checks takes"
         )
     if finding.verdict is Verdict.DRIFTED:
-        return f"the evidence is still {so_far(finding)}; the alarm ends below {end}"
+        return (
+            f"the checks so far prove a drift together: their evidence is still {so_far(finding)}, "
+            f"and the alarm ends below {end}"
+        )
     if alarmed:
         return f"the evidence fell below {end}: the alarm is over, and evidence begins again"
-    return f"the evidence of the checks together is {so_far(finding)} that an alarm takes"
+    return f"the evidence of the checks so far is {so_far(finding)} that an alarm takes"

@@ -51,6 +51,19 @@ class Backtest:
     def days(self) -> float:
         return length_days(self.current.windows)
 
+    @property
+    def shown(self) -> tuple[Trial, ...]:
+        """The rules of the table: other tolerances of a rule only where one of them is advised."""
+        return tuple(t for t in self.trials if not t.rule.variant or self.advises(t))
+
+    @property
+    def folded(self) -> tuple[Trial, ...]:
+        """The rules beside the table."""
+        return tuple(t for t in self.trials if t not in self.shown)
+
+    def advises(self, trial: Trial) -> bool:
+        return self.advice.choice is not None and trial.rule.key == self.advice.choice.rule.key
+
 
 def advise(trials: Sequence[Trial], budget: Budget, quiet_until: datetime | None) -> Advice:
     """The most sensitive rule whose episodes on quiet windows stay within the budget.
@@ -96,6 +109,8 @@ def _why(choice: Trial | None, quiet: Sequence[Trial], allowed: int, *, unranked
     if not quiet[0].windows:
         return "there is no quiet window to judge by"
     room = f"the budget has room for {allowed} in this time"
+    if not allowed:
+        room = "this time is too short for even one within the budget"
     if choice is None and unranked:
         return (
             f"no rule could be ranked: {room}, which {plural(unranked, 'rule')} would have kept, "

@@ -20,6 +20,12 @@ def label(test: str) -> str:
     return _LABELS.get(test, test.replace("_", " "))
 
 
+def title(done: Backtest, trial: Trial) -> str:
+    """A rule as the table names it: whether it is there already, and whether it is advised."""
+    marks = ["now"] * (trial is done.current) + ["advised"] * done.advises(trial)
+    return f"{', '.join(marks)}: {trial.rule.title}" if marks else trial.rule.title
+
+
 def headline(done: Backtest, zone: tzinfo) -> str:
     """How many episodes, in what, from when, and what the rule can see, in one sentence.
 
@@ -86,7 +92,10 @@ def _choice(advice: Advice) -> str:
     if advice.choice is None:
         return advice.why
     keep = advice.choice.rule.key == "current"
-    return f"{'keep the current rule' if keep else advice.choice.rule.title}: {advice.why}"
+    told = f"{'keep the current rule' if keep else advice.choice.rule.title}: {advice.why}"
+    if advice.quiet_until is None and advice.current.alarmed:
+        return f"if nothing did drift, {told}"
+    return told
 
 
 def _granted(advice: Advice, zone: tzinfo) -> str:
