@@ -63,7 +63,7 @@ lint: $(INSTALLED) ## ruff: mistakes, style, formatting
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 
-types: $(INSTALLED) ## mypy, strict
+types: $(INSTALLED) ## mypy, strict, of the package, the benchmarks and the tests
 	$(PY) -m mypy
 
 imports: $(INSTALLED) ## the import law

@@ -12,10 +12,10 @@ from functools import cache
 import numpy as np
 
 from monitor.core.cells import Counts, Pair
+from monitor.core.columns import Floats, Kind
 from monitor.core.drift import psi
 from monitor.core.drift_socket import Bounds
 from monitor.core.over_time import budget
-from monitor.core.records import Floats, Kind
 from monitor.core.summaries.summary import Summary
 
 DAYS = 365
@@ -153,7 +153,8 @@ def psi_p_values(size: float, rows: int, windows: int, seed: int) -> Floats:
     then = rng.multinomial(10_000, np.full(CELLS, 1 / CELLS), windows)
     now = rng.multinomial(rows, _shares(_shift(size)) if size else np.full(CELLS, 0.1), windows)
     found = [_p_tolerance(r, c) for r, c in zip(then, now, strict=True)]
-    return np.minimum(1.0, DECIDING * np.array(found))
+    p_values: Floats = np.minimum(1.0, DECIDING * np.array(found))
+    return p_values
 
 
 def _p_tolerance(reference: Counts, current: Counts) -> float:

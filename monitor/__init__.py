@@ -11,7 +11,7 @@ The story, and the room of each sentence:
     report    it on one page                       reports/, explorers/
     remember  it with all that follows             stores/, by archive.py and ledger.py
     alert     the people and systems who must act  notifiers/, slack/, through delivery.py
-    show      everything, and do what people ask   web/, desk.py
+    show      everything, and do what people ask   web/, desk.py, deeds/
     backtest  the rules on past windows            backtest.py, core/replay/
     diff      one stored window with another       diff.py, core/summaries/
 

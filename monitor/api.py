@@ -24,9 +24,10 @@ from monitor.configuration.datasets import FROZEN, CsvSettings, ShowValues, Sour
 from monitor.configuration.mistakes import checked
 from monitor.configuration.urls import scheme_of, without_secrets
 from monitor.core import laws, wire
+from monitor.core.columns import Kind
 from monitor.core.comparison import Plan
 from monitor.core.kinds import decide_kind
-from monitor.core.records import Check, Kind, Notice, Verdict, Window
+from monitor.core.records import Check, Notice, Verdict, Window
 from monitor.core.side_by_side import are_held
 from monitor.errors import AskedWrongly, CouldNotLook, NoCommonColumns, PathNotFound, UnknownName
 from monitor.ports import Sample, Source, StoredReference

@@ -5,16 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
-from monitor.core.records import (
-    Check,
-    Episode,
-    EpisodeChange,
-    Message,
-    ReferenceInfo,
-    RetrainRequest,
-    Verdict,
-    Window,
-)
+from monitor.core.consequences import Episode, EpisodeChange, Message, RetrainRequest
+from monitor.core.records import Check, ReferenceInfo, Verdict, Window
 from monitor.ledger import Before, Ledger
 from monitor.ports import StoredReference
 

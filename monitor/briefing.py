@@ -11,12 +11,13 @@ from monitor import catalogue
 from monitor.configuration.comparing import DriftSettings
 from monitor.configuration.weights import ENDINGS
 from monitor.core import episodes
+from monitor.core.columns import Kind
 from monitor.core.comparison import Plan
 from monitor.core.dataset_socket import DatasetTest
 from monitor.core.drift_socket import DriftTest, Rule
 from monitor.core.over_time.earlier import overlaps_itself, versus
 from monitor.core.over_time.phases import Cadence
-from monitor.core.records import Kind, Verdict
+from monitor.core.records import Verdict
 from monitor.core.routing import NOBODY, Routing
 from monitor.errors import AskedWrongly
 from monitor.references import Reference, require_columns

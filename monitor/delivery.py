@@ -11,8 +11,8 @@ from pathlib import PurePath
 from typing import Any
 
 from monitor.archive import Store
+from monitor.core.consequences import Message
 from monitor.core.digests import DIGEST, gathered
-from monitor.core.records import Message
 from monitor.errors import DeliveryDelayed, DeliveryRefused
 from monitor.ports import Clock, Notifier
 from monitor.sight import traces

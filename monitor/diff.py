@@ -13,11 +13,12 @@ from typing import Any
 
 from monitor.archive import Store
 from monitor.core import words
+from monitor.core.columns import Column, Kind, Stream
 from monitor.core.comparison import Plan, compare_columns
 from monitor.core.frozen import FrozenColumn, Picture
 from monitor.core.over_time.calibration import Measure, Yardstick
 from monitor.core.over_time.variation import Variation
-from monitor.core.records import Check, Column, Finding, Kind, Notice, Stream, Verdict, Window
+from monitor.core.records import Check, Finding, Notice, Verdict, Window
 from monitor.core.summaries.summary import Summary
 from monitor.core.summaries.windows import added_up, any_hidden, without_levels
 from monitor.errors import AskedWrongly

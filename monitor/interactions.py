@@ -8,7 +8,9 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from monitor.archive import Store
 from monitor.core.people import MUTES_H
-from monitor.desk import WHY_CHARS, Actor, Desk, Done, Key
+from monitor.deeds.once import Done, Key
+from monitor.deeds.planning import WHY_CHARS, Actor
+from monitor.desk import Desk
 from monitor.errors import AskedWrongly, DeliveryError, StoreConflict, StoreUnavailable
 from monitor.ledger import Act
 from monitor.ports import Clock

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from monitor.core.consequences import Episode, Message, RetrainRequest
 from monitor.core.people import (
     Acknowledgement,
     Answer,
@@ -16,7 +17,7 @@ from monitor.core.people import (
     Silence,
     Token,
 )
-from monitor.core.records import Episode, Message, RetrainRequest, Window
+from monitor.core.records import Window
 
 Before = tuple[datetime, str] | None  # (time, id) of an item: what follows it in a list
 

@@ -5,19 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
+from monitor.core.columns import Floats, Stream
 from monitor.core.comparison import Plan
+from monitor.core.consequences import Message
 from monitor.core.reach import WORLD, Reach
-from monitor.core.records import (
-    Check,
-    ExpectationReport,
-    Floats,
-    Message,
-    Notice,
-    SampleInfo,
-    Stream,
-    Verdict,
-    Window,
-)
+from monitor.core.records import Check, ExpectationReport, Notice, SampleInfo, Verdict, Window
 
 if TYPE_CHECKING:
     from monitor.core.aggregates import Aggregate, Condition, Family

@@ -6,11 +6,12 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from monitor.core.columns import Floats, Kind
 from monitor.core.comparison import Plan, kind_of
 from monitor.core.frozen import are_frozen
 from monitor.core.over_time.calibration import Calibration
 from monitor.core.over_time.phases import Cadence, past_windows, windows_of
-from monitor.core.records import Floats, Kind, ReferenceInfo, Window
+from monitor.core.records import ReferenceInfo, Window
 from monitor.core.side_by_side import are_held
 from monitor.core.summaries.kept import Summaries
 from monitor.errors import AskedWrongly, CouldNotLook, ReferenceChanged, nearest

@@ -18,8 +18,9 @@ from monitor.configuration.telling import routing_of
 from monitor.core.records import Check, Finding, SampleInfo, Verdict, Window
 from monitor.core.routing import NOBODY
 from monitor.core.windows import window_at, windows_from
+from monitor.deeds.planning import Links
 from monitor.delivery import Delivery, Patience
-from monitor.desk import Desk, Links
+from monitor.desk import Desk
 from monitor.diff import diff
 from monitor.errors import AskedWrongly, PathNotFound, StoreConflict
 from monitor.ports import Clock, PastCheck, Snapshots, Source, StoredReference
@@ -55,7 +56,7 @@ class Service:
     ) -> None:
         self.settings = settings
         self.clock = clock
-        self.store = wiring.open_store(settings)
+        self.store = wiring.open_store(settings, clock)
         self.reports = wiring.open_reports(settings)
         self._patience = patience
         self._references: dict[str, Reference] = {}

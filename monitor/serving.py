@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import queue
 import signal
 import socket
 import threading
@@ -20,7 +21,7 @@ from monitor.core.people import Scope
 from monitor.core.reach import Reach
 from monitor.core.records import Window
 from monitor.core.windows import Span, window_at
-from monitor.desk import Actor
+from monitor.deeds.planning import Actor
 from monitor.due import MonitorStatus, look
 from monitor.errors import AskedWrongly, MonitorError, one_line
 from monitor.heartbeat import Heartbeat, StallWatch
@@ -43,8 +44,8 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Role:
-    """Which parts of the service this process is, and where its pages are."""
+class Duties:
+    """Which parts of the service this process does, and where its pages are."""
 
     host: str = "127.0.0.1"
     port: int = 8080
@@ -60,7 +61,7 @@ class Role:
         return tuple(name for name, is_part in chosen.items() if is_part)
 
 
-def serve(config: Path, role: Role, say: Callable[[str], None]) -> None:
+def serve(config: Path, duties: Duties, say: Callable[[str], None]) -> None:
     """Run until SIGTERM or SIGINT, then end cleanly.
 
     1. Listen for signals: from now on an end is a clean one.
@@ -72,34 +73,35 @@ def serve(config: Path, role: Role, say: Callable[[str], None]) -> None:
     """
     stop = threading.Event()
     with ExitStack() as parts:
-        parts.enter_context(_signals(stop))
+        told = parts.enter_context(_signals())
         service = open_service(config)
         parts.callback(service.close)
-        if role.web:
-            must_be_guarded(service, role.host)
-        claimant = Claimant(service.store, service.clock, parts=role.parts)
+        if duties.web:
+            must_be_guarded(service, duties.host)
+        claimant = Claimant(service.store, service.clock, parts=duties.parts)
         replica = claimant.replica.id
-        logs.set_up(log_lines(service.settings, role.log_form, replica), role.log_level)
-        listening = parts.enter_context(_listen(role)) if role.web else None
+        logs.set_up(log_lines(service.settings, duties.log_form, replica), duties.log_level)
+        listening = parts.enter_context(_listen(duties)) if duties.web else None
         parts.enter_context(claimant.living())
         delivering = parts.enter_context(_beside("delivery", service.delivery().run))
         parts.enter_context(_slack(service))
-        scheduler = parts.enter_context(_scheduler(service, claimant, config, role))
-        if role.scheduler and service.settings.retention != RetentionSettings():
+        scheduler = parts.enter_context(_scheduler(service, claimant, config, duties))
+        if duties.scheduler and service.settings.retention != RetentionSettings():
             parts.enter_context(_forgetting(service, claimant))
-        watch = parts.enter_context(_heartbeat(service, scheduler, role, replica))
+        watch = parts.enter_context(_heartbeat(service, scheduler, duties, replica))
         if listening is not None:
             alive = {"delivery": delivering.is_alive, "scheduler": lambda: scheduler.alive}
-            checked = alive if role.scheduler else {"delivery": delivering.is_alive}
-            web = _pages(service, scheduler, watch, checked, role)
+            checked = alive if duties.scheduler else {"delivery": delivering.is_alive}
+            web = _pages(service, scheduler, watch, checked, duties)
             web.state.draining = stop.is_set
             prefix = urlsplit(service.settings.base_url).path.rstrip("/")
             parts.enter_context(_web(web, listening, prefix))
-            say(f"pages at http://{role.host}:{listening.getsockname()[1]} (Ctrl-C stops)")
+            say(f"pages at http://{duties.host}:{listening.getsockname()[1]} (Ctrl-C stops)")
         else:
             say("running without pages (Ctrl-C stops)")
         gc.freeze()  # what is loaded by now stays: collections need not look through it again
-        stop.wait()
+        told.get()
+        stop.set()
         log.info("stopping")
         scheduler.stop(GRACE_S)  # meanwhile the pages answer, and say that this process is ending
 
@@ -121,10 +123,10 @@ def _beside(
 
 @contextmanager
 def _scheduler(
-    service: Service, claimant: Claimant, config: Path, role: Role
+    service: Service, claimant: Claimant, config: Path, duties: Duties
 ) -> Iterator[Scheduler]:
     """The scheduler, and the worker process its checks run in."""
-    logging_as = role.log_level, role.log_form, claimant.replica.id
+    logging_as = duties.log_level, duties.log_form, claimant.replica.id
     worker = Worker(open_runner, str(config.resolve()), *logging_as)
     monitors = service.settings.monitors
     scheduler = Scheduler(
@@ -135,7 +137,7 @@ def _scheduler(
         give_up=service.give_up,
         claimant=claimant,
     )
-    if role.scheduler:
+    if duties.scheduler:
         scheduler.start()
     try:
         yield scheduler
@@ -177,7 +179,7 @@ def _slack(service: Service) -> Iterator[None]:
 
 @contextmanager
 def _heartbeat(
-    service: Service, scheduler: Scheduler, role: Role, replica: str
+    service: Service, scheduler: Scheduler, duties: Duties, replica: str
 ) -> Iterator[StallWatch]:
     """The watch over the schedulers of all processes, and the ping of this one."""
     asked, reach = service.settings.heartbeat, Reach.of(service.settings.allow_private_addresses)
@@ -195,7 +197,7 @@ def _heartbeat(
         endpoint=Endpoint(asked.url.get_secret_value(), reach=reach) if asked.url else None,
         every=asked.every.duration,
         patience=patience,
-        moved_at=scheduler.moved_at if role.scheduler else lambda: None,
+        moved_at=scheduler.moved_at if duties.scheduler else lambda: None,
         replica=replica,
     )
     with _beside("heartbeat", heartbeat.run):
@@ -207,7 +209,7 @@ def _pages(
     scheduler: Scheduler,
     watch: StallWatch,
     loops: Mapping[str, Callable[[], bool]],
-    role: Role,
+    duties: Duties,
 ) -> "FastAPI":
     from monitor.web.access import Gate, is_this_machine
     from monitor.web.app import add_routes, make_app
@@ -219,7 +221,7 @@ def _pages(
 
     store, desk, clock = service.store, service.desk, service.clock
     base_url = service.settings.base_url
-    gate = Gate(store, desk, clock, lone=is_this_machine(role.host), base_url=base_url)
+    gate = Gate(store, desk, clock, lone=is_this_machine(duties.host), base_url=base_url)
     made = make_app(
         store,
         service.reports,
@@ -302,13 +304,13 @@ def must_be_guarded(service: Service, host: str) -> None:
 
 
 @contextmanager
-def _listen(role: Role) -> Iterator[socket.socket]:
+def _listen(duties: Duties) -> Iterator[socket.socket]:
     """The port, taken before anything else starts."""
     try:
-        taken = socket.create_server((role.host, role.port))
+        taken = socket.create_server((duties.host, duties.port))
     except (OSError, OverflowError) as error:
         raise AskedWrongly(
-            f"the pages cannot listen on {role.host}:{role.port}: {error}",
+            f"the pages cannot listen on {duties.host}:{duties.port}: {error}",
             hint="choose another with --port, or do without pages with --no-web",
         ) from None
     with taken:
@@ -316,19 +318,24 @@ def _listen(role: Role) -> Iterator[socket.socket]:
 
 
 @contextmanager
-def _signals(stop: threading.Event) -> Iterator[None]:
-    """SIGTERM and SIGINT set `stop`; a second one ends the process at once."""
+def _signals() -> Iterator["queue.SimpleQueue[int]"]:
+    """Where SIGTERM and SIGINT are told from now on; a second one ends the process at once.
+
+    Whoever waits here may be interrupted anywhere, also with the lock in hand that an event would
+    take to be set: only a queue like this one may be written to from there.
+    """
+    told: queue.SimpleQueue[int] = queue.SimpleQueue()
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield told
         return
 
-    def told(number: int, _: FrameType | None) -> None:
-        stop.set()
+    def tell(number: int, _: FrameType | None) -> None:
+        told.put(number)
         signal.signal(number, signal.SIG_DFL)
 
-    before = {s: signal.signal(s, told) for s in (signal.SIGTERM, signal.SIGINT)}
+    before = {s: signal.signal(s, tell) for s in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield
+        yield told
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -37,9 +37,10 @@ from monitor.configuration.mistakes import Keys, Mistake, mistakes_of
 from monitor.configuration.section import Section
 from monitor.configuration.telling import AlertSettings, RetrainSettings, wrong_routes
 from monitor.configuration.urls import TAKEN_WHOLE, scheme_of, without_secrets
+from monitor.core.columns import Kind
 from monitor.core.crontab import Crontab
 from monitor.core.reach import Reach
-from monitor.core.records import Kind, Window
+from monitor.core.records import Window
 from monitor.core.windows import Span
 from monitor.errors import AskedWrongly, UnknownName
 

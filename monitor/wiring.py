@@ -11,9 +11,10 @@ from monitor import catalogue
 from monitor.briefing import weights_file
 from monitor.configuration.datasets import SourceSettings
 from monitor.configuration.weights import read_weights
+from monitor.core.columns import Floats
 from monitor.core.comparison import Plan
-from monitor.core.records import Floats
 from monitor.ports import (
+    Clock,
     Draw,
     Explorer,
     Reports,
@@ -137,9 +138,9 @@ def explorer() -> Explorer:
 # --- What the settings of a service name ---
 
 
-def open_store(settings: "Settings") -> "Store":
+def open_store(settings: "Settings", clock: Clock) -> "Store":
     module = catalogue.load("monitor.stores", "sql", "store")
-    store: Store = module.make(settings.store, settings.root)
+    store: Store = module.make(settings.store, settings.root, clock)
     return store
 
 

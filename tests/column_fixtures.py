@@ -9,9 +9,10 @@ from monitor import catalogue
 from monitor.briefing import make_plan
 from monitor.configuration.comparing import DriftSettings
 from monitor.core.cells import Pair
+from monitor.core.columns import Column, Kind
 from monitor.core.comparison import Plan
-from monitor.core.drift_socket import DriftTest
-from monitor.core.records import Column, Kind
+from monitor.core.drift_socket import Bounds, DriftTest, Evidence, Rule, find
+from monitor.core.records import Finding
 from monitor.core.summaries.collecting import summarize
 from monitor.core.summaries.summary import in_one_precision
 
@@ -72,3 +73,27 @@ def pair_of(kind: Kind, reference: Column, current: Column) -> Pair:
 
 def plan(*chosen: str, kinds: Mapping[str, Kind] | None = None, **rule: Any) -> Plan:
     return make_plan(DriftSettings(tests=chosen, **rule), kinds=kinds or {})
+
+
+def at_most(hits: int, trials: int, rate: float) -> bool:
+    """Whether so many hits can be had at a rate of at most `rate` (one error in 10 000 tests)."""
+    from scipy import stats
+
+    return bool(hits <= stats.binom.ppf(0.9999, trials, rate))
+
+
+def bounds_of(name: str, alpha: float = 0.01) -> Bounds:
+    """What a test is asked with when nothing else is configured."""
+    return Bounds(alpha, TESTS[name].SPEC.tolerance, TESTS[name].SPEC.must_see)
+
+
+def evidence(name: str, both: Pair) -> Evidence:
+    found = TESTS[name].measure(both, bounds_of(name))
+    assert found is not None
+    return found
+
+
+def finding(name: str, both: Pair) -> Finding:
+    found = find(name, TESTS[name], both, Rule())
+    assert found is not None
+    return found

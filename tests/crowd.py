@@ -8,20 +8,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from monitor.core.columns import Kind
+from monitor.core.consequences import Cause, Episode, Message, RetrainRequest
 from monitor.core.people import Acknowledgement, AuditEntry, Deed, Silence, SilenceKind
 from monitor.core.records import (
-    Cause,
     Check,
     ColumnResult,
     DatasetResult,
-    Episode,
     ExpectationReport,
     ExpectationResult,
     Finding,
-    Kind,
-    Message,
     ReferenceInfo,
-    RetrainRequest,
     SampleInfo,
     Severity,
     Verdict,
@@ -338,7 +335,7 @@ def _episodes(name: str, made: list[Check]) -> Iterator[Episode]:
 def _episode(name: str, cause: Cause, run: list[Check], after: Check | None) -> Episode:
     assert run[0].window is not None
     columns = COLUMNS[:4] if cause is Cause.DRIFT else ("expect_column_values_to_not_be_null(age)",)
-    ends = (
+    ends: dict[str, Any] = (
         {"resolved_by": after.id, "resolved_at": after.window.start}
         if after and after.window
         else {}
@@ -356,4 +353,4 @@ def _episode(name: str, cause: Cause, run: list[Check], after: Check | None) -> 
         breaches=len(run),
         told=True,
         **ends,
-    )  # type: ignore[arg-type]
+    )

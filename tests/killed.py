@@ -9,6 +9,7 @@ Points: `before_commit`, `committed` (the outbox is written), `sent` (not marked
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +24,23 @@ def die(*_: Any, **__: Any) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def dying_after(step: Callable[..., object]) -> Callable[..., None]:
+    def steps(*told: Any) -> None:
+        step(*told)
+        die()
+
+    return steps
+
+
 def work(project: Path, number: int, point: str) -> None:
     service = Service(load_settings(project / "monitor.yaml"), patience=Patience(base_s=0.0))
     store: Any = service.store
     save, mark_sent = store.save, store.mark_sent
     points: dict[str, tuple[str, Any]] = {
         "before_commit": ("save", die),
-        "committed": ("save", lambda outcome: (save(outcome), die())),
+        "committed": ("save", dying_after(save)),
         "sent": ("mark_sent", die),
-        "marked": ("mark_sent", lambda *told: (mark_sent(*told), die())),
+        "marked": ("mark_sent", dying_after(mark_sent)),
     }
     if point in points:
         setattr(store, *points[point])

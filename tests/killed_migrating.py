@@ -43,8 +43,8 @@ def _go(told: dict[str, Any]) -> dict[str, Any]:
         children.append(child)
     for pipe in (start, start_read, said):
         os.close(pipe)
-    with os.fdopen(said_read) as pipe:
-        commits = pipe.read()
+    with os.fdopen(said_read) as telling:
+        commits = telling.read()
     ended = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
     return {"ended": ended, "commits": int(commits or 0)}
 
@@ -73,7 +73,7 @@ def _watch(at: int, side: str) -> list[None]:
         here = len(counted) == at
         if here and side == "before":
             os.kill(os.getpid(), signal.SIGKILL)
-        commit(dialect, connection)
+        commit(dialect, connection)  # type: ignore[no-untyped-call]
         if here:
             os.kill(os.getpid(), signal.SIGKILL)
 

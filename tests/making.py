@@ -4,23 +4,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from monitor.archive import Outcome, Store
+from monitor.core.columns import Kind
+from monitor.core.consequences import Cause, Change, Episode, EpisodeChange, Message, RetrainRequest
 from monitor.core.people import AuditEntry, Deed
 from monitor.core.records import (
-    Cause,
-    Change,
     Check,
     ColumnResult,
     DatasetResult,
-    Episode,
-    EpisodeChange,
     ExpectationReport,
     ExpectationResult,
     Finding,
-    Kind,
-    Message,
     Notice,
     ReferenceInfo,
-    RetrainRequest,
     SampleInfo,
     Severity,
     Shape,
@@ -85,7 +80,12 @@ def a_check(check_id: str = "c0", window: Window | None = None, monitor: str = "
 
 
 def an_episode(episode_id: str = "e0", cause: Cause = Cause.DRIFT, **values: Any) -> Episode:
-    given = {"monitor": "loan", "opened_by": "c0", "opened_at": NOON, "headline": "age drifted"}
+    given: dict[str, Any] = {
+        "monitor": "loan",
+        "opened_by": "c0",
+        "opened_at": NOON,
+        "headline": "age drifted",
+    }
     given |= {"last_check": "c0", "worst": 3.0, "columns": ("age", "income")}
     return Episode(episode_id, cause=cause, **(given | values))
 
@@ -95,19 +95,24 @@ def opened(episode: Episode) -> EpisodeChange:
 
 
 def a_message(message_id: str = "m0", **values: Any) -> Message:
-    given = {"channel": "console", "monitor": "loan", "kind": "episode.opened"}
+    given: dict[str, Any] = {"channel": "console", "monitor": "loan", "kind": "episode.opened"}
     given |= {"payload": {"text": "age drifted"}, "created_at": NOON}
     return Message(message_id, **(given | values))
 
 
 def a_retrain(request_id: str = "r0", **values: Any) -> RetrainRequest:
-    given = {"monitor": "loan", "check": "c0", "episode": "e0", "reasons": ("drifted_share",)}
+    given: dict[str, Any] = {
+        "monitor": "loan",
+        "check": "c0",
+        "episode": "e0",
+        "reasons": ("drifted_share",),
+    }
     given |= {"reference_version": "sha256:1", "window": day(0), "requested_at": NOON}
     return RetrainRequest(request_id, **(given | values))
 
 
 def a_reference(version: str = "sha256:1", **values: Any) -> StoredReference:
-    given = {"rows": 5000, "path": "r.parquet", "kinds": {"age": "number"}}
+    given: dict[str, Any] = {"rows": 5000, "path": "r.parquet", "kinds": {"age": "number"}}
     given |= {"dtypes": {"age": "integer"}, "built_at": NOON, "origin": "built by hand"}
     return StoredReference("loan", version, **(given | values))
 

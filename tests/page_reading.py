@@ -93,6 +93,6 @@ class Page(HTMLParser):
                 self.links.append(link)
         if tag == "script":
             assert given["src"] in {self._root + src for src in OURS}
-        if (name := given.get("id")) is not None:
-            assert name not in self._ids, f"two elements are called {name}"
-            self._ids.add(name)
+        if (own := given.get("id")) is not None:
+            assert own not in self._ids, f"two elements are called {own}"
+            self._ids.add(own)

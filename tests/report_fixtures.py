@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from monitor.core.columns import Kind
 from monitor.core.records import (
     Check,
     ColumnResult,
@@ -16,7 +17,6 @@ from monitor.core.records import (
     ExpectationReport,
     ExpectationResult,
     Finding,
-    Kind,
     Notice,
     ReferenceInfo,
     SampleInfo,

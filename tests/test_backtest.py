@@ -18,9 +18,10 @@ from monitor import catalogue
 from monitor.backtest import Question, backtest, look_back
 from monitor.cli.main import run
 from monitor.core.cells import Pair
+from monitor.core.columns import Kind
 from monitor.core.drift_socket import Bounds, DriftTest, Rule
 from monitor.core.over_time.budget import Budget
-from monitor.core.records import ColumnResult, Finding, Kind, Slice, Verdict
+from monitor.core.records import ColumnResult, Finding, Slice, Verdict
 from monitor.core.replay.advice import advise
 from monitor.core.replay.alarms import (
     by_budget,

@@ -12,9 +12,10 @@ import pytest
 from column_fixtures import DRIFT_SOCKET, TESTS, booleans, empty, numbers, pair_of, plan, texts
 
 from monitor import catalogue
+from monitor.core.columns import COMPARED_KINDS, Column, Kind
 from monitor.core.comparison import compare_columns
 from monitor.core.drift_socket import DriftTest, Rule, TestSpec, find
-from monitor.core.records import COMPARED_KINDS, Column, Finding, Kind, Verdict
+from monitor.core.records import Finding, Verdict
 
 MEMBERS = [
     pytest.param(name, kind, id=f"{name}-{kind}")
@@ -310,8 +311,8 @@ DROPPED = '''
 
 import numpy as np
 
+from monitor.core.columns import Kind
 from monitor.core.drift_socket import Evidence, TestSpec
-from monitor.core.records import Kind
 
 SPEC = TestSpec(
     title="median shift", kinds=(Kind.NUMBER,), effect="change of the median over the IQR",

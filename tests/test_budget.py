@@ -19,10 +19,11 @@ from projects import FIRST_DAY, day
 from benchmarks import quiet_years
 from benchmarks.quiet_years import delay, simulate_quiet_years
 from monitor.archive import Outcome
+from monitor.core.columns import Floats, Kind
 from monitor.core.drift_socket import Rule
 from monitor.core.over_time.budget import Gathered, add, kept_above, needed, nothing_yet, together
 from monitor.core.over_time.spending import Before, accumulated, beside, spend
-from monitor.core.records import ColumnResult, Finding, Floats, Kind, Slice, Verdict
+from monitor.core.records import ColumnResult, Finding, Slice, Verdict
 from monitor.core.verdict import dataset_p_tolerance, judge_columns
 from monitor.errors import ConfigError
 from monitor.service import Service
@@ -466,7 +467,7 @@ def test_an_overtaken_check_gathers_from_what_was_stored_meanwhile(
     """While day 1 is being checked another process stores day 0: day 1 is decided again."""
     for number in range(2):
         arrive(folder, number, SHIFT)
-    save, late = service.store.save, []
+    save, late = service.store.save, list[bool]()
     other = opened(folder)
     other.store = service.store
 
@@ -523,8 +524,9 @@ def test_segments_and_the_whole_dataset_spend_a_quarter_of_the_budget_each(
     """At one alarm in 90 checks: p at most 1 / 360 in one window, or an alarm that is on."""
     verdict = Verdict.DRIFTED if alarm else Verdict.PASSED
     found = Finding("accumulated", verdict, "", statistic=1.0, threshold=90.0)
-    for part in (of_the_dataset("correlation_change", p), in_a_segment(p)):
-        [judged] = beside([part], found, 90.0)
+    [of_the_whole] = beside([of_the_dataset("correlation_change", p)], found, 90.0)
+    [of_a_part] = beside([in_a_segment(p)], found, 90.0)
+    for judged in (of_the_whole, of_a_part):
         assert judged.verdict is (Verdict.DRIFTED if stands else Verdict.WATCH)
         assert ("waits for more evidence" in judged.reason) is not stands
 

@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from monitor.core.columns import Column, Kind
 from monitor.core.over_time.calibration import Calibration, Yardstick
 from monitor.core.over_time.phases import Cadence, PastWindows, past_windows, windows_of
 from monitor.core.over_time.variation import Variation, variation_of
-from monitor.core.records import Check, Column, Kind, Verdict, Window
+from monitor.core.records import Check, Verdict, Window
 from monitor.core.summaries.collecting import summarize
 from monitor.core.windows import Span
 from monitor.service import Service
@@ -73,7 +74,7 @@ def test_days_that_differ_are_found_in_levels_too() -> None:
     rng = np.random.default_rng(0)
     share = np.repeat(rng.beta(20, 20, size=60), 200)  # intraclass correlation 1 / 41
     codes = (rng.random(share.size) < share).astype(np.int64)
-    times = MONDAY.timestamp() + np.arange(codes.size) * 432.0
+    times = MONDAY.timestamp() + np.arange(codes.size, dtype=np.float64) * 432.0
     past = past_windows(times, windows_of(times, DAILY), DAILY)
     column = Column("x", "string", codes.size, 0, codes=codes, levels=("a", "b"))
     summary = summarize(column, Kind.CATEGORY)
@@ -104,7 +105,7 @@ def test_a_sample_of_a_window_varies_less_beyond_chance() -> None:
 
 def test_fewer_than_twenty_windows_tell_nothing() -> None:
     rng = np.random.default_rng(0)
-    counts = rng.multinomial(100, [0.5, 0.5], size=30) * 1.0
+    counts = rng.multinomial(100, [0.5, 0.5], size=30).astype(float)
     counts[::2] = [100, 0]
     phases = np.zeros(30, dtype=np.int64)
     assert variation_of(counts, phases, np.arange(30), ordered=True).around_all > 10
@@ -167,7 +168,7 @@ def test_without_a_season_the_whole_reference_is_used() -> None:
 
 
 def test_hours_of_one_day_are_no_repetition() -> None:
-    times = MONDAY.timestamp() + np.arange(30 * 60) * 60.0  # 30 hours
+    times = MONDAY.timestamp() + np.arange(30 * 60, dtype=np.float64) * 60.0  # 30 hours
     past = past_windows(times, windows_of(times, HOURLY), HOURLY)
     assert past.count == 30
     assert past.instances_of("weekdays from 08:00 to 12:00") == 1
@@ -178,7 +179,7 @@ def test_hours_are_held_against_the_same_hours() -> None:
     rng = np.random.default_rng(3)
     hours = np.repeat(np.arange(14 * 24), 60)
     values = rng.normal(0, 1, hours.size) + np.sin(2 * np.pi * hours / 24)
-    times = MONDAY.timestamp() + np.arange(hours.size) * 60.0
+    times = MONDAY.timestamp() + np.arange(hours.size, dtype=np.float64) * 60.0
     past = past_windows(times, windows_of(times, HOURLY), HOURLY)
     found = yardstick(
         Column("x", "float", hours.size, 0, numbers=values), past, "weekends from 04:00 to 08:00"

@@ -3,14 +3,16 @@
 import math
 from collections.abc import Callable, Sequence
 from types import ModuleType
+from typing import Any, cast
 
 import numpy as np
 import pytest
-from column_fixtures import TESTS, numbers, pair_of, plan
+from column_fixtures import TESTS, at_most, bounds_of, evidence, finding, numbers, pair_of, plan
 from scipy import optimize, stats
 from scipy.spatial import distance
 
 from monitor.core.cells import Counts, Pair
+from monitor.core.columns import Floats, Kind
 from monitor.core.comparison import compare_columns
 from monitor.core.drift import (
     g_test,
@@ -22,11 +24,11 @@ from monitor.core.drift import (
     total_variation,
     unseen_share,
 )
-from monitor.core.drift_socket import Bounds, Evidence, Rule, find
+from monitor.core.drift_socket import Bounds, Evidence
 from monitor.core.laws import proportions
 from monitor.core.laws.fixed_margins import sum_p
 from monitor.core.laws.random_tables import table_p
-from monitor.core.records import Finding, Floats, Kind, Verdict
+from monitor.core.records import Finding, Verdict
 from monitor.core.summaries.summary import Summary
 
 OF_CELLS = ("psi", "chi_squared", "g_test", "jensen_shannon", "hellinger")
@@ -37,29 +39,15 @@ DICE = (16, 18, 16, 14, 12, 12)
 every_cell_test = pytest.mark.parametrize("name", [*OF_CELLS, *OF_GAPS])
 
 
-def levels(counts: Sequence[int]) -> Summary:
+def levels(counts: Sequence[int] | Counts) -> Summary:
     named = {f"level {i:04}": int(c) for i, c in enumerate(counts) if c}
     return Summary(int(sum(counts)), 0, counts=named)
 
 
-def pair(reference: Sequence[int], current: Sequence[int], design_effect: float = 1.0) -> Pair:
+def pair(
+    reference: Sequence[int] | Counts, current: Sequence[int] | Counts, design_effect: float = 1.0
+) -> Pair:
     return Pair("x", Kind.CATEGORY, levels(reference), levels(current), design_effect)
-
-
-def bounds_of(name: str, alpha: float = 0.01) -> Bounds:
-    return Bounds(alpha, TESTS[name].SPEC.tolerance, TESTS[name].SPEC.must_see)
-
-
-def evidence(name: str, both: Pair) -> Evidence:
-    found = TESTS[name].measure(both, bounds_of(name))
-    assert found is not None
-    return found
-
-
-def finding(name: str, both: Pair) -> Finding:
-    found = find(name, TESTS[name], both, Rule())
-    assert found is not None
-    return found
 
 
 def arrays(one: Sequence[int], other: Sequence[int]) -> tuple[Counts, Counts]:
@@ -147,7 +135,7 @@ def test_the_g_test_is_homogeneity_of_two_samples() -> None:
     assert g_test.g_statistic(*arrays(one, other)) == pytest.approx(0.20237559715950304, abs=1e-9)
     many = [[500 * c for c in side] for side in (one, other)]
     expected = stats.chi2_contingency(many, correction=False, lambda_="log-likelihood")
-    found = finding("g_test", pair(*many))
+    found = finding("g_test", pair(many[0], many[1]))
     assert found.statistic == pytest.approx(expected.statistic, abs=1e-9)
     assert found.p_value == pytest.approx(expected.pvalue, abs=1e-9)
 
@@ -295,13 +283,8 @@ A_FEW_ROWS = [  # where many levels take long, the slow test has them
     pytest.param(name, *sparse.values, id=f"{name}, {sparse.id}")
     for name in (*OF_CELLS, *OF_GAPS)
     for sparse in SPARSE
-    if name not in OF_GAPS or len(sparse.values[0]) <= 10
+    if name not in OF_GAPS or np.size(cast(Any, sparse.values[0])) <= 10
 ]
-
-
-def at_most(hits: int, trials: int, rate: float) -> bool:
-    """Whether so many hits can be had at a rate of at most `rate` (one error in 10 000 tests)."""
-    return hits <= stats.binom.ppf(0.9999, trials, rate)
 
 
 def stay_nominal(p_values: Sequence[float | None]) -> None:
@@ -373,7 +356,7 @@ def one_level(p: Floats, effect: Callable[[Floats, Floats], float], tolerated: f
     """The last level grows until the effect is as tolerated; the others keep their proportions."""
 
     def changed(share: float) -> Floats:
-        q = p * (1 - share) / (1 - p[-1])
+        q: Floats = p * (1 - share) / (1 - p[-1])
         q[-1] = share
         return q
 

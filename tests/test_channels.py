@@ -27,10 +27,10 @@ from monitor.configuration.channels import (
     PagerDutySettings,
     TeamsSettings,
 )
+from monitor.core.consequences import Message
 from monitor.core.digests import gathered
 from monitor.core.messages import sample_message
 from monitor.core.reach import WORLD, Reach
-from monitor.core.records import Message
 from monitor.errors import AskedWrongly, DeliveryDelayed, DeliveryRefused
 from monitor.notifiers import apprise as apprise_channel
 from monitor.notifiers import opsgenie, pagerduty, teams
@@ -259,7 +259,7 @@ def test_names_from_data_are_inert_in_a_mail() -> None:
 
 def test_a_mail_is_encrypted_and_signed_in_for(tls: ssl.SSLContext) -> None:
     with MailServer(tls) as server:
-        login = {"user": "monitor", "password": KEY}
+        login: dict[str, Any] = {"user": "monitor", "password": KEY}
         email(server, host="hook.example", security="starttls", **login).send(alert(), {})
         with pytest.raises(DeliveryDelayed, match="SSLCertVerificationError"):
             email(server, host="other.example", security="starttls", **login).send(alert(), {})
@@ -270,7 +270,7 @@ def test_a_mail_is_encrypted_and_signed_in_for(tls: ssl.SSLContext) -> None:
 
 def test_a_password_is_never_sent_unencrypted() -> None:
     with MailServer() as server:  # which does not encrypt
-        login = {"user": "monitor", "password": KEY}
+        login: dict[str, Any] = {"user": "monitor", "password": KEY}
         with pytest.raises(DeliveryRefused, match="does not encrypt"):
             email(server, security="starttls", **login).send(alert(), {})
     assert not any("AUTH" in line for line in server.seen)

@@ -72,7 +72,9 @@ def test_what_is_old_goes_when_asked(
         "checks": 0,
     }
     later = datetime.now(UTC) + timedelta(days=400)
-    monkeypatch.setitem(Service.__init__.__kwdefaults__, "clock", lambda: later)
+    defaults = Service.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "clock", lambda: later)
     code, out, _ = monitor("prune", "--dry-run", "--json", "-")
     assert code == 0 and json.loads(out)["forgotten"] == {"reports": 1, "checks": 1}
     pages = config.parent / "reports"

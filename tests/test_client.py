@@ -1,20 +1,18 @@
 """The client and the commands that use it: here, and over a real port with a token."""
 
 import json
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from making import a_check
 from making import day as a_day
 from projects import day, write_project
+from served import served
 from test_machines import breach
 from web_service import NOW, WebService
 
@@ -296,40 +294,22 @@ def test_commands_on_a_service_elsewhere(
     here("status", "--token-file", "x", code=64)
 
 
-class serving:  # noqa: N801 - used like a function
+@contextmanager
+def serving(config: Path) -> Iterator[str]:
     """The application of a project on a real port."""
+    from monitor.due import MonitorStatus, look
+    from monitor.web.access import Gate
+    from monitor.web.app import make_app
 
-    def __init__(self, config: Path) -> None:
-        from monitor.due import MonitorStatus, look
-        from monitor.web.access import Gate
-        from monitor.web.app import make_app
+    made = Service(load_settings(config))
+    store, desk, clock = made.store, made.desk, made.clock
+    gate = Gate(store, desk, clock, lone=True)
+    watched = made.settings.monitors.values()
 
-        self._made = made = Service(load_settings(config))
-        store, desk, clock = made.store, made.desk, made.clock
-        gate = Gate(store, desk, clock, lone=True)
-        watched = made.settings.monitors.values()
+    def status() -> list[MonitorStatus]:
+        last = store.last_windows()
+        return [look(m, last.get(m.name), clock()) for m in watched]
 
-        def status() -> list[MonitorStatus]:
-            last = store.last_windows()
-            return [look(m, last.get(m.name), clock()) for m in watched]
-
-        app = make_app(
-            *(store, made.reports, status, clock),
-            desk=desk,
-            gate=gate,
-        )
-        self._server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
-
-    def __enter__(self) -> str:
-        self._taken = socket.create_server(("127.0.0.1", 0))
-        self._thread = threading.Thread(target=self._server.run, args=([self._taken],))
-        self._thread.start()
-        while not self._server.started:
-            time.sleep(0.01)
-        return f"http://127.0.0.1:{self._taken.getsockname()[1]}"
-
-    def __exit__(self, *_: object) -> None:
-        self._server.should_exit = True
-        self._thread.join()
-        self._taken.close()
-        self._made.close()
+    with served(make_app(store, made.reports, status, clock, desk=desk, gate=gate)) as address:
+        yield address
+    made.close()

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,13 +15,15 @@ from monitor import api, catalogue
 from monitor.briefing import brief, check_monitor, dataset_tests, make_plan, weights_file
 from monitor.configuration.comparing import DriftSettings
 from monitor.configuration.weights import read_weights
+from monitor.core.columns import Column, Kind
 from monitor.core.comparison import Current
+from monitor.core.consequences import Cause
 from monitor.core.dataset_comparison import compare_table
 from monitor.core.dataset_socket import find_in_table
 from monitor.core.drift_socket import Bounds, Rule
 from monitor.core.episodes import breaching_names
 from monitor.core.ordering import ordering
-from monitor.core.records import Cause, Column, ColumnResult, Finding, Kind, Verdict
+from monitor.core.records import ColumnResult, Finding, Verdict
 from monitor.core.table import MOST_COLUMNS, MOST_ROWS, Rows, Variable, rows_of
 from monitor.core.verdict import judge_columns, judge_dataset
 from monitor.errors import AskedWrongly, UnknownName
@@ -208,9 +211,9 @@ def test_unseen_levels_do_not_give_the_window_away() -> None:
         ids = draw.integers(0, 5000, rows)
         sides.append({"city": texts([f"v{i}" for i in ids], "city")})
     results = [ColumnResult("city", Kind.CATEGORY, Verdict.PASSED, "")]
-    rows = rows_of(*sides, results)
+    table = rows_of(sides[0], sides[1], results)
     for name in ("domain_classifier", "reconstruction_error"):
-        finding = find_in_table(name, TESTS[name], rows, Rule())
+        finding = find_in_table(name, TESTS[name], table, Rule())
         assert finding is None or (finding.finding.p_value or 0) > 0.01
 
 
@@ -329,7 +332,7 @@ def test_no_tests_of_the_whole_where_none_is_asked_for() -> None:
 
 
 def test_classical_rules_hold_for_named_tests_of_the_whole() -> None:
-    asked = {"dataset_tests": ["correlation_change"]}
+    asked: dict[str, Any] = {"dataset_tests": ["correlation_change"]}
     by_p = api.compare(*flipped(), p_value=1e-6, **asked).check.dataset.findings[-1]
     assert by_p.verdict is Verdict.DRIFTED and by_p.reason.startswith("correlation change: p =")
     unnamed = api.compare(*flipped(), threshold={"psi": 0.2}, **asked).check.dataset.findings[-1]
@@ -354,9 +357,9 @@ def test_names_of_other_tools_and_mistakes() -> None:
     with pytest.raises(UnknownName) as error:
         make_plan(DriftSettings(dataset_tests=("correlation_chang",)))
     assert "correlation_change" in f"{error.value} {error.value.hint}"
-    with pytest.raises(AskedWrongly) as error:
+    with pytest.raises(AskedWrongly) as misplaced:
         make_plan(DriftSettings(tests=("domain_classifier",)))
-    assert "dataset_tests" in error.value.hint
+    assert "dataset_tests" in misplaced.value.hint
 
 
 def test_tolerances_hold_for_tests_of_the_whole() -> None:

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clocks import Time
 from making import ask
 from slack_server import Answer, SlackServer
 
 from monitor.archive import Store
+from monitor.core.consequences import Message, RetrainRequest
 from monitor.core.messages import retrain_message
 from monitor.core.reach import Reach
-from monitor.core.records import Message, RetrainRequest
 from monitor.delivery import LEASE_S, Delivery, Patience
 from monitor.demo.receiver import Receiver
 from monitor.errors import DeliveryDelayed, DeliveryRefused
@@ -35,19 +36,6 @@ ROOT = Path(__file__).resolve().parent.parent
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SECRET = "signing-key"
 LOOPBACK = Reach.of(["127.0.0.1"])
-
-
-class Time:
-    """A clock that moves only when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def skip(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
 
 
 class Channel:
@@ -83,7 +71,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def clock() -> Time:
-    return Time()
+    return Time(NOW)
 
 
 def message(id: str, channel: str = "chat", *, after_s: float = 0, **more: Any) -> Message:

@@ -1,13 +1,14 @@
 """The demo project, played: three incidents told apart, everything else quiet."""
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from monitor.core.records import Cause, Check, Verdict, Window
+from monitor.core.consequences import Cause
+from monitor.core.records import Check, Verdict, Window
 from monitor.core.windows import Span, window_at
 from monitor.demo import generator
 from monitor.demo.play import play
@@ -89,7 +90,7 @@ def test_columns_that_never_move_are_never_flagged(checks: list[Check]) -> None:
 
 
 def test_what_drifts_is_named(checks: list[Check]) -> None:
-    onset = window_at(generator.DRIFT_ONSET, Span(1, "d"), generator.DRIFT_ONSET.tzinfo)
+    onset = window_at(generator.DRIFT_ONSET, Span(1, "d"), UTC)
     [first] = [c for c in checks if c.window == onset]
     drifted = {c.name for c in first.causes()}
     assert drifted == {*generator.DRIFTED_COLUMNS, *generator.MOVED_OUTPUTS}

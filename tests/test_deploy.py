@@ -38,8 +38,9 @@ def told() -> set[str]:
     """The names of all samples that a service with one checked monitor tells."""
     from datetime import UTC, datetime
 
+    from making import day
     from prometheus_client.parser import text_string_to_metric_families
-    from test_metrics import day, drifted, monitors
+    from test_metrics import drifted, monitors
 
     from monitor.archive import Outcome
 

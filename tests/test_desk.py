@@ -13,7 +13,8 @@ from monitor.configuration.telling import RetrainSettings
 from monitor.core.people import Answer, Deed, Scope, SilenceKind
 from monitor.core.records import Window
 from monitor.core.routing import everybody
-from monitor.desk import Actor, Desk
+from monitor.deeds.planning import Actor
+from monitor.desk import Desk
 from monitor.errors import AskedWrongly, StoreConflict, UnknownName
 from monitor.settings import MonitorSettings
 from monitor.stores import sql
@@ -34,7 +35,7 @@ def store() -> Iterator[Store]:
 
 @pytest.fixture
 def desk(store: Store) -> Desk:
-    asks = RetrainSettings(url="https://trainer.example/hook", secret="a secret")  # type: ignore[arg-type]
+    asks = RetrainSettings(url="https://trainer.example/hook", secret="a secret")
     plain = {"production": {"path": "x.parquet", "time": "t"}}
     loan = MonitorSettings.model_validate(plain).model_copy(update={"retrain": asks})
     churn = MonitorSettings.model_validate(plain)

@@ -18,7 +18,8 @@ from projects import day, rows
 
 from monitor.archive import Outcome
 from monitor.cli.main import run
-from monitor.core.records import Check, ColumnResult, Finding, Kind, Verdict, Window
+from monitor.core.columns import Kind
+from monitor.core.records import Check, ColumnResult, Finding, Verdict, Window
 from monitor.core.summaries.binary import from_bytes
 from monitor.core.summaries.collecting import summarize
 from monitor.core.summaries.summary import Summary
@@ -63,7 +64,8 @@ def test_two_windows_of_one_reference_have_its_cells_exactly() -> None:
     cuts = training.cuts
     assert whole.cuts == cuts
     assert whole.up_to(cuts).tolist() == [
-        int(np.searchsorted(everything, value, side)) for value, side in cuts
+        int(np.searchsorted(everything, value, side))  # type: ignore[call-overload]
+        for value, side in cuts
     ]
     assert whole.moments.mean == pytest.approx(everything.mean(), rel=1e-12)
     assert 0 < whole.rank_error < 0.001

@@ -9,15 +9,16 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from clocks import Time
 from store_backends import Backend
-from test_delivery import Channel, Time
+from test_delivery import Channel
 from test_notifiers import alert
 from test_stores import backend  # noqa: F401  # a fixture
 
 from monitor.archive import Store
+from monitor.core.consequences import Message
 from monitor.core.digests import gathered
 from monitor.core.messages import alerts
-from monitor.core.records import Message
 from monitor.core.routing import Digest, Routing, everybody
 from monitor.core.windows import Span
 from monitor.delivery import Delivery, Patience
@@ -136,7 +137,7 @@ class Keeps(Channel):
 
 
 def test_what_gathered_is_told_once_at_its_time(store: Store) -> None:
-    clock, mail, chat = Time(), Keeps(), Keeps()
+    clock, mail, chat = Time(NOW), Keeps(), Keeps()
     queue(store, waiting(1), waiting(2, level="critical"), waiting(1, "resolved"), waiting(3))
     queue(store, replace(waiting(1, channel="chat"), next_at=None))
     deliverer = delivery(store, clock, mail=mail, chat=chat)
@@ -157,7 +158,7 @@ def test_what_gathered_is_told_once_at_its_time(store: Store) -> None:
 
 
 def test_what_comes_later_is_told_with_the_next_digest(store: Store) -> None:
-    clock, mail = Time(), Keeps()
+    clock, mail = Time(NOW), Keeps()
     queue(store, waiting(1))
     late = replace(waiting(2), next_at=NOW + timedelta(hours=33))
     queue(store, late)
@@ -173,7 +174,7 @@ def test_what_comes_later_is_told_with_the_next_digest(store: Store) -> None:
 
 
 def test_a_digest_that_is_not_taken_is_tried_again_whole(store: Store) -> None:
-    clock, mail = Time(), Keeps(DeliveryDelayed("down", retry_after_s=60.0))
+    clock, mail = Time(NOW), Keeps(DeliveryDelayed("down", retry_after_s=60.0))
     queue(store, waiting(1), waiting(2))
     clock.skip(10 * 3600)
     delivery(store, clock, mail=mail).deliver_due()
@@ -186,7 +187,7 @@ def test_a_digest_that_is_not_taken_is_tried_again_whole(store: Store) -> None:
 
 
 def test_a_digest_that_is_refused_is_given_up_visibly(store: Store) -> None:
-    clock = Time()
+    clock = Time(NOW)
     queue(store, waiting(1))
     clock.skip(10 * 3600)
     delivery(store, clock, mail=Keeps(DeliveryRefused("never"))).deliver_due()
@@ -196,7 +197,7 @@ def test_a_digest_that_is_refused_is_given_up_visibly(store: Store) -> None:
 
 def test_dying_between_any_two_steps_loses_and_repeats_nothing(store: Store) -> None:
     """After the claim, after the gathering: another process goes on where one stopped."""
-    clock, mail = Time(), Keeps()
+    clock, mail = Time(NOW), Keeps()
     queue(store, *(waiting(n) for n in range(5)))
     clock.skip(10 * 3600)
     assert store.claim_message(clock(), 120.0) is not None  # and dies
@@ -209,7 +210,7 @@ def test_dying_between_any_two_steps_loses_and_repeats_nothing(store: Store) -> 
 
 
 def test_several_processes_gather_each_message_once(store: Store) -> None:
-    clock = Time()
+    clock = Time(NOW)
     queue(store, *(waiting(n) for n in range(40)))
     clock.skip(10 * 3600)
     mails, together = [Keeps() for _ in range(4)], Barrier(4)
@@ -228,7 +229,7 @@ def test_several_processes_gather_each_message_once(store: Store) -> None:
 
 
 def test_a_later_message_of_an_episode_does_not_answer_to_a_digest(store: Store) -> None:
-    clock, mail = Time(), Keeps()
+    clock, mail = Time(NOW), Keeps()
     queue(store, waiting(1))
     clock.skip(10 * 3600)
     delivery(store, clock, mail=mail).deliver_due()

@@ -7,20 +7,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monitor.core import episodes
+from monitor.core.columns import Kind
+from monitor.core.consequences import Cause, Change, Episode, RetrainRequest
 from monitor.core.episodes import RetrainPolicy, advance, retrain_request
 from monitor.core.records import (
-    Cause,
-    Change,
     Check,
     ColumnResult,
     DatasetResult,
-    Episode,
     ExpectationReport,
     ExpectationResult,
     Finding,
-    Kind,
     ReferenceInfo,
-    RetrainRequest,
     SampleInfo,
     Severity,
     Verdict,

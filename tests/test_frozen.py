@@ -16,7 +16,8 @@ from projects import write_project
 
 from monitor.api import Result, compare, freeze
 from monitor.cli.main import run
-from monitor.core.records import ColumnResult, Kind, Verdict
+from monitor.core.columns import Kind
+from monitor.core.records import ColumnResult, Verdict
 from monitor.core.summaries import binary
 from monitor.errors import AskedWrongly, SourceUnreadable
 from monitor.tables import frozen as form

@@ -4,16 +4,15 @@ import numpy as np
 import pytest
 from column_fixtures import empty, numbers, plan, texts
 
+from monitor.core.columns import Column, Kind
 from monitor.core.comparison import compare_columns
 from monitor.core.headline import change_in_words, headline
 from monitor.core.numerals import number, pair, share
 from monitor.core.records import (
-    Column,
     ColumnResult,
     ExpectationReport,
     ExpectationResult,
     Finding,
-    Kind,
     SampleInfo,
     Severity,
     Verdict,

@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
+from clocks import Time
 from making import a_check
 
 from monitor.archive import Outcome, Store
@@ -18,10 +19,10 @@ from monitor.core.records import Window
 from monitor.core.windows import Span
 from monitor.heartbeat import Heartbeat, StallWatch
 from monitor.notifiers.console import block
-from monitor.notifiers.slack import fallback_text, message_blocks
 from monitor.posting import Endpoint
 from monitor.scheduler import Scheduler
 from monitor.settings import MonitorSettings
+from monitor.slack.blocks import fallback_text, message_blocks
 from monitor.stores import sql
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -30,25 +31,16 @@ PATIENCE = 90 * MINUTE
 HERE = Reach.of(("127.0.0.1",))
 
 
-class Time:
-    def __init__(self, now: datetime) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
 @pytest.fixture
-def store() -> Iterator[Store]:
-    made = sql.make("memory:", Path())
+def store(clock: Time) -> Iterator[Store]:
+    made = sql.make("memory:", Path(), clock)
     yield made
     made.close()
 
 
 @pytest.fixture
 def clock() -> Time:
-    """Now: the store stamps what arrives with the time of the machine."""
-    return Time(datetime.now(UTC).replace(microsecond=0))
+    return Time(datetime(2026, 3, 20, 7, tzinfo=UTC))
 
 
 def hourly(name: str = "loan") -> dict[str, MonitorSettings]:

@@ -19,13 +19,13 @@ from projects import day, rows, write_project
 from test_messages import change, check, column, told
 from test_pages import hostile_house
 from test_reports import Page
-from web_service import WebService
+from web_service import WebService, methods_of
 
 from monitor.cli.main import run
 from monitor.configuration.channels import EmailSettings
 from monitor.configuration.fields import monitor_name
+from monitor.core.consequences import Message
 from monitor.core.messages import RECOVERED, of_service
-from monitor.core.records import Message
 from monitor.notifiers import opsgenie, pagerduty
 from monitor.notifiers.console import block
 from monitor.notifiers.email import Email
@@ -174,7 +174,7 @@ def test_in_reports_names_are_text(name: str) -> None:
 def test_in_log_lines_names_make_no_line(name: str) -> None:
     record = logging.LogRecord("monitor.x", logging.INFO, "x", 1, "looked at %s", (name,), None)
     for form in ("text", "json"):
-        line = Lines(form, {"monitor": name}).format(record)  # type: ignore[arg-type]
+        line = Lines(form, {"monitor": name}).format(record)
         assert line.isprintable() and len(line.splitlines()) == 1
         line.encode("utf-8")
 
@@ -263,7 +263,7 @@ def test_what_the_api_answers_is_json_whatever_is_in_it(tmp_path: Path) -> None:
     hostile_house(service)
     client = service.client()
     for route in service.routes():
-        if "GET" not in route.methods or not route.path.startswith("/api/"):
+        if "GET" not in methods_of(route) or not route.path.startswith("/api/"):
             continue
         path = re.sub(r"{[^}]*}", "c0", route.path)
         for asked in (path, f"{path}?monitor=%3Cb%3E%0d%0aX:y&cursor=%00"):

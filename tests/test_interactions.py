@@ -25,8 +25,9 @@ from test_notifiers import LOOPBACK, TOKEN, alert, slack
 from monitor.archive import Outcome, Store
 from monitor.core.people import MUTES_H, Deed
 from monitor.core.routing import everybody
+from monitor.deeds.planning import Actor
 from monitor.delivery import Delivery
-from monitor.desk import Actor, Desk
+from monitor.desk import Desk
 from monitor.interactions import Allowed, Interactions, Reply
 from monitor.settings import MonitorSettings
 from monitor.slack.blocks import Buttons
@@ -162,7 +163,13 @@ def test_the_first_message_shows_who_looks_after_it_and_then_that_it_is_over(
 
 def deed(what: str, headline: str) -> Any:
     """As a person's deed is told: without a check."""
-    nothing = {"verdict": None, "level": None, "causes": [], "more_causes": 0, "rows": None}
+    nothing: dict[str, Any] = {
+        "verdict": None,
+        "level": None,
+        "causes": [],
+        "more_causes": 0,
+        "rows": None,
+    }
     return alert(what, headline=headline, window=None, report_url="", **nothing)
 
 

@@ -66,7 +66,7 @@ def windows_of(store: Store, count: int, reports: ReportFolder | None = None) ->
         if reports is not None:
             reports.write(name, "a page")
         check = a_check(f"c{number}", day(number))
-        store.save(Outcome(check, report=reports and name, summaries=b"kept"))
+        store.save(Outcome(check, report=name if reports else None, summaries=b"kept"))
 
 
 # --- What is forgotten ---
@@ -274,7 +274,8 @@ def test_what_is_no_backup_is_refused(store: Store, tmp_path: Path) -> None:
         file.write_bytes(content)
         with pytest.raises(AskedWrongly, match="is no backup"):
             store.restore(file)
-    assert store.newest_checks() == store.audit() == []
+    assert store.newest_checks() == []
+    assert store.audit() == []
 
 
 def test_a_backup_that_fails_leaves_nothing(store: Store, tmp_path: Path) -> None:
@@ -323,9 +324,12 @@ def test_one_of_two_services_forgets_a_day(tmp_path: Path, monkeypatch: pytest.M
     services = [Service(load_settings(config), clock=lambda: FAR) for _ in range(2)]
     forgot: list[int] = []
     for number, service in enumerate(services):
-        monkeypatch.setattr(
-            service, "forget", lambda _, number=number: forgot.append(number) or {}, raising=True
-        )
+
+        def forget(_: object, number: int = number) -> dict[str, int]:
+            forgot.append(number)
+            return {}
+
+        monkeypatch.setattr(service, "forget", forget)
     with (
         serving._forgetting(services[0], services[0].claimant),
         serving._forgetting(services[1], services[1].claimant),

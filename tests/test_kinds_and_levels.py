@@ -7,9 +7,10 @@ import pytest
 from column_fixtures import booleans, counted, empty, numbers, pair_of, plan, texts
 
 from monitor.core import feed
+from monitor.core.columns import Column, Kind
 from monitor.core.comparison import Plan, compare_columns
 from monitor.core.kinds import decide_kind
-from monitor.core.records import Column, ColumnResult, Kind, Verdict
+from monitor.core.records import ColumnResult, Verdict
 from monitor.core.spelling import canonical, level_counts, number_in
 from monitor.core.summaries.collecting import summarize
 from monitor.core.summaries.kept import Summaries

@@ -12,7 +12,8 @@ import pytest
 from monitor import api
 from monitor.configuration.datasets import SourceSettings
 from monitor.core import comparison
-from monitor.core.records import Kind, Verdict
+from monitor.core.columns import Kind
+from monitor.core.records import Verdict
 from monitor.errors import SourceUnreadable
 from monitor.sources import _files_scan, files
 from monitor.sources.files import FileSource

@@ -46,18 +46,32 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 
 def an_entry(number: int = 0, deed: Deed = Deed.RESOLVED, **values: Any) -> AuditEntry:
-    given = {"at": NOW + number * HOUR, "who": "mia", "via": "page", "subject": "e0"}
+    given: dict[str, Any] = {
+        "at": NOW + number * HOUR,
+        "who": "mia",
+        "via": "page",
+        "subject": "e0",
+    }
     given |= {"why": "known <b>release</b>", "monitor": "loan", "details": {"a": [1, None]}}
     return AuditEntry(f"audit-{number}", deed=deed, **(given | values))
 
 
 def a_silence(name: str = "s0", **values: Any) -> Silence:
-    given = {"kind": SilenceKind.MUTE, "start": NOW, "end": NOW + HOUR, "who": "mia"}
+    given: dict[str, Any] = {
+        "kind": SilenceKind.MUTE,
+        "start": NOW,
+        "end": NOW + HOUR,
+        "who": "mia",
+    }
     return Silence(name, **(given | {"why": "release", "monitor": "loan"} | values))
 
 
 def a_token(name: str = "t0", **values: Any) -> Token:
-    given = {"scopes": frozenset({Scope.READ, Scope.OPERATE}), "digest": "ab", "made_at": NOW}
+    given: dict[str, Any] = {
+        "scopes": frozenset({Scope.READ, Scope.OPERATE}),
+        "digest": "ab",
+        "made_at": NOW,
+    }
     return Token(name, name="ci", **(given | {"made_by": "mia"} | values))
 
 
@@ -71,7 +85,7 @@ def with_episode(store: Store) -> None:
 def test_long_lists_come_in_parts_without_a_gap(store: Store) -> None:
     for number in range(6):
         at, check = NOW + (number // 2) * HOUR, a_check(f"c{number}", day(number))
-        over = {"resolved_by": check.id, "resolved_at": NOW} if number else {}
+        over: dict[str, Any] = {"resolved_by": check.id, "resolved_at": NOW} if number else {}
         told = opened(an_episode(f"e{number}", opened_at=at, **over))
         message, asked = a_message(f"m{number}"), a_retrain(f"r{number}", requested_at=at)
         assert store.save(Outcome(check, (told,), (message,), asked))
@@ -91,7 +105,8 @@ def test_long_lists_come_in_parts_without_a_gap(store: Store) -> None:
         assert found == list("543210")
     assert [e.id for e in store.newest_episodes("loan", is_open=True)] == ["e0"]
     assert len(store.newest_episodes(is_open=False)) == 5
-    assert store.newest_episodes("churn") == store.newest_retrains("churn") == []
+    assert store.newest_episodes("churn") == []
+    assert store.newest_retrains("churn") == []
     assert store.newest_messages(state="failed") == []
     assert len(store.newest_check_requests(state="pending")) == 6
     one = store.get_check_request("q1")
@@ -426,7 +441,7 @@ def test_findings_are_read_without_documents(store: Store) -> None:
     assert names[0] == (None, "volume")
     assert ("age", "psi") in names
     assert isinstance(found["c0"][1]["effect"], float)
-    assert Finding and Verdict(found["c0"][1]["verdict"]) is Verdict.DRIFTED
+    assert Verdict(found["c0"][1]["verdict"]) is Verdict.DRIFTED
 
 
 # --- Columns over many checks ---

@@ -26,7 +26,7 @@ from monitor.archive import Outcome
 from monitor.core.people import Scope
 from monitor.core.signing import sign, timestamp
 from monitor.core.wire import check_from_json
-from monitor.desk import Actor
+from monitor.deeds.planning import Actor
 from monitor.errors import StoreUnavailable
 from monitor.stores import sql
 from monitor.web.api.paging import cursor_of
@@ -107,7 +107,7 @@ def test_long_lists_in_parts(service: WebService, admin: httpx.Client) -> None:
     """Of equal times, too, each item comes once."""
     for number in range(5):
         check = a_check(f"c{number}", day(number))
-        over = {"resolved_by": check.id, "resolved_at": NOON} if number else {}
+        over: dict[str, Any] = {"resolved_by": check.id, "resolved_at": NOON} if number else {}
         at = NOON + minutes(number // 2)
         told = opened(an_episode(f"e{number}", opened_at=at, opened_by=check.id, **over))
         asked = a_retrain(f"r{number}", requested_at=at)
@@ -377,7 +377,7 @@ def test_signatures_that_are_wrong(service: WebService) -> None:
         ("nothing", body, good),
     ]
     for request_id, content, headers in wrong:
-        sent = {k: v.encode("latin-1") for k, v in headers.items()}
+        sent = {k.encode(): v.encode("latin-1") for k, v in headers.items()}
         answer = client.post(
             f"/api/v1/retrain-requests/{request_id}", content=content, headers=sent
         )

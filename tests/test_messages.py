@@ -7,23 +7,18 @@ from typing import Any
 
 import pytest
 
+from monitor.core.columns import Kind
+from monitor.core.consequences import Cause, Change, Episode, EpisodeChange, Message, RetrainRequest
 from monitor.core.messages import alerts, retrain_message
 from monitor.core.payloads import cause_lines, rows_text, window_text
 from monitor.core.records import (
-    Cause,
-    Change,
     Check,
     ColumnResult,
     DatasetResult,
-    Episode,
-    EpisodeChange,
     ExpectationReport,
     ExpectationResult,
     Finding,
-    Kind,
-    Message,
     ReferenceInfo,
-    RetrainRequest,
     SampleInfo,
     Severity,
     Shape,

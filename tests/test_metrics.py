@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clocks import Time
 from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse
 from fastapi.testclient import TestClient
@@ -16,9 +17,11 @@ from making import a_check, a_message, an_episode, day, opened
 from prometheus_client.parser import text_string_to_metric_families as families
 
 from monitor.archive import Outcome, Store
+from monitor.core.columns import Kind
 from monitor.core.people import Replica, Scope
-from monitor.core.records import Check, ColumnResult, Kind, Verdict, Window
-from monitor.desk import Actor, Desk
+from monitor.core.records import Check, ColumnResult, Verdict, Window
+from monitor.deeds.planning import Actor
+from monitor.desk import Desk
 from monitor.errors import AskedWrongly, StoreUnavailable
 from monitor.settings import MonitorSettings
 from monitor.stores import sql
@@ -27,16 +30,6 @@ from monitor.web.metrics import Process, metrics_routes
 
 NOW = datetime(2026, 3, 20, 7, tzinfo=UTC)
 MIA = Actor("mia", "cli")
-
-
-class Time:
-    """A clock that is set by hand, beside the store's own, which tells when a check arrived."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 @pytest.fixture
@@ -59,7 +52,7 @@ def client(
     host: str = "http://127.0.0.1",
     most: int = 1000,
 ) -> TestClient:
-    app, clock = FastAPI(), clock or Time()
+    app, clock = FastAPI(), clock or Time(NOW)
     known = monitors(*names)
     gate = Gate(store, Desk(store, clock, known), clock, lone=True)
     asks = gate.api(Scope.READ)
@@ -120,7 +113,7 @@ def test_a_monitor_in_numbers(store: Store) -> None:
 
 
 def clock_of_now() -> Time:
-    clock = Time()
+    clock = Time(NOW)
     clock.now = datetime.now(UTC)  # the store stamps what arrives with the time of the machine
     return clock
 
@@ -188,7 +181,7 @@ def test_a_store_that_does_not_answer_is_a_number(
 def test_who_may_ask(store: Store) -> None:
     assert client(store, "loan").get("/metrics").status_code == 200
     assert client(store, "loan", host="http://elsewhere").get("/metrics").status_code == 401
-    desk = Desk(store, Time(), monitors("loan"))
+    desk = Desk(store, Time(NOW), monitors("loan"))
     shown = token_of(desk)
     asked = client(store, "loan")
     assert asked.get("/metrics").status_code == 401
@@ -217,7 +210,13 @@ def test_a_thousand_monitors_are_cheap(store: Store) -> None:
     asked = client(store, *(f"m{n}" for n in range(1000)))
     scrape(asked)
     asking: list[str] = []
-    real = store._database.rows  # type: ignore[attr-defined]
-    store._database.rows = lambda query: (asking.append(str(query)), real(query))[1]  # type: ignore[attr-defined]
+    database: Any = store._database  # type: ignore[attr-defined]
+    real = database.rows
+
+    def rows(query: Any) -> Any:
+        asking.append(str(query))
+        return real(query)
+
+    database.rows = rows
     assert len(scrape(asked)["drift_monitor_monitor_lag_windows"]) == 1000
     assert len(asking) <= 12

@@ -26,7 +26,9 @@ from store_backends import Backend, new_postgresql_database
 from test_ledger import a_silence, a_token
 
 from monitor.archive import CheckLine, Outcome, Store
-from monitor.core.records import Cause, Check
+from monitor.core.consequences import Cause
+from monitor.core.records import Check
+from monitor.stores import _sql_columns
 from monitor.stores import _sql_engine as engine
 from monitor.stores import _sql_filling as filling
 
@@ -185,7 +187,7 @@ def test_old_checks_are_filled_in_while_others_write(
             for table, rows in rows_of("0002").items():
                 for row in rows:
                     insert(old, table, row)
-        shown, calls = filling.shown_of, threading.Semaphore(1)
+        shown, calls = _sql_columns.shown_of, threading.Semaphore(1)
 
         def stopped(check: Check) -> dict[str, Any]:
             if not calls.acquire(blocking=False):

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 from slack_server import Answer, SlackServer
 
+from monitor.core.consequences import Message, RetrainRequest
 from monitor.core.messages import retrain_message
 from monitor.core.reach import Reach
-from monitor.core.records import Message, RetrainRequest
 from monitor.core.signing import sign, timestamp, verify
 from monitor.demo.receiver import Receiver
 from monitor.errors import DeliveryDelayed, DeliveryRefused
@@ -370,7 +370,7 @@ def web() -> Iterator[Web]:
     server.close()
 
 
-def webhook(url: str, secret: str | None = None, **limits: float) -> Webhook:
+def webhook(url: str, secret: str | None = None, **limits: Any) -> Webhook:
     return Webhook(Endpoint(url, secret, reach=LOOPBACK, **limits), clock)
 
 

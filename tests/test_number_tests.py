@@ -6,21 +6,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from column_fixtures import TESTS, numbers, pair_of
+from column_fixtures import TESTS, at_most, bounds_of, evidence, finding, numbers, pair_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from monitor.core.cells import Pair
+from monitor.core.columns import Floats, Kind
 from monitor.core.drift import anderson_darling, cramer_von_mises
 from monitor.core.drift.energy import energy
 from monitor.core.drift.wasserstein import wasserstein
-from monitor.core.drift_socket import Bounds, Evidence, Rule, find
 from monitor.core.laws.mean_law import MeanLaw
 from monitor.core.laws.norms import length_seen, rows_for_length
 from monitor.core.laws.pooled import MOST_CELLS, grid_of, permutation_p
 from monitor.core.laws.quadratic_law import exceedance, length_at, truth_at
-from monitor.core.records import Finding, Floats, Kind, Verdict
+from monitor.core.records import Verdict
 from monitor.core.summaries.summary import Summary
 
 NAMES = (
@@ -40,23 +40,6 @@ every_test = pytest.mark.parametrize("name", NAMES)
 
 def pair(reference: Sequence[float] | Floats, current: Sequence[float] | Floats) -> Pair:
     return pair_of(Kind.NUMBER, numbers(reference), numbers(current))
-
-
-def bounds_of(name: str) -> Bounds:
-    spec = TESTS[name].SPEC
-    return Bounds(0.01, spec.tolerance, spec.must_see)
-
-
-def evidence(name: str, both: Pair) -> Evidence:
-    found = TESTS[name].measure(both, bounds_of(name))
-    assert found is not None
-    return found
-
-
-def finding(name: str, both: Pair) -> Finding:
-    found = find(name, TESTS[name], both, Rule())
-    assert found is not None
-    return found
 
 
 # --- Known values: computed with scipy 1.17.1, numpy 2.4.6 ---
@@ -231,11 +214,6 @@ COLUMNS: dict[str, Draw] = {
     "tied": lambda g, rows: g.integers(0, 6, rows).astype(float),
 }
 every_column = pytest.mark.parametrize("column", COLUMNS)
-
-
-def at_most(hits: int, trials: int, rate: float) -> bool:
-    """Whether so many hits can be had at a rate of at most `rate` (one error in 10 000 tests)."""
-    return hits <= stats.binom.ppf(0.9999, trials, rate)
 
 
 def null_hits(name: str, column: str, m: int, replicates: int) -> dict[float, int]:

@@ -164,7 +164,7 @@ def test_every_format(home: Home, name: str) -> None:
     home.put(name, written_as(table)[name])
     sample = home.source(name, None).read()
     assert sample.table["n"].to_pylist() == numbers
-    assert sample.columns["word"].levels[:2] == ("w0", "w1")
+    assert sample.columns["word"].drawn().levels[:2] == ("w0", "w1")
 
 
 def test_more_text_than_is_fetched_at_a_time(home: Home) -> None:
@@ -354,7 +354,7 @@ class Counted(io.RawIOBase):
         return found
 
 
-class Counting(MemoryFileSystem):
+class Counting(MemoryFileSystem):  # type: ignore[misc]
     """A store behind a counter."""
 
     store: ClassVar[dict[str, Any]] = {}

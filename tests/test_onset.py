@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from monitor.core.cells import Pair
+from monitor.core.columns import Column, Kind
 from monitor.core.onset import onset, shared_onset
-from monitor.core.records import Column, Kind, Window
+from monitor.core.records import Window
 from monitor.core.summaries.collecting import summarize
 
 DAY = Window(datetime(2026, 4, 15, tzinfo=UTC), datetime(2026, 4, 16, tzinfo=UTC))

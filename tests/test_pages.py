@@ -19,6 +19,7 @@ from web_service import ROOT, WebService, id_of
 
 from monitor.archive import CheckLine, Outcome, Store
 from monitor.core import words
+from monitor.core.consequences import Cause
 from monitor.core.people import (
     Acknowledgement,
     AuditEntry,
@@ -28,10 +29,12 @@ from monitor.core.people import (
     Silence,
     SilenceKind,
 )
-from monitor.core.records import Cause, Finding, Notice, SampleInfo, Verdict, Window
+from monitor.core.records import Finding, Notice, SampleInfo, Verdict, Window
 from monitor.due import MonitorStatus
 from monitor.ledger import Act
+from monitor.reports.folder import ReportFolder
 from monitor.stores import sql
+from monitor.tables.local_files import LocalPlace
 from monitor.web import arrivals
 from monitor.web.arrivals import Arrivals
 from monitor.web.axis import Axis
@@ -601,7 +604,7 @@ def test_deeds_of_a_monitor_lead_back_and_leave_a_trace(service: WebService) -> 
     service.store.add_reference(a_reference("sha256:new"))
     client = service.client()
     page = get(client, "/monitors/loan?last=60")
-    typed = {
+    typed: dict[str, dict[str, Any]] = {
         "acknowledge": {},
         "mute": {"hours": "4"},
         "maintain": {"end": "2026-03-20T18:00"},
@@ -680,7 +683,7 @@ def test_somebody_was_faster(service: WebService) -> None:
     ],
 )
 def test_a_mistake_is_told_and_changes_nothing(
-    service: WebService, deed: str, typed: dict[str, str], told: str
+    service: WebService, deed: str, typed: dict[str, Any], told: str
 ) -> None:
     client = service.client()
     answer = send(client, get(client, "/monitors/loan"), deed, **typed)
@@ -723,7 +726,7 @@ def test_who_may_not_sees_no_button_and_is_refused(tmp_path: Path) -> None:
     for deed in FORMS:
         answer = reader.post(f"/deeds/{deed}", data={"mark": mark, "why": "x"})
         assert answer.status_code == 403, deed
-    assert get(operator, "/operations/tokens", 403)
+    get(operator, "/operations/tokens", 403)
 
 
 def test_maintenance_is_ended_by_those_who_may_set_it(tmp_path: Path) -> None:
@@ -791,13 +794,13 @@ def test_windows_held_against_each_other(service: WebService) -> None:
 
     service.app = make_app(
         service.store,
-        None,
+        ReportFolder(LocalPlace(service.folder)),
         service.status,
         service.clock,
         desk=service.desk,
         gate=service.gate,
         difference=difference,
-    )  # type: ignore[arg-type]
+    )
     client = service.client()
     assert "directly=yes" in client.get("/compare?check=c0&check=c1").text
     assert asked == []

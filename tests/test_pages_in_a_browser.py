@@ -3,17 +3,13 @@
 import itertools
 import re
 import shutil
-import socket
 import subprocess
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC
 from pathlib import Path
 
 import pytest
-import uvicorn
+from served import served
 from test_pages import hostile_house
 from web_service import WebService
 
@@ -54,22 +50,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     stored = service.store.get_check("c0")
     assert stored is not None
     (service.folder / "c0.html").write_text(draw(stored.check))
-    with served(service) as address:
+    with served(service.app) as address:
         yield address
-
-
-@contextmanager
-def served(service: WebService) -> Iterator[str]:
-    config = uvicorn.Config(service.app, log_config=None, lifespan="off", ws="none")
-    server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        thread = threading.Thread(target=server.run, args=([taken],))
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -97,7 +79,7 @@ def test_a_page_follows_what_happens(tmp_path: Path) -> None:
     words = itertools.count()
     with (
         pytest.MonkeyPatch.context() as patch,
-        served(service) as address,
+        served(service.app) as address,
     ):
         patch.setattr(Views, "pulse", lambda _: f"word {next(words)}")
         command = [BROWSER, *QUIET, f"--user-data-dir={tmp_path}", address]

@@ -7,7 +7,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from ipaddress import ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ INSIDE = [
     "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254",
     "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "2002:a00:1::",
     "0.0.0.1", "0.255.255.255", "172.31.0.1", "198.19.255.255", "192.0.0.192", "192.0.0.9",
+    "192.31.196.1", "192.175.48.42", "192.52.193.1", "2001:4:112::42", "2620:4f:8000::42",
+    "2001:3::1", "64:ff9b::192.52.193.1", "2606:4700::a9fe:a9fe",
     "192.88.99.1", "198.51.100.1", "203.0.113.1", "255.0.0.1",
     "fec0::1", "feff::1", "febf::1", "fdff::1", "ff0e::1", "100::1", "5f00::1", "4000::1", "e000::",
     "::10.0.0.1", "::127.0.0.1", "::1.1.1.1", "::ffff:0:10.0.0.1", "::ffff:0:1.1.1.1",
@@ -86,6 +88,77 @@ def test_what_is_named_is_allowed_and_nothing_beside_it() -> None:
 )  # fmt: skip
 def test_the_name_of_a_host_opens_no_place_of_credentials(address: str) -> None:
     assert not Reach.of(["trainer.internal"]).allows("trainer.internal", address)
+
+
+# How an IPv6 address carries one of IPv4: what begins it, and which bytes carry it.
+EMBEDDINGS = {
+    "mapped": ("::ffff:0:0", (12, 13, 14, 15)),
+    "compatible": ("::", (12, 13, 14, 15)),
+    "translated by SIIT": ("::ffff:0:0:0", (12, 13, 14, 15)),
+    "NAT64": ("64:ff9b::", (12, 13, 14, 15)),
+    "NAT64 here, /96": ("64:ff9b:1::", (12, 13, 14, 15)),
+    "NAT64 here, /64": ("64:ff9b:1:7::", (9, 10, 11, 12)),
+    "NAT64 here, /56": ("64:ff9b:1:700::", (7, 9, 10, 11)),
+    "NAT64 here, /48": ("64:ff9b:1::", (6, 7, 9, 10)),
+    "NAT64 of a network of one's own": ("fd00:64::", (12, 13, 14, 15)),
+    "6to4": ("2002::1", (2, 3, 4, 5)),
+    "Teredo, the server": ("2001::", (4, 5, 6, 7)),
+    "ISATAP": ("fd00::5efe:0:0", (12, 13, 14, 15)),
+    "ISATAP, its other spelling": ("2606:4700::200:5efe:0:0", (12, 13, 14, 15)),
+}
+CREDENTIALS = [ip_network(text) for text in (
+    "169.254.0.0/16", "100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32")]  # fmt: skip
+SPECIAL = [*CREDENTIALS, *(ip_network(text) for text in (
+    "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "172.16.0.0/12", "192.0.0.0/24",
+    "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16",
+    "192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4",
+    "240.0.0.0/4"))]  # fmt: skip
+
+
+def carrying(form: str, address: IPv4Address) -> IPv6Address:
+    begins, places = EMBEDDINGS[form]
+    whole = bytearray(ip_address(begins).packed)
+    for place, byte in zip(places, address.packed, strict=True):
+        whole[place] = byte
+    return IPv6Address(bytes(whole))
+
+
+def teredo_client(address: IPv4Address) -> IPv6Address:
+    hidden = bytes(255 - byte for byte in address.packed)
+    return IPv6Address(IPv6Address("2001:0:4136:e378:8000:63bf::").packed[:12] + hidden)
+
+
+def addresses_of(blocks: list[Any]) -> st.SearchStrategy[Any]:
+    ends = [block[place] for block in blocks for place in (0, -1)]
+    within = st.sampled_from(blocks).flatmap(lambda block: st.ip_addresses(network=block))
+    return st.sampled_from(ends) | within
+
+
+@pytest.mark.parametrize("form", EMBEDDINGS)
+@given(address=addresses_of(SPECIAL))
+def test_no_special_address_is_reached_inside_another(form: str, address: IPv4Address) -> None:
+    assert not WORLD.allows("x.example", str(carrying(form, address)))
+    assert not WORLD.allows("x.example", str(teredo_client(address)))
+
+
+@pytest.mark.parametrize("form", EMBEDDINGS)
+@given(address=addresses_of(CREDENTIALS))
+def test_the_name_of_a_host_opens_no_credentials_inside_another_address(
+    form: str, address: IPv4Address
+) -> None:
+    named = Reach.of(["trainer.internal"])
+    for whole in (carrying(form, address), teredo_client(address)):
+        assert not named.allows("trainer.internal", str(whole))
+        itself = Reach.of(["trainer.internal", str(whole)])
+        assert whole.ipv4_mapped or itself.allows("trainer.internal", str(whole))
+    both = Reach.of(["trainer.internal", str(address)])
+    assert both.allows("trainer.internal", str(carrying(form, address)))
+
+
+@pytest.mark.parametrize("form", EMBEDDINGS)
+def test_the_name_of_a_host_opens_other_addresses_in_any_form(form: str) -> None:
+    address = str(carrying(form, IPv4Address("10.1.2.3")))
+    assert Reach.of(["trainer.internal"]).allows("trainer.internal", address)
 
 
 def test_what_carries_an_ipv4_address_is_opened_by_either() -> None:

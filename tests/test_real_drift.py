@@ -1,6 +1,7 @@
 """Known drift of public data sets, found and named; skipped where MONITOR_DATASETS names none."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -37,7 +38,7 @@ def loans() -> tuple[pd.DataFrame, pd.DataFrame]:
     return reference.drop(columns=roles), monitored.drop(columns=roles)
 
 
-MODEL = {"prediction": "y_pred", "probability": "y_pred_proba"}
+MODEL: dict[str, Any] = {"prediction": "y_pred", "probability": "y_pred_proba"}
 
 
 def test_no_chunk_before_the_onset_alarms_and_the_first_after_it_does(

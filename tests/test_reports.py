@@ -8,15 +8,8 @@ from html.parser import HTMLParser
 import pytest
 import report_fixtures as fixtures
 
-from monitor.core.records import (
-    Check,
-    ColumnResult,
-    Kind,
-    Notice,
-    SampleInfo,
-    Shape,
-    Verdict,
-)
+from monitor.core.columns import Kind
+from monitor.core.records import Check, ColumnResult, Notice, SampleInfo, Shape, Verdict
 from monitor.reports.html import draw
 
 VOID = {"meta", "link", "img", "br", "hr", "input", "base"}
@@ -190,9 +183,9 @@ def test_every_state_has_a_shape_and_a_word() -> None:
     page = Page(html)
     for state in Verdict:
         assert f"v-{state}" in page.values("id")
-    for state in ("violated", "drifted", "watch", "undecided"):
-        assert f"#v-{state}" in page.values("href")
-        assert state in page.text
+    for word in ("violated", "drifted", "watch", "undecided"):
+        assert f"#v-{word}" in page.values("href")
+        assert word in page.text
 
 
 def test_broken_expectations_come_before_drift() -> None:

@@ -8,7 +8,7 @@ import pytest
 from test_messages import change, check, column, told
 
 from monitor.configuration.telling import routing_of
-from monitor.core.records import Cause, Change
+from monitor.core.consequences import Cause, Change
 from monitor.core.routing import Level, Route, Routing, everybody, level_of
 from monitor.errors import ConfigError
 from monitor.settings import Settings, load_settings

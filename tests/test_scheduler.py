@@ -135,7 +135,7 @@ def wakes(settings: MonitorSettings, since: datetime) -> Iterator[str]:
         yield f"{previous.astimezone(BERLIN):%a %d %H:%M}"
 
 
-def first_wakes(schedule: dict[str, str], since: datetime, count: int, **more: object) -> list[str]:
+def first_wakes(schedule: dict[str, str], since: datetime, count: int, **more: Any) -> list[str]:
     return list(islice(wakes(monitor(schedule=schedule, **more), since), count))
 
 
@@ -603,8 +603,7 @@ def test_a_claim_is_renewed_as_long_as_the_check_runs(house: House) -> None:
 
 def test_clocks_that_differ_by_seconds_do_not_break_a_claim(house: House) -> None:
     ahead, behind = (
-        Claimant(house.store, lambda by=by: NOW + timedelta(seconds=by))  # type: ignore[misc]
-        for by in (20.0, -20.0)
+        Claimant(house.store, lambda by=by: NOW + timedelta(seconds=by)) for by in (20.0, -20.0)
     )
     for one, two in ((ahead, behind), (behind, ahead)):
         with one.holding("loans", day(9)) as ours, two.holding("loans", day(9)) as theirs:

@@ -19,7 +19,7 @@ from monitor import serving as process
 from monitor.core.records import Window
 from monitor.core.windows import Span, latest_complete
 from monitor.demo.receiver import Receiver
-from monitor.service import Service
+from monitor.service import Service, open_service
 from monitor.settings import load_settings
 from monitor.stores.sql import make
 
@@ -192,7 +192,7 @@ def test_told_to_stop_before_it_runs_it_ends_cleanly(
     config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The signal comes while the store is opened."""
-    opening = process.open_service
+    opening = open_service
 
     def told_meanwhile(path: Path) -> Service:
         os.kill(os.getpid(), signal.SIGTERM)
@@ -200,7 +200,7 @@ def test_told_to_stop_before_it_runs_it_ends_cleanly(
 
     handler, said = signal.getsignal(signal.SIGTERM), list[str]()
     monkeypatch.setattr(process, "open_service", told_meanwhile)
-    process.serve(config, process.Role(web=False, scheduler=False), said.append)
+    process.serve(config, process.Duties(web=False, scheduler=False), said.append)
     assert said == ["running without pages (Ctrl-C stops)"]
     assert signal.getsignal(signal.SIGTERM) is handler
 

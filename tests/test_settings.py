@@ -10,7 +10,7 @@ import pytest
 from monitor.configuration.comparing import DriftSettings
 from monitor.configuration.datasets import SourceSettings
 from monitor.configuration.mistakes import checked
-from monitor.core.records import Kind
+from monitor.core.columns import Kind
 from monitor.core.windows import Span
 from monitor.errors import AskedWrongly, ConfigError, PathNotFound, UnknownName
 from monitor.settings import RangeSettings, Settings, datasets_folder, load_settings
@@ -464,7 +464,9 @@ def test_all_mistakes_are_told_in_the_order_of_the_file(tmp_path: Path) -> None:
 
 def test_mistakes_found_elsewhere_get_their_line(tmp_path: Path) -> None:
     settings = load(tmp_path, monitor("drift:\n  tests: [nosuch]"))
-    found = {("monitors", "loans", "drift", "tests"): AskedWrongly("no such test", hint="see")}
+    found: dict[tuple[str, ...], AskedWrongly] = {
+        ("monitors", "loans", "drift", "tests"): AskedWrongly("no such test", hint="see")
+    }
     with pytest.raises(ConfigError, match=r"monitor.yaml:5: monitors.loans.drift.tests: no such"):
         settings.refuse(found)
     settings.refuse({})

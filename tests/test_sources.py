@@ -157,7 +157,7 @@ def test_all_rows(tmp_path: Path, write: Writer) -> None:
     assert (sample.info.method, sample.info.seed) == ("all", None)
     assert sample.info.newest == START + dt.timedelta(hours=ROWS - 1)
     assert values(sample, "n") == list(range(ROWS))
-    numbers, words = sample.columns["x"], sample.columns["word"]
+    numbers, words = (sample.columns[name].drawn() for name in ("x", "word"))
     assert numbers.dtype == "float" and numbers.missing == 10
     assert numbers.numbers is not None and numbers.numbers[:2].tolist() == [0.125, 0.25]
     assert sorted(words.levels) == ["w0", "w1", "w2"] and words.missing == 7
@@ -581,7 +581,7 @@ def test_text_stays_text_whatever_the_limit(tmp_path: Path, limit: int | None) -
     folder = parts(tmp_path / "d", hours(24), hours(24, first=24))
     sample = source(folder).read(limit=limit)
     assert sample.columns["word"].dtype == "string"
-    assert set(sample.columns["word"].levels) <= {"w0", "w1", "w2"}
+    assert set(sample.columns["word"].drawn().levels) <= {"w0", "w1", "w2"}
 
 
 @with_a_header
@@ -857,7 +857,7 @@ def test_car_loan_has_times_as_text() -> None:
     assert all(text.startswith("2019-03-31") for text in times) and times == sorted(times)
     assert sample.columns["repaid"].dtype == "integer"
     assert "20K - 20K EUR" in {
-        level.replace("€", "EUR") for level in sample.columns["salary_range"].levels
+        level.replace("€", "EUR") for level in sample.columns["salary_range"].drawn().levels
     }
 
 
@@ -871,7 +871,7 @@ def test_car_loan_reference_and_production_as_one_dataset() -> None:
 @needs_datasets
 def test_bike_sharing_has_dates_as_text() -> None:
     sample = dataset("bike-sharing/hour.csv", "dteday").read(day(2011, 3, 10))
-    humidity = sample.columns["hum"].numbers
+    humidity = sample.columns["hum"].drawn().numbers
     assert sample.info.rows == 22 and humidity is not None and not humidity.any()
     whole = dataset("bike-sharing/hour.csv").read()
     assert whole.info.rows == 17_379 and len(whole.columns) == 17
@@ -883,7 +883,7 @@ def test_flights_are_packed_and_have_a_column_without_a_name() -> None:
     sample = dataset("flights-2015/reference.csv.gz", "DATE").read()
     assert sample.info.rows == 49_992 and len(sample.columns) == 8
     assert sample.columns["Unnamed: 0"].dtype == "integer"
-    assert len(sample.columns["AIRLINE"].levels) == 14
+    assert len(sample.columns["AIRLINE"].drawn().levels) == 14
     assert sample.info.newest == dt.datetime(2015, 7, 1, tzinfo=dt.UTC)
 
 

@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pushdown_cases
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import spark_cluster
 
 from monitor import api
 from monitor.configuration.datasets import SourceSettings
 from monitor.core.aggregates import Among, Count, Missing, Not, Of, Repeated
-from monitor.core.records import Check, Finding, Kind, Verdict, Window
+from monitor.core.columns import Kind
+from monitor.core.records import Check, Finding, Verdict, Window
 from monitor.core.summaries.collecting import Foretold, summarize
 from monitor.errors import (
     AskedWrongly,
@@ -33,7 +36,6 @@ from monitor.sources import _spark_cluster, files
 from monitor.sources.spark import make
 from monitor.tables.streams import rows_to_draw
 from monitor.validation.validator import SuiteValidator
-from tests import pushdown_cases, spark_cluster
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
@@ -310,7 +312,8 @@ def test_rows_stay_on_the_cluster(
     spark: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sample = source(folder, "reference.parquet").read()
-    assert isinstance(sample.columns, Foretold)
+    columns: object = sample.columns
+    assert isinstance(columns, Foretold)
     assert sample.table.num_rows == ROWS
     drawn = sample.columns["amount"].drawn()
     assert drawn.rows == rows_to_draw(WIDE) == sample.times.size

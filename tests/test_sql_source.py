@@ -157,7 +157,7 @@ def test_all_rows(base: Base) -> None:
     assert (sample.info.method, sample.info.seed) == ("all", None)
     assert sample.info.newest == START + 47 * HOUR
     assert sorted(values(sample, "n")) == list(range(48))
-    numbers, words = sample.columns["x"], sample.columns["word"]
+    numbers, words = (sample.columns[name].drawn() for name in ("x", "word"))
     assert numbers.dtype == "float" and numbers.missing == 10
     assert sorted(words.levels) == ["w0", "w1", "w2"] and words.missing == 7
     assert sample.columns["flag"].dtype == "boolean" and sample.columns["n"].dtype == "integer"

@@ -39,12 +39,8 @@ from making import (
 from store_backends import Backend, new_postgresql_database
 
 from monitor.archive import Outcome, Store
-from monitor.core.records import (
-    Cause,
-    Change,
-    EpisodeChange,
-    Window,
-)
+from monitor.core.consequences import Cause, Change, EpisodeChange
+from monitor.core.records import Window
 from monitor.errors import ConfigError, StoreConflict, StoreUnavailable
 from monitor.stores import _sql_checks, _sql_columns, sql
 from monitor.stores import _sql_engine as engine
@@ -102,6 +98,13 @@ def test_a_check_comes_back_as_it_was(store: Store) -> None:
     assert store.newest_checks() == [found]
 
 
+def test_when_a_check_was_stored_is_for_the_clock_to_say(tmp_path: Path) -> None:
+    store = sql.make("memory://", tmp_path, lambda: NOON)
+    store.save(Outcome(a_check()))
+    assert [line.stored_at for line in store.lines()] == [NOON]
+    store.close()
+
+
 def test_what_was_kept_of_the_columns_comes_back_as_it_was(store: Store) -> None:
     content = bytes(range(256)) * 1000
     assert store.save(Outcome(a_check(), summaries=content))
@@ -122,7 +125,9 @@ def test_what_is_not_there_is_none(store: Store) -> None:
     assert store.current_reference("loan") is None
     assert store.next_due() is None
     assert store.claim_message(NOON, 60) is None
-    assert store.newest_checks() == store.newest_episodes() == store.oldest_messages() == []
+    assert store.newest_checks() == []
+    assert store.newest_episodes() == []
+    assert store.oldest_messages() == []
 
 
 def test_a_window_is_checked_once(store: Store) -> None:
@@ -138,7 +143,9 @@ def test_a_window_is_checked_once(store: Store) -> None:
     assert store.get_check("c1") is None
     first = store.get_check("c0")
     assert first is not None and first.check == a_check("c0")
-    assert store.newest_episodes() == store.oldest_messages() == store.newest_retrains() == []
+    assert store.newest_episodes() == []
+    assert store.oldest_messages() == []
+    assert store.newest_retrains() == []
 
 
 def test_the_same_window_of_another_monitor_or_another_end_is_another(store: Store) -> None:
@@ -604,7 +611,7 @@ def tables_of(db: sa.Connection) -> dict[str, Any]:
     found = sa.inspect(db)
 
     def told(name: str) -> dict[str, list[str]]:
-        parts = {
+        parts: dict[str, list[Any]] = {
             "columns": found.get_columns(name),
             "keys": [found.get_pk_constraint(name), *found.get_foreign_keys(name)],
             "more": [*found.get_indexes(name), *found.get_unique_constraints(name)],
@@ -646,7 +653,7 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(backend: Backend)
         config = Config(attributes={"connection": old, "version_table": engine.VERSION_TABLE})
         config.set_main_option("script_location", str(engine.MIGRATIONS))
         command.upgrade(config, "0001")
-        row = _sql_checks._check_row(Outcome(a_check()))
+        row = _sql_checks._check_row(Outcome(a_check()), NOON)
         known = {c["name"] for c in sa.inspect(old).get_columns("checks")}
         row = {name: value for name, value in row.items() if name in known}
         old.execute(sa.insert(tables.checks).values(row))

@@ -10,10 +10,11 @@ import pytest
 from projects import SECRET, day, rows, write_project
 
 from monitor.archive import Outcome
-from monitor.core.records import Cause, Verdict
+from monitor.core.consequences import Cause
+from monitor.core.records import Verdict
+from monitor.deeds.planning import Actor
 from monitor.delivery import Patience
 from monitor.demo.receiver import Receiver
-from monitor.desk import Actor
 from monitor.service import Service
 from monitor.settings import load_settings
 

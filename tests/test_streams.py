@@ -18,7 +18,9 @@ from large_files import hold_at_most
 
 from monitor.api import Result, compare, freeze
 from monitor.configuration.datasets import SourceSettings
-from monitor.core.records import Column, Kind, Verdict, Window
+from monitor.core import dataset_comparison
+from monitor.core.columns import Column, Kind
+from monitor.core.records import Verdict, Window
 from monitor.errors import CouldNotLook, SourceUnreadable
 from monitor.ports import Sample
 from monitor.service import Service
@@ -298,7 +300,7 @@ def test_files_that_differ_say_what_they_say_when_they_are_held(tmp_path: Path, 
         assert (other.dtype, other.rows, other.missing) == (
             column.dtype, column.rows, column.missing
         )  # fmt: skip
-        assert values(other.drawn()) == values(column)
+        assert values(other.drawn()) == values(column.drawn())
         assert found.table.column(name).to_pylist() == expected.table.column(name).to_pylist()
     result, other_result = both_ways(str(folder), str(folder))
     assert near(told(result), told(other_result))
@@ -359,7 +361,7 @@ def test_a_window_has_the_rows_it_has_when_it_is_held(
         assert found.info == expected.info and abs(found.info.rows - rows) <= 1
         assert found.notices == expected.notices
         for name, column in expected.columns.items():
-            assert values(found.columns[name].drawn()) == values(column)
+            assert values(found.columns[name].drawn()) == values(column.drawn())
         if rows:
             assert found.times is not None and expected.times is not None
             assert found.times.tolist() == expected.times.tolist()
@@ -684,7 +686,7 @@ def test_a_file_that_changes_when_all_is_read_leaves_no_pass(
 ) -> None:
     """No column is undecided then, and the rows are those of nobody knows which file."""
     both = [write(every_type(1, BEFORE), tmp_path / f"{name}.parquet") for name in "ab"]
-    compared = looking.compare_table
+    compared = dataset_comparison.compare_table
 
     def late(*given: Any) -> Any:
         found = compared(*given)
@@ -707,7 +709,7 @@ def test_a_file_that_changes_during_a_check_leaves_no_pass(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service = Service(load_settings(projects.write_project(tmp_path, suite=False)))
-    compared = looking.compare_table
+    compared = dataset_comparison.compare_table
 
     def late(*given: Any) -> Any:
         found = compared(*given)

@@ -18,10 +18,11 @@ from scipy import stats
 
 from monitor.core import spelling
 from monitor.core.cells import Counts, Pair
+from monitor.core.columns import Column, Floats, Kind
 from monitor.core.drift import ks
 from monitor.core.drift.psi import psi
 from monitor.core.drift_socket import Rule, find
-from monitor.core.records import Column, Finding, Floats, Kind, Verdict
+from monitor.core.records import Finding, Verdict
 from monitor.core.summaries.binary import MAGIC, UnknownForm, from_bytes, to_bytes
 from monitor.core.summaries.collecting import NumberCollector, summarize
 from monitor.core.summaries.kept import Summaries
@@ -49,7 +50,7 @@ SHAPES: dict[str, Shape] = {
     "sawtooth": lambda r, n: (np.arange(n) % 97).astype(float),
     "huge": lambda r, n: r.normal(size=n) * 1e300,
     "tiny": lambda r, n: r.normal(size=n) * 1e-200,
-    "subnormal": lambda r, n: r.integers(-9, 9, n) * 5e-324,
+    "subnormal": lambda r, n: (r.integers(-9, 9, n) * 5e-324).astype(float),
     "signed zeros": lambda r, n: r.choice([0.0, -0.0, 1.0], n),
     "far from zero": lambda r, n: 1e15 + r.integers(0, 5, n).astype(float),
 }
@@ -88,7 +89,8 @@ def rank_gap(points: Floats, values: Floats) -> float:
 
 
 def _share(values: Floats, at: Floats, side: str) -> Floats:
-    return np.searchsorted(np.sort(values), at, side) / values.size  # type: ignore[call-overload]
+    below: Floats = np.searchsorted(np.sort(values), at, side)  # type: ignore[call-overload]
+    return below / values.size
 
 
 def holds(summary: Summary, values: Floats) -> None:
@@ -500,7 +502,7 @@ def test_nothing_is_called_drifted_that_all_rows_do_not_prove(shape: str) -> Non
                 replace(exactly(v), below=dict(zip(cuts, exactly(v).up_to(cuts), strict=True)))
                 for v in (values, window)
             ]
-            truth = Pair("x", Kind.NUMBER, *exact)
+            truth = Pair("x", Kind.NUMBER, exact[0], exact[1])
             if not np.array_equal(truth._groups, both._groups):
                 continue
             for rule in rules:

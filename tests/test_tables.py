@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.core.records import Column, SampleInfo
+from monitor.core.columns import Column
+from monitor.core.records import SampleInfo
 from monitor.errors import AskedWrongly
 from monitor.tables.columns import to_column, to_sample
 from monitor.tables.frames import from_frame, text_of, to_array, to_frame

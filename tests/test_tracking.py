@@ -13,7 +13,8 @@ from projects import write_project
 
 from monitor.cli.main import run
 from monitor.cli.tracking import MOST_COLUMNS, metrics_of
-from monitor.core.records import ColumnResult, DatasetResult, Kind, SampleInfo, Verdict
+from monitor.core.columns import Kind
+from monitor.core.records import ColumnResult, DatasetResult, SampleInfo, Verdict
 
 
 def test_numbers_of_a_check_have_names_that_mlflow_takes() -> None:
@@ -53,7 +54,7 @@ def test_a_check_is_a_run_with_its_report(tmp_path: Path) -> None:
         )  # fmt: skip
         assert done.returncode == code, done.stderr
     assert "mlflow:  run " in done.stdout
-    code = (
+    program = (
         "import mlflow\n"
         "(one,) = mlflow.search_runs(output_format='list')\n"
         "print(one.data.metrics['verdict'], one.data.tags['drift_monitor.monitor'])\n"
@@ -61,7 +62,7 @@ def test_a_check_is_a_run_with_its_report(tmp_path: Path) -> None:
         "print(*sorted(f.path for f in client.list_artifacts(one.info.run_id)))\n"
     )
     told = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", program],
         env=environment(place), cwd=tmp_path, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert told.stdout.splitlines()[-2:] == ["1.0 orders", "check.json report.html"]

@@ -262,7 +262,7 @@ def test_agrees_with_the_library_running_by_itself(ask: Ask, sample: Sample) -> 
     from great_expectations.expectations.registry import get_expectation_impl
 
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
+    context.variables.progress_bars = {"globally": False}
     asset = context.data_sources.add_pandas("p").add_dataframe_asset("a")
     rows = {"dataframe": sample.table.to_pandas()}
     batch = asset.add_batch_definition_whole_dataframe("b").get_batch(rows)

@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 from column_fixtures import TESTS, booleans, counted, numbers, plan, texts
 
+from monitor.core.columns import Column, Kind
 from monitor.core.comparison import Plan, compare_columns
 from monitor.core.drift_socket import Rule
 from monitor.core.records import (
-    Column,
     ColumnResult,
     ExpectationReport,
     ExpectationResult,
     Finding,
-    Kind,
     Severity,
     Verdict,
 )

@@ -2,9 +2,6 @@
 
 import http.client
 import re
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -14,22 +11,17 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
+from served import served
 
 from monitor.archive import Outcome, Store
+from monitor.core.columns import Kind
+from monitor.core.consequences import Cause, Change, Episode, EpisodeChange, Message, RetrainRequest
 from monitor.core.records import (
-    Cause,
-    Change,
     Check,
     ColumnResult,
     DatasetResult,
-    Episode,
-    EpisodeChange,
-    Kind,
-    Message,
     ReferenceInfo,
-    RetrainRequest,
     SampleInfo,
     Verdict,
     Window,
@@ -159,18 +151,8 @@ def house(tmp_path: Path) -> House:
 
 @pytest.fixture
 def client(house: House) -> Iterator[Client]:
-    app = house.app()
-    config = uvicorn.Config(app, log_config=None, lifespan="off", ws="none")
-    server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        thread = threading.Thread(target=server.run, args=([taken],))
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        with Client(base_url=f"http://127.0.0.1:{taken.getsockname()[1]}") as asks:
-            yield asks
-        server.should_exit = True
-        thread.join()
+    with served(house.app()) as address, Client(base_url=address) as asks:
+        yield asks
 
 
 def order(page: str, *texts: str) -> None:
@@ -531,21 +513,11 @@ def test_pages_need_nothing_from_elsewhere_and_can_be_probed(house: House, clien
 def test_links_keep_the_prefix_of_a_proxy(house: House) -> None:
     house.save(check("loans", 30), report=True)
     house.watch("loans")
-    app = house.app()
-    config = uvicorn.Config(app, log_config=None, lifespan="off", ws="none", root_path="/drift")
-    server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        thread = threading.Thread(target=server.run, args=([taken],))
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        address = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    with served(house.app(), "/drift") as address:
         page = httpx.get(address).text
         links = [part.split('"')[0] for part in page.split('href="')[1:] if part[0] == "/"]
         missing = httpx.get(f"{address}/api/v1/checks/none").json()["detail"]
         report = httpx.get(f"{address}/checks/loans-30").headers["location"]
-        server.should_exit = True
-        thread.join()
     assert links
     assert all(link.startswith("/drift/") for link in links)
     assert "no check named 'none'" in missing

@@ -17,19 +17,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
 
+from monitor.core.columns import Kind
+from monitor.core.consequences import Episode, Message, RetrainRequest
 from monitor.core.records import (
     Check,
     ColumnResult,
     DatasetResult,
-    Episode,
     ExpectationReport,
     ExpectationResult,
     Finding,
-    Kind,
-    Message,
     Notice,
     ReferenceInfo,
-    RetrainRequest,
     SampleInfo,
     Severity,
     Shape,
@@ -186,7 +184,7 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
 
 def compound_values(origin: Any, inner: tuple[Any, ...]) -> st.SearchStrategy[Any]:
     if origin is types.UnionType:
-        return st.one_of(st.none() if a is type(None) else values(a) for a in inner)
+        return st.one_of(*(st.none() if a is type(None) else values(a) for a in inner))
     if origin is Mapping:
         return st.dictionaries(st.text(max_size=5), values(inner[1]), max_size=3)
     if inner[-1] is Ellipsis:
@@ -294,8 +292,8 @@ def test_numbers_are_finite_or_null(broken: Any) -> None:
 
 def test_numpy_scalars_become_numbers() -> None:
     finding = Finding(
-        "ks", Verdict.PASSED, "", np.float64(0.5), np.float32(0.5),
-        rows_current=np.int64(3), exact=np.bool_(True),
+        "ks", Verdict.PASSED, "", np.float64(0.5), np.float32(0.5),  # type: ignore[arg-type]
+        rows_current=np.int64(3), exact=np.bool_(True),  # type: ignore[arg-type]
     )  # fmt: skip
     document = json.loads(json.dumps(to_json(finding)))
     assert (document["statistic"], document["effect"]) == (0.5, 0.5)

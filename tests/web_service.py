@@ -15,7 +15,8 @@ from monitor.client import InProcess
 from monitor.configuration.telling import RetrainSettings
 from monitor.core.people import Scope, Token
 from monitor.core.routing import everybody
-from monitor.desk import Actor, Desk
+from monitor.deeds.planning import Actor
+from monitor.desk import Desk
 from monitor.due import MonitorStatus
 from monitor.reports.folder import ReportFolder
 from monitor.settings import MonitorSettings
@@ -32,7 +33,7 @@ SECRET = "a secret of the trainer"
 
 def watched() -> dict[str, MonitorSettings]:
     """`loan` has a training system, `churn` has none."""
-    asks = RetrainSettings(url="https://trainer.example/hook", secret=SECRET)  # type: ignore[arg-type]
+    asks = RetrainSettings(url="https://trainer.example/hook", secret=SECRET)
     plain = {"production": {"path": "x.parquet", "time": "t"}}
     made = {name: MonitorSettings.model_validate({**plain, "name": name}) for name in NAMES}
     return {**made, "loan": made["loan"].model_copy(update={"retrain": asks})}
@@ -113,6 +114,11 @@ class WebService:
     def routes(self) -> list[APIRoute]:
         parts = self.app.state.parts
         return [r for part in parts for r in part.routes if isinstance(r, APIRoute)]
+
+
+def methods_of(route: APIRoute) -> set[str]:
+    assert route.methods is not None
+    return route.methods
 
 
 def id_of(shown: str) -> str:

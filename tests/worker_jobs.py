@@ -82,7 +82,7 @@ def _delayed(text: str, window: Window, again: bool) -> Any:
 
 
 def _fault(text: str, window: Window, again: bool) -> Any:
-    return {}["nothing"]
+    return {}["nothing"]  # type: ignore[index]
 
 
 def _lambda(text: str, window: Window, again: bool) -> Any:

@@ -21,8 +21,8 @@ from projects import day
 
 from monitor.check_requests import CheckRequests
 from monitor.claiming import Claimant, Lease
+from monitor.deeds.planning import Actor
 from monitor.delivery import Patience
-from monitor.desk import Actor
 from monitor.ledger import Act, Once
 from monitor.retention import forget
 from monitor.service import Service
@@ -54,7 +54,7 @@ class Commits:
                 self._reached("before")
             self._reached("after")
 
-        Database.writing = watched  # type: ignore[method-assign]
+        Database.writing = watched  # type: ignore[method-assign,assignment]
 
     def _reached(self, side: str) -> None:
         if self.count == self.at and side == self.side:

@@ -21,8 +21,8 @@ from benchmarks.faults import racing
 from benchmarks.faults.racing import SHORT, Clock, Race, Written, outcome_of, write_line
 from monitor.archive import Store
 from monitor.claiming import Claimant
+from monitor.core.consequences import Message
 from monitor.core.reach import Reach
-from monitor.core.records import Message
 from monitor.delivery import Delivery
 from monitor.demo.receiver import Receiver
 from monitor.errors import StoreUnavailable

@@ -17,7 +17,8 @@ from typing import Any
 
 from monitor.archive import Outcome, Store
 from monitor.claiming import Claimant, Lease
-from monitor.core.records import Check, DatasetResult, Message, SampleInfo, Verdict, Window
+from monitor.core.consequences import Message
+from monitor.core.records import Check, DatasetResult, SampleInfo, Verdict, Window
 from monitor.delivery import LEASE_S, Delivery
 from monitor.scheduler import Scheduler
 from monitor.settings import MonitorSettings

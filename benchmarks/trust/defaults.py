@@ -18,8 +18,9 @@ from benchmarks.trust.running import Job, Scope
 from benchmarks.trust.tables import dataset_findings
 from monitor.briefing import make_plan
 from monitor.configuration.comparing import DriftSettings
+from monitor.core.columns import Column, Floats, Kind
 from monitor.core.comparison import Plan, compare_columns
-from monitor.core.records import Column, Floats, Kind, Verdict
+from monitor.core.records import Verdict
 from monitor.core.summaries.kept import Summaries
 from monitor.core.verdict import judge_check
 

@@ -17,8 +17,8 @@ from benchmarks.trust.populations import LEVELS, Change
 from benchmarks.trust.shortcuts import counting_only
 from monitor.briefing import drift_tests
 from monitor.core.cells import Pair
+from monitor.core.columns import Kind
 from monitor.core.drift_socket import Bounds
-from monitor.core.records import Kind
 from monitor.core.summaries.summary import Summary
 
 POINTS = 20_000  # of a population of numbers: shares are right to one in as many

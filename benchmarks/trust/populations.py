@@ -10,16 +10,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from monitor.core.records import Floats
+from monitor.core.cells import Counts
+from monitor.core.columns import Floats
 from monitor.core.summaries.summary import Summary
 
 ZEROS = {"zero-inflated": 0.43, "zeros at an edge": 0.4}  # share of zeros
 STEPS = {"ties": 0.4, "ties at an edge": 0.5}  # between tied values, in standard deviations
 ZIPF = 1.1  # exponent
 RARE = 0.01  # share of the level that is called rare, or the nearest there is
-Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,10 @@ from benchmarks.trust.single import must_see, tests_of
 from monitor.briefing import drift_tests, make_plan
 from monitor.configuration.comparing import DriftSettings
 from monitor.core.cells import Pair
+from monitor.core.columns import Column, Kind
 from monitor.core.comparison import compare_columns
 from monitor.core.drift_socket import Bounds, Evidence
-from monitor.core.records import Column, Finding, Kind, Verdict
+from monitor.core.records import Finding, Verdict
 from monitor.core.verdict import column_p
 
 ALPHA = 0.01

@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.trust import populations
 from benchmarks.trust.populations import LEVELS, SHARES, Change
-from monitor.core.records import Floats, Kind
+from monitor.core.columns import Floats, Kind
 from monitor.core.summaries.summary import Summary
 
 

@@ -21,10 +21,11 @@ from benchmarks.trust.shortcuts import counting_only
 from benchmarks.trust.single import CLAIMS, must_see, tests_of
 from monitor.briefing import drift_tests
 from monitor.core.cells import Pair
+from monitor.core.columns import Column, Floats, Kind
 from monitor.core.drift_socket import Bounds
 from monitor.core.over_time.calibration import Calibration
 from monitor.core.over_time.phases import Cadence, PastWindows, past_windows, windows_of
-from monitor.core.records import Column, Floats, Kind, Window
+from monitor.core.records import Window
 from monitor.core.summaries.collecting import summarize
 from monitor.core.summaries.summary import Summary
 from monitor.core.windows import Span

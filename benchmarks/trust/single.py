@@ -32,8 +32,8 @@ from benchmarks.trust.samples import Sampler, sampler_of
 from benchmarks.trust.shortcuts import counting_only
 from monitor.briefing import drift_tests
 from monitor.core.cells import Pair
+from monitor.core.columns import Kind
 from monitor.core.drift_socket import Bounds
-from monitor.core.records import Kind
 
 CLAIMS = {"null": "p_value", "tolerance": "p_tolerance"}
 REFERENCES = (5000, 100_000)

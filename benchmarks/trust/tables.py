@@ -10,10 +10,11 @@ from benchmarks.trust.running import Job, Scope
 from monitor import catalogue
 from monitor.briefing import make_plan
 from monitor.configuration.comparing import DriftSettings
+from monitor.core.columns import Column
 from monitor.core.comparison import compare_columns
 from monitor.core.dataset_socket import DatasetTest, find_in_table
 from monitor.core.drift_socket import Rule
-from monitor.core.records import Column, ColumnResult, Finding, Verdict
+from monitor.core.records import ColumnResult, Finding, Verdict
 from monitor.core.table import rows_of
 
 SOCKET = "monitor.core.dataset_drift"

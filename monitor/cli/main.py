@@ -3,10 +3,9 @@
 import gc
 import logging
 import os
-import signal
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from io import TextIOWrapper
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -27,6 +26,7 @@ from monitor.cli import (
     tracking,
 )
 from monitor.cli.output import ExitCode, complain
+from monitor.cli.stopping import Ended, Stopping
 from monitor.errors import AskedWrongly, CouldNotLook, MonitorError
 
 # New objects between two looks for circles. A comparison makes a million that stay, and no circles.
@@ -72,38 +72,34 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # no terminal is too old to be told
-    signal.signal(signal.SIGTERM, _end)
     # Looking for plugins that watch what is checked reads the metadata of all that is installed.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     gc.set_threshold(GARBAGE_AFTER, *gc.get_threshold()[1:])
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(run(sys.argv[1:], Stopping().listening()))
 
 
-class _Ended(BaseException):
-    """SIGTERM came: end as Ctrl-C does, so that everything is put away."""
-
-
-def _end(number: int, _: FrameType | None) -> None:
-    signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
-    raise _Ended
-
-
-def run(arguments: list[str]) -> int:
+def run(arguments: list[str], listening: AbstractContextManager[None] | None = None) -> int:
     """The exit code of a command line."""
     try:
-        return int(app(arguments, standalone_mode=False) or 0)
+        with listening or nullcontext():
+            code = int(app(arguments, standalone_mode=False) or 0)
+        return _stopped() if code == ExitCode.STOPPED else code  # typer has met Ctrl-C by itself
     except typer.Exit as end:
         return int(end.exit_code)
     except (typer.Abort, KeyboardInterrupt):
-        complain("stopped")
-        return ExitCode.STOPPED
-    except _Ended:
+        return _stopped()
+    except Ended:
         complain("ended")
         return ExitCode.ENDED
     except SystemExit as end:  # typer leaves like this: with a 1, when nobody reads any more,
         return ExitCode.UNREAD if end.code == 1 else ExitCode.DONE  # else when a shell was served
     except Exception as error:
         return _told(error)
+
+
+def _stopped() -> int:
+    complain("stopped")
+    return ExitCode.STOPPED
 
 
 def _told(error: Exception) -> int:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from monitor.archive import StoredCheck
     from monitor.core.records import Check, Window
-    from monitor.desk import Actor
+    from monitor.deeds.planning import Actor
     from monitor.service import Service
     from monitor.settings import MonitorSettings
 
@@ -187,7 +187,7 @@ def actor() -> "Actor":
     """Whoever sits at this machine, for the audit log."""
     from getpass import getuser
 
-    from monitor.desk import Actor
+    from monitor.deeds.planning import Actor
 
     try:
         return Actor(getuser(), "cli")

@@ -22,7 +22,7 @@ from monitor.configuration.channels import (
 from monitor.configuration.fields import Positive, Share, SpanText, WaitText
 from monitor.configuration.mistakes import Mistake
 from monitor.configuration.section import Section
-from monitor.core.records import Cause
+from monitor.core.consequences import Cause
 from monitor.core.routing import Level, Route, Routing, everybody
 from monitor.core.windows import Span
 from monitor.errors import UnknownName

@@ -1,18 +1,11 @@
 """What a message says moved: each cause with its name and a few numbers, the most telling first."""
 
+from monitor.core.columns import Kind
+from monitor.core.consequences import Cause
 from monitor.core.episodes import BREACHES
 from monitor.core.numerals import number, pair, share
 from monitor.core.over_time.spending import ACCUMULATED
-from monitor.core.records import (
-    Cause,
-    Check,
-    ColumnResult,
-    ExpectationResult,
-    Finding,
-    Kind,
-    Severity,
-    Verdict,
-)
+from monitor.core.records import Check, ColumnResult, ExpectationResult, Finding, Severity, Verdict
 from monitor.core.verdict import beyond_whole
 from monitor.core.words import level
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.core.records import Floats, Kind
+from monitor.core.columns import Floats, Kind
 from monitor.core.summaries.levels import MOST_LEVELS
 from monitor.core.summaries.summary import Cut, Summary
 

@@ -12,23 +12,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from monitor.core.cells import Pair
+from monitor.core.columns import COMPARED_KINDS, Column, Floats, Kind, Stream
 from monitor.core.dataset_socket import DatasetTest
 from monitor.core.drift_socket import DriftTest, Rule, find
 from monitor.core.kinds import FEW_INTEGERS, decide_kind
 from monitor.core.numerals import count
 from monitor.core.onset import onset
 from monitor.core.over_time.calibration import Measure, Yardstick
-from monitor.core.records import (
-    COMPARED_KINDS,
-    OUTPUTS,
-    Column,
-    ColumnResult,
-    Finding,
-    Floats,
-    Kind,
-    Stream,
-    Verdict,
-)
+from monitor.core.records import OUTPUTS, ColumnResult, Finding, Verdict
 from monitor.core.shape import draw_shape
 from monitor.core.side_by_side import Run
 from monitor.core.summaries.collecting import Asked, Foretold, makes_its_own, summarize

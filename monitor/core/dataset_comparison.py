@@ -12,9 +12,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from monitor.core.columns import Stream
 from monitor.core.comparison import Current, Plan, columns_alone, judged
 from monitor.core.dataset_socket import Found, find_in_table
-from monitor.core.records import ColumnResult, Finding, Stream
+from monitor.core.records import ColumnResult, Finding
 from monitor.core.side_by_side import Run
 from monitor.core.summaries.kept import Summaries
 from monitor.core.table import rows_of

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from monitor.core.consequences import Message
 from monitor.core.messages import SCHEMA, message_id
-from monitor.core.records import Message
 from monitor.core.routing import Level
 
 DIGEST = "digest"  # the kind of a message that tells several

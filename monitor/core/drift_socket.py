@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from monitor.core.cells import Pair
+from monitor.core.columns import Kind
 from monitor.core.numerals import count
-from monitor.core.records import Finding, Kind, Verdict
+from monitor.core.records import Finding, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

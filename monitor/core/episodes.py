@@ -14,18 +14,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from monitor.core.records import (
-    Cause,
-    Change,
-    Check,
-    Episode,
-    EpisodeChange,
-    Finding,
-    RetrainRequest,
-    Severity,
-    Verdict,
-    Window,
-)
+from monitor.core.consequences import Cause, Change, Episode, EpisodeChange, RetrainRequest
+from monitor.core.records import Check, Finding, Severity, Verdict, Window
 from monitor.core.verdict import strength_of, undecided_names
 from monitor.core.words import length
 

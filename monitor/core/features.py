@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.core.records import Codes, Flags, Floats
+from monitor.core.columns import Codes, Flags, Floats
 from monitor.core.table import Variable
 
 MOST_LEVELS = 31  # of one column that a tree tells apart; the others are one more

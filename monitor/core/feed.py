@@ -3,7 +3,8 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
-from monitor.core.records import Finding, Notice, Stream, Verdict
+from monitor.core.columns import Stream
+from monitor.core.records import Finding, Notice, Verdict
 
 UNTYPED = "other"
 

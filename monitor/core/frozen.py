@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from monitor.core.columns import COMPARED_KINDS, Column, Kind, Stream
 from monitor.core.comparison import Plan, kind_of, kinds_of, picture_of
-from monitor.core.records import COMPARED_KINDS, Column, Kind, Stream
 from monitor.core.side_by_side import Run
 from monitor.core.summaries.collecting import Foretold, summarize
 from monitor.core.summaries.kept import Summaries

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from monitor.core.columns import Kind
 from monitor.core.comparison import TOLD_DESIGN_EFFECT
 from monitor.core.numerals import count, number, pair, share
 from monitor.core.over_time.spending import accumulated, is_enough_alone, is_full, so_far
@@ -10,7 +11,6 @@ from monitor.core.records import (
     ExpectationReport,
     ExpectationResult,
     Finding,
-    Kind,
     SampleInfo,
     Severity,
     Slice,
@@ -91,7 +91,8 @@ def change_in_words(
 ) -> str:
     """What changed in one column, in units where it has them; `versus` is how it was before.
 
-    >>> from monitor.core.records import Kind, Verdict
+    >>> from monitor.core.columns import Kind
+    >>> from monitor.core.records import Verdict
     >>> age = ColumnResult("age", Kind.NUMBER, Verdict.DRIFTED, "", statistics={
     ...     "mean": (40.0, 50.0), "sd": (10.0, 10.0)})
     >>> change_in_words(age)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.core.records import Column, Floats, Kind
+from monitor.core.columns import Column, Floats, Kind
 from monitor.core.summaries.moments import is_whole
 
 FEW_INTEGERS = 20  # integers with at most this many distinct values are categories

@@ -6,17 +6,9 @@ from hashlib import sha256
 from typing import Any
 
 from monitor.core.causes import NAME_CHARS, TEXT_CHARS, causes_of, failed_of, line
+from monitor.core.consequences import Cause, Change, Episode, EpisodeChange, Message, RetrainRequest
 from monitor.core.people import AuditEntry
-from monitor.core.records import (
-    Cause,
-    Change,
-    Check,
-    Episode,
-    EpisodeChange,
-    Message,
-    RetrainRequest,
-    Window,
-)
+from monitor.core.records import Check, Window
 from monitor.core.routing import Routing, level_of
 
 SCHEMA = 1

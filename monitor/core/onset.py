@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from monitor.core.cells import Pair
-from monitor.core.records import Codes, Column, Floats, Window
+from monitor.core.columns import Codes, Column, Floats
+from monitor.core.records import Window
 from monitor.core.spelling import plain
 
 CRITICAL = 1.95  # 0.1 % point of the largest excursion of a Brownian bridge

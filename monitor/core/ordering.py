@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from monitor.core.columns import Floats
 from monitor.core.drift_socket import Bounds
 from monitor.core.laws.promises import POWER
-from monitor.core.records import Floats
 
 MOST_ROWS = 2**40  # of a window that is still worth asking for
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.core import spelling
+from monitor.core.columns import Codes, Column, Flags, Floats, Kind
 from monitor.core.numerals import count, number
-from monitor.core.records import Codes, Column, Flags, Floats, Kind
 
 CUTTING = (Kind.NUMBER, Kind.CATEGORY, Kind.BOOLEAN)
 TEXT_CHARS = 40  # of a level that is named

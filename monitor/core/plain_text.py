@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from monitor.core.consequences import Message
 from monitor.core.digests import DIGEST
 from monitor.core.messages import TEST, happened
 from monitor.core.payloads import cause_lines, rows_text, window_text
-from monitor.core.records import Message
 
 ENTRIES = 100  # of a digest; a longer one is read on the pages
 

@@ -15,13 +15,18 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 _TRANSLATED = IPv6Network("64:ff9b::/96")  # an IPv4 address behind a translator
+_TRANSLATED_HERE = IPv6Network("64:ff9b:1::/48")  # behind one of whoever runs the network
+# Which bytes may be the IPv4 address there, beside the last four: its prefix may be longer.
+_PLACES_HERE = ((6, 7, 9, 10), (7, 9, 10, 11), (9, 10, 11, 12))
 _ISATAP = {0x0000_5EFE, 0x0200_5EFE}  # what stands before an IPv4 address in the last 64 bits
 _UNICAST = IPv6Network("2000::/3")  # all that was ever given out
-# Given out, and yet nobody's: for protocols and tunnels, for documentation. What ipaddress says of
-# them differs between versions of Python.
+# Given out, and yet no machine's: for protocols and tunnels, for documentation, for whoever is
+# nearest (name servers of AS112, relays of AMT). What ipaddress says of them differs between
+# versions of Python.
 _NOBODYS = tuple(
     ip_network(text)
-    for text in ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2001:db8::/32", "2002::/16",
+    for text in ("192.0.0.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24",
+                 "192.175.48.0/24", "2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48",
                  "3fff::/20")
 )  # fmt: skip
 # Where machines of a cloud ask for their credentials, beside the link itself; some have addresses
@@ -60,8 +65,11 @@ class Reach:
         1. What is named is allowed: an address by itself, or by the IPv4 address it stands for.
         2. So are addresses that one machine of the world has. What only carries an IPv4 address
            is judged by that, too; tunnels, whose other end cannot be known, are none.
-        3. The name of a host opens networks inside, but never the link itself (169.254.0.0/16,
-           fe80::/10) and other places where machines of a cloud ask for their credentials.
+        3. The name of a host opens networks inside, tunnels among them.
+        4. The link itself (169.254.0.0/16, fe80::/10) and other places where machines of a cloud
+           ask for their credentials are opened by their address alone, and so is whatever may
+           lead there: an IPv6 address that carries one of them, anywhere a translator or a tunnel
+           would look for it.
 
         >>> Reach().allows("example.org", "93.184.215.14"), Reach().allows("a.example", "10.0.0.1")
         (True, False)
@@ -70,12 +78,14 @@ class Reach:
         """
         bare, _, zone = address.partition("%")  # fe80::1%eth0: by which door
         whole = ip_address(bare)
-        faces = _faces(whole)
-        judged = all(_is_of_the_world(face) or self._names(face) for face in faces)
-        if self._names(whole) or (judged and not zone):
+        if self._names(whole):
             return True
-        named = host.lower().rstrip(".") in self.hosts
-        return named and all(map(_may_be_inside, faces))
+        faces = _faces(whole)
+        if any(_has_credentials(a) and not self._names(a) for a in (*faces, *_carried(whole))):
+            return False
+        if not zone and all(_is_of_the_world(face) or self._names(face) for face in faces):
+            return True
+        return host.lower().rstrip(".") in self.hosts and all(map(_is_of_a_machine, faces))
 
     def _names(self, address: Address) -> bool:
         """Whether it is in a network that is allowed."""
@@ -108,10 +118,31 @@ def _faces(address: Address) -> tuple[Address, ...]:
     return (address,)
 
 
+def _carried(address: Address) -> tuple[Address, ...]:
+    """Every IPv4 address that may be led to by one of IPv6; which one is for others to say.
+
+    Any network may have a translator of its own, whose addresses end in those of IPv4.
+    """
+    if isinstance(address, IPv4Address):
+        return ()
+    whole = address.packed
+    found = [IPv4Address(whole[-4:])]
+    if address.sixtofour is not None:
+        found.append(address.sixtofour)
+    if address.teredo is not None:
+        found.extend(address.teredo)  # the server and the client
+    if address in _TRANSLATED_HERE:
+        found.extend(IPv4Address(bytes(whole[i] for i in places)) for places in _PLACES_HERE)
+    return tuple(found)
+
+
+def _has_credentials(address: Address) -> bool:
+    """Whether machines of a cloud may ask for their credentials there."""
+    return address.is_link_local or address in _CREDENTIALS
+
+
 def _is_of_the_world(address: Address) -> bool:
     """Whether it is the address of one machine that anybody may reach."""
-    if address in _CREDENTIALS:
-        return False
     if any(address in network for network in _NOBODYS if network.version == address.version):
         return False
     if isinstance(address, IPv6Address):
@@ -119,8 +150,6 @@ def _is_of_the_world(address: Address) -> bool:
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
-def _may_be_inside(address: Address) -> bool:
-    """Whether a host that is named may be there."""
-    if address.is_link_local or address.is_multicast or address.is_unspecified:
-        return False
-    return address not in _CREDENTIALS
+def _is_of_a_machine(address: Address) -> bool:
+    """Whether one machine may have it, wherever it is."""
+    return not (address.is_multicast or address.is_unspecified)

@@ -1,33 +1,15 @@
-"""The nouns of the house: frozen records that every room speaks in."""
+"""What a check says: frozen records that every room speaks in, from one finding to the whole."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int64]
-Flags = NDArray[np.bool_]
-
-
-class Kind(StrEnum):
-    """What a column holds, decided once from the reference."""
-
-    NUMBER = "number"
-    CATEGORY = "category"
-    BOOLEAN = "boolean"
-    TIME = "time"
-    TEXT = "text"
-    ID = "id"
-
+from monitor.core.columns import Kind
 
 NO_TOLERANCE = 1e-9  # of a tolerance of 0: any effect is many times as large
 OUTPUTS = ("prediction", "probability")  # roles of what the model writes
-COMPARED_KINDS = (Kind.NUMBER, Kind.CATEGORY, Kind.BOOLEAN, Kind.TEXT)
 
 
 class Verdict(StrEnum):
@@ -38,14 +20,6 @@ class Verdict(StrEnum):
     DRIFTED = "drifted"
     VIOLATED = "violated"
     UNDECIDED = "undecided"
-
-
-class Cause(StrEnum):
-    """Why an episode is open; at most one open episode per monitor and cause."""
-
-    DRIFT = "drift"
-    QUALITY = "quality"
-    NO_LOOK = "no_look"
 
 
 class Severity(StrEnum):
@@ -62,68 +36,6 @@ class Window:
 
     start: datetime
     end: datetime
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Column:
-    """The values of one column of a sample, as arrays.
-
-    Numbers and times live in `numbers`, everything else in `codes` into `levels`; missing values
-    (null, NaN) are counted and left out, so both arrays have shape (rows - missing,). `present`
-    tells which rows they belong to.
-    """
-
-    name: str
-    dtype: str  # logical family: integer, float, boolean, string, time, other
-    rows: int
-    missing: int
-    numbers: Floats | None = None  # float64; times as epoch seconds; may hold +-inf
-    codes: Codes | None = None  # indices into levels
-    levels: tuple[str, ...] = ()
-    problem: str = ""  # why this column could not be read; empty when it could
-    present: Flags | None = None  # shape (rows,): which rows hold a value; None when all do
-
-    @property
-    def kind(self) -> Kind | None:
-        """A column of rows does not say by itself what it holds."""
-        return None
-
-    def head(self) -> "Column":
-        """A whole column is a stream of one piece."""
-        return self
-
-    def pieces(self) -> "Iterator[Column]":
-        return iter((self,))
-
-    def drawn(self) -> "Column":
-        return self
-
-
-class Stream(Protocol):
-    """A column that need not be held as a whole: known by what it is, read piece by piece."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def dtype(self) -> str: ...
-    @property
-    def rows(self) -> int: ...
-    @property
-    def missing(self) -> int: ...
-    @property
-    def problem(self) -> str: ...
-    @property
-    def kind(self) -> Kind | None:
-        """What it was frozen as; None when that is to be decided."""
-
-    def head(self) -> Column:
-        """The first piece, large enough to tell what the column holds."""
-
-    def pieces(self) -> Iterator[Column]:
-        """All rows in order, a piece at a time; may be asked for again."""
-
-    def drawn(self) -> Column:
-        """A uniform draw of rows, the same rows for every column of a dataset; all when few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,82 +255,3 @@ class Check:
     def causes(self) -> tuple[ColumnResult, ...]:
         """Drifted columns, the most telling first: importance x largest effect / tolerance."""
         return most_telling(c for c in self.columns if c.verdict is Verdict.DRIFTED)
-
-
-@dataclass(frozen=True, slots=True)
-class Episode:
-    """From the first check that breaches to the one that resolves."""
-
-    id: str
-    monitor: str
-    cause: Cause
-    opened_by: str  # check id
-    opened_at: datetime  # start of the window that opened it
-    headline: str
-    last_check: str
-    worst: float = 0.0  # largest strength so far
-    columns: tuple[str, ...] = ()  # columns or expectations that breached so far
-    breaches: int = 1  # consecutive breaching windows up to the last one
-    told: bool = False  # whether anybody was alerted
-    worsened: bool = False  # since it opened, or since a new model was asked for
-    resolved_by: str | None = None  # check id, or that of the audit entry of a person
-    resolved_at: datetime | None = None
-    retrain_request: str | None = None  # id of the one request of this episode
-    worse_untold: bool = False  # it got worse while alerts were muted
-
-
-class Change(StrEnum):
-    """What happened to an episode in one check; alerts hang on these."""
-
-    OPENED = "opened"
-    WORSENED = "worsened"
-    RESOLVED = "resolved"
-    CONTINUED = "continued"  # kept, not alerted
-
-
-@dataclass(frozen=True, slots=True)
-class EpisodeChange:
-    """One episode after a check, and what the check did to it."""
-
-    change: Change
-    episode: Episode
-
-
-@dataclass(frozen=True, slots=True)
-class RetrainRequest:
-    """The call that asks a training system for a new model, once an episode."""
-
-    id: str
-    monitor: str
-    check: str | None
-    episode: str | None
-    reasons: tuple[str, ...]
-    reference_version: str
-    window: Window | None
-    requested_at: datetime
-    state: str = "requested"  # requested, delivered, refused; accepted, succeeded, failed
-    answered_at: datetime | None = None  # what the training system said of it, and when
-    answer: str = ""
-    model_version: str = ""
-    new_reference: str = ""  # the training data of the new model
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One thing to say on one channel; lives in the outbox until it is sent or given up."""
-
-    id: str  # also the idempotency key
-    channel: str  # the notifier's name: console, slack, webhook, retrain
-    monitor: str
-    # episode.opened, .worsened, .resolved, .acknowledged; retrain.requested;
-    # service.stalled, .recovered
-    kind: str
-    payload: Mapping[str, Any]  # plain JSON, no secrets
-    created_at: datetime
-    episode: str | None = None  # messages of one episode and channel go out in order
-    state: str = "pending"  # pending, sent, failed
-    attempts: int = 0
-    next_at: datetime | None = None
-    sent_at: datetime | None = None
-    error: str = ""
-    receipt: Mapping[str, Any] = field(default_factory=dict)  # e.g. the Slack timestamp

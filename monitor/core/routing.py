@@ -7,7 +7,8 @@ from datetime import UTC, datetime, time, tzinfo
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
-from monitor.core.records import Cause, Check
+from monitor.core.consequences import Cause
+from monitor.core.records import Check
 from monitor.core.windows import Span, window_at
 
 _WRITTEN = re.compile(r"(\S+?)(?:\s+at\s+([01]?\d|2[0-3]):([0-5]\d))?", re.ASCII)

@@ -8,7 +8,8 @@ from heapq import nsmallest
 import numpy as np
 
 from monitor.core.cells import Pair
-from monitor.core.records import Floats, Shape
+from monitor.core.columns import Floats
+from monitor.core.records import Shape
 from monitor.core.spelling import LARGEST_WHOLE
 
 BARS = 24

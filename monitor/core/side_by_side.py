@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from monitor.core.records import Column, Stream
+from monitor.core.columns import Column, Stream
 
 # How a function is applied to the name of every column.
 Run = Callable[[Callable[[str], Any], Iterable[str]], Iterable[Any]]

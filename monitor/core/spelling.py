@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from monitor.core.records import Codes, Column, Floats
+from monitor.core.columns import Codes, Column, Floats
 
 LARGEST_WHOLE = 2.0**53  # above, float64 cannot tell neighbouring integers apart
 TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})

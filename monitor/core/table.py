@@ -11,8 +11,9 @@ from functools import cached_property
 import numpy as np
 
 from monitor.core import spelling
+from monitor.core.columns import Column, Flags, Floats, Kind, Stream
 from monitor.core.parts import cut, where
-from monitor.core.records import Column, ColumnResult, Flags, Floats, Kind, Stream
+from monitor.core.records import ColumnResult
 from monitor.core.side_by_side import Run
 from monitor.core.summaries.collecting import measured
 

@@ -9,8 +9,8 @@ from monitor import wiring
 from monitor.configuration.datasets import SourceSettings
 from monitor.configuration.fields import monitor_name
 from monitor.configuration.urls import scheme_of
+from monitor.core.columns import Kind
 from monitor.core.kinds import decide_kind
-from monitor.core.records import Kind
 from monitor.errors import AskedWrongly, CouldNotLook, PathNotFound, UnknownName
 from monitor.ports import Sample
 from monitor.tables.dataset import list_files

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.core.records import Column, Kind
+from monitor.core.columns import Column, Kind
 from monitor.core.summaries.collecting import summarize
 from monitor.core.summaries.summary import Summary
 from monitor.errors import CouldNotLook

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from monitor.configuration.channels import AppriseSettings
+from monitor.core.consequences import Message
 from monitor.core.plain_text import body, subject
 from monitor.core.reach import WORLD, Reach
-from monitor.core.records import Message
 from monitor.errors import AskedWrongly, DeliveryDelayed
 from monitor.judging import judged
 from monitor.ports import Around

@@ -4,8 +4,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any, TextIO
 
+from monitor.core.consequences import Message
 from monitor.core.plain_text import body, subject
-from monitor.core.records import Message
 
 _MARKS = {"episode.opened": "▲", "episode.worsened": "▲▲", "episode.resolved": "▽"}
 

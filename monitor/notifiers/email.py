@@ -11,9 +11,9 @@ from email.utils import format_datetime, parseaddr
 from typing import Any
 
 from monitor.configuration.channels import EmailSettings
+from monitor.core.consequences import Message
 from monitor.core.plain_text import body, subject
 from monitor.core.reach import WORLD, Reach
-from monitor.core.records import Message
 from monitor.errors import DeliveryDelayed, DeliveryRefused
 from monitor.ports import Around
 from monitor.posting import cut_off, first_taking, permitted

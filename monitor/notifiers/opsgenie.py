@@ -6,9 +6,9 @@ from typing import Any
 from urllib.parse import quote
 
 from monitor.configuration.channels import OpsgenieSettings
+from monitor.core.consequences import Message
 from monitor.core.payloads import cause_lines
 from monitor.core.plain_text import body
-from monitor.core.records import Message
 from monitor.core.routing import Level
 from monitor.ports import Around, Clock
 from monitor.posting import Endpoint, post_json

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from monitor.configuration.channels import PagerDutySettings
+from monitor.core.consequences import Message
 from monitor.core.payloads import cause_lines
-from monitor.core.records import Message
 from monitor.core.routing import Level
 from monitor.ports import Around, Clock
 from monitor.posting import Endpoint, post_json

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC
 from typing import Any
 
-from monitor.core.records import Message
+from monitor.core.consequences import Message
 from monitor.errors import DeliveryRefused
 from monitor.ports import Clock
 from monitor.posting import Endpoint, post_json

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
 from monitor.configuration.channels import SlackSettings
-from monitor.core.records import Message
+from monitor.core.consequences import Message
 from monitor.errors import DeliveryRefused
 from monitor.ports import Around
 from monitor.slack.blocks import Buttons, edited_blocks, fallback_text, message_blocks, sentence

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from monitor.configuration.channels import TeamsSettings
+from monitor.core.consequences import Message
 from monitor.core.plain_text import body, subject
-from monitor.core.records import Message
 from monitor.ports import Around, Clock
 from monitor.posting import Endpoint, post_json
 

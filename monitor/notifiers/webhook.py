@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from monitor.configuration.channels import WebhookSettings
-from monitor.core.records import Message
+from monitor.core.consequences import Message
 from monitor.ports import Around, Clock
 from monitor.posting import Endpoint, post_json
 

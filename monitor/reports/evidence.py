@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from markupsafe import Markup
 
 from monitor.core import numerals
+from monitor.core.columns import Kind
 from monitor.core.over_time.spending import ACCUMULATED
-from monitor.core.records import ColumnResult, ExpectationResult, Finding, Kind, Verdict
+from monitor.core.records import ColumnResult, ExpectationResult, Finding, Verdict
 from monitor.reports import bars, picture, words
 
 

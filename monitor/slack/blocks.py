@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from monitor.core.consequences import Message
 from monitor.core.digests import DIGEST
 from monitor.core.messages import TEST, happened
 from monitor.core.payloads import cause_lines, rows_text, time_text, window_text
 from monitor.core.people import MUTES_H
-from monitor.core.records import Message
 
 HEADER_CHARS = 150
 SECTION_CHARS = 3000

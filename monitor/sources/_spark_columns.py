@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from monitor.core.records import Column, Kind
+from monitor.core.columns import Column, Kind
 from monitor.core.summaries.binary import from_bytes
 from monitor.core.summaries.collecting import Asked
 from monitor.core.summaries.summary import Summary

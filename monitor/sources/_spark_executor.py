@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from monitor.core.records import Column, Kind
+from monitor.core.columns import Column, Kind
 from monitor.core.summaries.binary import from_bytes, to_bytes
 from monitor.core.summaries.collecting import LevelCollector, NumberCollector
 from monitor.core.summaries.merging import merge

@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from monitor.configuration.datasets import SourceSettings, SparkSettings
-from monitor.core.records import Floats, Notice, SampleInfo, Window
+from monitor.core.columns import Floats
+from monitor.core.records import Notice, SampleInfo, Window
 from monitor.errors import AskedWrongly, PathNotFound, SourceUnreadable
 from monitor.ports import Sample, Source
 from monitor.sources._spark_cluster import Cluster, cluster_of, not_found

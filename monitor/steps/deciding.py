@@ -5,23 +5,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from monitor.core import episodes, words
+from monitor.core.columns import Kind
 from monitor.core.comparison import TOLD_DESIGN_EFFECT
+from monitor.core.consequences import Change, EpisodeChange, RetrainRequest
 from monitor.core.headline import also_in_segments, headline, in_segments, only_where
 from monitor.core.numerals import number
 from monitor.core.onset import shared_onset
 from monitor.core.over_time.variation import MIN_WINDOWS
-from monitor.core.records import (
-    Change,
-    Check,
-    ColumnResult,
-    DatasetResult,
-    EpisodeChange,
-    Kind,
-    Notice,
-    RetrainRequest,
-    Verdict,
-    Window,
-)
+from monitor.core.records import Check, ColumnResult, DatasetResult, Notice, Verdict, Window
 from monitor.core.routing import level_of
 from monitor.core.unproven import UNPROVEN, Series, unproven, what_proves_it
 from monitor.core.verdict import dataset_p, judge_check

@@ -5,19 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from monitor.core import feed
+from monitor.core.columns import Stream
 from monitor.core.comparison import Current
 from monitor.core.dataset_comparison import compare_table
 from monitor.core.numerals import count
 from monitor.core.over_time.calibration import Measure
-from monitor.core.records import (
-    ColumnResult,
-    Finding,
-    Notice,
-    SampleInfo,
-    Stream,
-    Verdict,
-    Window,
-)
+from monitor.core.records import ColumnResult, Finding, Notice, SampleInfo, Verdict, Window
 from monitor.core.side_by_side import side_by_side
 from monitor.core.slices.search import search_slices
 from monitor.core.slices.segments import compare_segments, share_alpha

@@ -5,16 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from monitor.core import messages
-from monitor.core.records import (
-    Cause,
-    Change,
-    Check,
-    EpisodeChange,
-    Message,
-    Notice,
-    RetrainRequest,
-    Verdict,
-)
+from monitor.core.consequences import Cause, Change, EpisodeChange, Message, RetrainRequest
+from monitor.core.records import Check, Notice, Verdict
 from monitor.ports import Sample
 from monitor.references import Reference
 from monitor.steps.kit import Timings, Tools, Watch

@@ -31,9 +31,11 @@ from monitor.stores._sql_rows import (
     Row,
     add,
     changed,
+    claim_first,
     newest_of,
     record_of,
     row_of,
+    unclaimed,
     window_of,
 )
 from monitor.stores._sql_tables import episodes, outbox, references, retrain_requests
@@ -114,21 +116,12 @@ class Acts(Part):
         return [_check_request(row) for row in rows]
 
     def claim_check_request(self, now: datetime, until: datetime) -> CheckRequest | None:
-        free = (
-            check_requests.c.state == "pending",
-            sa.or_(
-                sa.func.coalesce(check_requests.c.claimed_until, now) <= now,
-                check_requests.c.claimed_until > until + (until - now),  # a clock was ahead
-            ),
-        )
+        free = (check_requests.c.state == "pending", unclaimed(check_requests, now, until))
         oldest = (check_requests.c.requested_at, check_requests.c.id)
-        query = sa.select(check_requests).where(*free).order_by(*oldest).limit(1)
+        query = sa.select(check_requests).where(*free).order_by(*oldest)
         with self._database.writing() as db:
-            while (row := db.execute(query).mappings().first()) is not None:
-                claim = sa.update(check_requests).where(check_requests.c.id == row["id"], *free)
-                if changed(db, claim.values(claimed_until=until)):
-                    return _check_request(row)
-        return None
+            row = claim_first(db, check_requests, query, free, until)
+        return _check_request(row) if row else None
 
     def settle_check_request(self, request_id: str, *, check: str | None, error: str = "") -> None:
         state = "done" if check else "failed"

@@ -48,7 +48,7 @@ class Checks(Part):
     """What was seen of each window."""
 
     def save(self, outcome: Outcome) -> bool:
-        row = _check_row(outcome)
+        row = _check_row(outcome, self._clock())
         document = row["document"]
         with self._database.writing() as db:
             before = _state(db, row["monitor"])
@@ -227,7 +227,7 @@ def _state(db: sa.Connection, monitor: str) -> str:
 # --- Rows ---
 
 
-def _check_row(outcome: Outcome) -> dict[str, Any]:
+def _check_row(outcome: Outcome, now: datetime) -> dict[str, Any]:
     check = outcome.check
     if check.monitor is None or check.window is None:
         raise ValueError("only a check of a monitor's window can be stored")
@@ -235,7 +235,7 @@ def _check_row(outcome: Outcome) -> dict[str, Any]:
         "revision": outcome.revision,
         "document": check_to_json(check),
         "report": outcome.report,
-        "stored_at": datetime.now(UTC),
+        "stored_at": now,
         **shown_of(check),
     }
 

@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.errors import ConfigError, StoreConflict, StoreUnavailable
+from monitor.ports import Clock
 
 HEAD = "0004"  # the newest step in migrations/versions
 _STOPS = ("0003", HEAD)  # after each, what it leaves is filled in
@@ -176,10 +177,11 @@ class Database:
 
 
 class Part:
-    """A part of the store: what it promises, over the database that all of them share."""
+    """A part of the store: what it promises, over the database and clock that all of them share."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
 
 
 # --- Address ---

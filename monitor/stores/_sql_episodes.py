@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from monitor.core.records import Cause, Episode, RetrainRequest
+from monitor.core.consequences import Cause, Episode, RetrainRequest
 from monitor.core.wire import plain
 from monitor.ledger import Before
 from monitor.ports import StoredReference

@@ -6,11 +6,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from monitor.core.consequences import Message
 from monitor.core.digests import DIGEST
-from monitor.core.records import Message
 from monitor.ledger import Before
 from monitor.stores._sql_engine import Part
-from monitor.stores._sql_rows import add, newest_of, record_of, row_of
+from monitor.stores._sql_rows import add, claim_first, newest_of, record_of, row_of, unclaimed
 from monitor.stores._sql_tables import Moment, outbox, retrain_requests
 
 _PENDING = outbox.c.state == "pending"
@@ -46,21 +46,13 @@ class Outbox(Part):
 
     def claim_message(self, now: datetime, lease_s: float) -> Message | None:
         until = now + timedelta(seconds=lease_s)
-        due = (
-            sa.func.coalesce(outbox.c.next_at, now, type_=Moment) <= now,
-            sa.or_(
-                sa.func.coalesce(outbox.c.claimed_until, now, type_=Moment) <= now,
-                outbox.c.claimed_until > until + (until - now),  # a clock was ahead
-            ),
-        )
+        is_due = sa.func.coalesce(outbox.c.next_at, now, type_=Moment) <= now
+        free = (_PENDING, is_due, unclaimed(outbox, now, until))
         oldest = (outbox.c.created_at, outbox.c.place)
-        query = sa.select(outbox).where(*_first_in_line(), *due).order_by(*oldest).limit(1)
+        query = sa.select(outbox).where(*_first_in_line(), *free).order_by(*oldest)
         with self._database.writing() as db:
-            while (row := db.execute(query).mappings().first()) is not None:
-                claim = sa.update(outbox).where(outbox.c.id == row["id"], _PENDING, *due)
-                if db.execute(claim.values(claimed_until=until)).rowcount:
-                    return record_of(Message, row)
-        return None
+            row = claim_first(db, outbox, query, free, until)
+        return record_of(Message, row) if row else None
 
     def mark_sent(self, message_id: str, now: datetime, receipt: Mapping[str, Any]) -> None:
         self._settle(message_id, "delivered", state="sent", sent_at=now, error="", receipt=receipt)

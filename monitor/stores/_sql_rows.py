@@ -1,6 +1,6 @@
 """Records to rows and back, and the statements that every part of the SQL store makes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -9,6 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from monitor.core.records import Window
 from monitor.ledger import Before
+from monitor.stores._sql_tables import Moment
 
 Record = TypeVar("Record")
 Row = Mapping[Any, Any]
@@ -62,3 +63,25 @@ def add_all(db: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> N
 def changed(db: sa.Connection, statement: sa.Update | sa.Delete) -> bool:
     """Run it; whether it met a row."""
     return db.execute(statement).rowcount > 0
+
+
+def unclaimed(table: sa.Table, now: datetime, until: datetime) -> sa.ColumnElement[bool]:
+    """That nobody holds a row, or whoever did is late; or had a clock that was ahead."""
+    held = table.c.claimed_until
+    over = sa.func.coalesce(held, now, type_=Moment) <= now
+    return sa.or_(over, held > until + (until - now))
+
+
+def claim_first(
+    db: sa.Connection,
+    table: sa.Table,
+    query: sa.Select[Any],
+    free: Sequence[sa.ColumnElement[bool]],
+    until: datetime,
+) -> Row | None:
+    """Claim the first row of a query for as long as rows are `free`; None when none is left."""
+    while (row := db.execute(query.limit(1)).mappings().first()) is not None:
+        claim = sa.update(table).where(table.c.id == row["id"], *free)
+        if changed(db, claim.values(claimed_until=until)):
+            return row
+    return None

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from monitor.core.records import Message
+from monitor.core.consequences import Message
 from monitor.stores._sql_engine import Part
 from monitor.stores._sql_rows import record_of
 from monitor.stores._sql_tables import Moment, checks, outbox

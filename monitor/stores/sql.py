@@ -5,8 +5,10 @@ IMMEDIATE), so two processes queue instead of locking each other out half-way; i
 unique keys and conditional updates decide who was first.
 """
 
+from datetime import UTC, datetime
 from pathlib import Path
 
+from monitor.ports import Clock
 from monitor.stores._sql_access import Access
 from monitor.stores._sql_acts import Acts
 from monitor.stores._sql_checks import Checks
@@ -21,13 +23,14 @@ from monitor.stores._sql_outbox import Outbox
 from monitor.stores._sql_vitals import Vitals
 
 
-def make(url: str, root: Path) -> "SqlStore":
+def make(url: str, root: Path, clock: Clock = lambda: datetime.now(UTC)) -> "SqlStore":
     """The store at a SQLAlchemy URL, at the newest schema; SQLite paths are relative to `root`.
 
-    At `memory://` each call makes a new, empty one that is gone when it is closed. Raises
-    ConfigError when the URL cannot be used, StoreUnavailable when the database cannot.
+    At `memory://` each call makes a new, empty one that is gone when it is closed. `clock` says
+    when a check was stored. Raises ConfigError when the URL cannot be used, StoreUnavailable when
+    the database cannot.
     """
-    return SqlStore(Database(url, root, SCHEMA))
+    return SqlStore(Database(url, root, SCHEMA), clock)
 
 
 class SqlStore(Checks, Columns, Episodes, Outbox, Acts, Access, Claims, Keeping, Copies, Vitals):

@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from monitor.core.records import Codes, Column, Flags, Floats, Notice, SampleInfo
+from monitor.core.columns import Codes, Column, Flags, Floats
+from monitor.core.records import Notice, SampleInfo
 from monitor.ports import Sample
 from monitor.tables import arrays
 

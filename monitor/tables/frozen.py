@@ -15,9 +15,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from monitor.core.columns import COMPARED_KINDS, Column, Kind, Stream
 from monitor.core.comparison import Plan
 from monitor.core.frozen import FrozenColumn, Picture, Pictures, freeze
-from monitor.core.records import COMPARED_KINDS, Column, Kind, SampleInfo, Stream
+from monitor.core.records import SampleInfo
 from monitor.core.side_by_side import side_by_side
 from monitor.core.summaries.binary import Kept, UnknownForm, from_bytes, to_bytes
 from monitor.errors import AskedWrongly, SourceUnreadable

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from monitor.configuration.datasets import FROZEN
+from monitor.core.columns import Stream
 from monitor.core.comparison import Plan
-from monitor.core.records import Stream
 from monitor.errors import SourceUnreadable
 from monitor.ports import Sample, Source, StoredReference
 from monitor.tables.frozen import frozen_of, read_frozen, write_frozen

@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from monitor.core.records import Column, Floats, Notice, SampleInfo
+from monitor.core.columns import Column, Floats
+from monitor.core.records import Notice, SampleInfo
 from monitor.errors import SourceUnreadable
 from monitor.ports import Sample
 from monitor.tables import arrays

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from monitor.core.records import Floats, Window
+from monitor.core.columns import Floats
+from monitor.core.records import Window
 
 INSTANT = pa.timestamp("us", "UTC")
 

@@ -32,7 +32,8 @@ from monitor.core.people import (
     Token,
     allows,
 )
-from monitor.desk import Actor, Desk
+from monitor.deeds.planning import Actor
+from monitor.desk import Desk
 from monitor.errors import AskedWrongly, NotAllowed, NotSignedIn, StoreUnavailable
 from monitor.ports import Clock
 from monitor.tokens import TOKEN_PREFIX, digest_of

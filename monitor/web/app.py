@@ -12,12 +12,12 @@ from monitor.due import MonitorStatus
 from monitor.ports import Clock, Reports
 from monitor.sight import traces
 from monitor.web.access import Gate, address_of
-from monitor.web.api.kit import Kit
+from monitor.web.api.kit import ApiKit
 from monitor.web.api.routes import api_routes
 from monitor.web.api.tagging import Tagged
 from monitor.web.careful import Careful
-from monitor.web.front import Difference, Front
 from monitor.web.health import health_routes
+from monitor.web.kit import Difference, PageKit
 from monitor.web.limits import Limits, SizeLimit, TooOften
 from monitor.web.pages import ASSETS, asset_routes, page_routes
 from monitor.web.problems import tell_problems, told, too_often
@@ -51,14 +51,14 @@ def make_app(
         redirect_slashes=False,  # that would lead to whatever host the request names
     )
     views = Views(store, status, clock)
-    front = Front(views, reports, gate, desk, alive, difference)
+    kit = PageKit(views, reports, gate, desk, alive, difference)
     parts: tuple[APIRouter, ...] = (
         health_routes(store, alive),
-        *api_routes(Kit(store, views, clock, desk, gate, alive)),
+        *api_routes(ApiKit(store, views, clock, desk, gate, alive)),
         sign_in_routes(gate),
         asset_routes(),
-        report_routes(front),
-        *page_routes(front),
+        report_routes(kit),
+        *page_routes(kit),
     )
     app.state.parts = []
     app.state.strips = views.strips  # one for all who follow what is stored

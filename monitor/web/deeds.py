@@ -17,12 +17,14 @@ from starlette.concurrency import run_in_threadpool
 from monitor.configuration.fields import parse_time
 from monitor.core.people import MUTES_H, NEEDS, Deed, Scope
 from monitor.core.records import Window
-from monitor.desk import Actor, Desk, Key, Planned
+from monitor.deeds.once import Key, Planned
+from monitor.deeds.planning import Actor
+from monitor.desk import Desk
 from monitor.errors import AskedWrongly, MonitorError, NotAllowed, StoreConflict, StoreUnavailable
 from monitor.tokens import digest_of
 from monitor.web.access import MARK, Visitor, form_of
 from monitor.web.drawing import draw, root_of
-from monitor.web.front import Front
+from monitor.web.kit import PageKit
 from monitor.web.named import LASTS_DAYS
 from monitor.web.signing_in import ours
 
@@ -35,13 +37,13 @@ Fields = Mapping[str, str]
 class Sent:
     """A form as somebody sent it."""
 
-    front: Front
+    kit: PageKit
     visitor: Visitor
     fields: Fields
 
     @property
     def desk(self) -> Desk:
-        return self.front.desk
+        return self.kit.desk
 
     @property
     def actor(self) -> Actor:
@@ -61,7 +63,7 @@ class Sent:
         return self.fields.get("monitor") or None
 
     def zone(self) -> tzinfo:
-        return self.front.views.zone(self.monitor())
+        return self.kit.views.zone(self.monitor())
 
     def moment(self, name: str) -> datetime:
         text = self.must(name)
@@ -81,18 +83,18 @@ class Form:
     plan: Callable[[Sent], Planned]
 
 
-def deed_routes(front: Front) -> APIRouter:
+def deed_routes(kit: PageKit) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
     for name, form in FORMS.items():
-        routes.add_api_route(f"/deeds/{name}", _route(front, name, form), methods=["POST"])
+        routes.add_api_route(f"/deeds/{name}", _route(kit, name, form), methods=["POST"])
     return routes
 
 
-def _route(front: Front, name: str, form: Form) -> Callable[..., object]:
+def _route(kit: PageKit, name: str, form: Form) -> Callable[..., object]:
     async def do(
-        request: Request, visitor: Annotated[Visitor, Depends(front.gate.form(NEEDS[form.deed]))]
+        request: Request, visitor: Annotated[Visitor, Depends(kit.gate.form(NEEDS[form.deed]))]
     ) -> Response:
-        sent = Sent(front, visitor, await form_of(request))
+        sent = Sent(kit, visitor, await form_of(request))
         return await run_in_threadpool(_do, request, name, form, sent)
 
     return do
@@ -171,7 +173,7 @@ def _mute(sent: Sent) -> Planned:
         hours = sent.fields.get("hours", "")
         if hours not in map(str, MUTES_H):
             raise AskedWrongly(f"a mute does not last {hours!r} hours", hint="choose from the list")
-        until = sent.front.views.now() + timedelta(hours=int(hours))
+        until = sent.kit.views.now() + timedelta(hours=int(hours))
     return sent.desk.mute(sent.actor, sent.monitor(), until, sent.why), None
 
 

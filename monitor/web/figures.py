@@ -18,7 +18,7 @@ LIVING = timedelta(minutes=2)  # a replica that was seen this lately lives
 
 
 @dataclass
-class Counts:
+class ArrivedChecks:
     """Checks that arrived since this process began, by whichever one: how many, and how long."""
 
     verdicts: Counter[Verdict] = field(default_factory=Counter)
@@ -73,8 +73,8 @@ class Figures:
         self._clock = clock
         self._most = most
         self._strips = strips
-        self.counts = Counts()
-        strips.arrivals.follow(self.counts.take)
+        self.arrived = ArrivedChecks()
+        strips.arrivals.follow(self.arrived.take)
 
     def look(self) -> ServiceFigures:
         now = self._clock()

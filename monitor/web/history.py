@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 from monitor.archive import CheckLine, ColumnLine, Place, Store, Tally
 from monitor.core import words
+from monitor.core.consequences import Episode, RetrainRequest
 from monitor.core.people import Silence, SilenceKind
-from monitor.core.records import Episode, RetrainRequest
 from monitor.web.axis import Axis, axis_of
 from monitor.web.named import CAUSES
 

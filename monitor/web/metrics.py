@@ -21,7 +21,7 @@ from monitor.core.records import Verdict
 from monitor.errors import StoreUnavailable
 from monitor.ports import Clock
 from monitor.settings import MonitorSettings
-from monitor.web.figures import BUCKETS_S, Counts, Figures, ServiceFigures
+from monitor.web.figures import BUCKETS_S, ArrivedChecks, Figures, ServiceFigures
 from monitor.web.strips import Strips
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class ServiceCollector:
         yield _gauge("store_up", "1 when the store answers.", 1)
         yield _gauge("store_latency_seconds", "How long a small question took it.", latency_s)
         yield _gauge("stalled", "1 when windows are due and no scheduler gets on.", float(stalled))
-        yield from _of_checks(self._figures.counts)
+        yield from _of_checks(self._figures.arrived)
         yield from _of_monitors(seen, self._clock())
         yield from _of_service(seen, self._clock())
         took_s = time.perf_counter() - began
@@ -130,20 +130,20 @@ class ServiceCollector:
         yield _counter("failed_tries", "Windows that could not be looked at, tries.", {"": tries})
 
 
-def _of_checks(counts: Counts) -> Iterator["Metric"]:
+def _of_checks(arrived: ArrivedChecks) -> Iterator["Metric"]:
     from prometheus_client.core import HistogramMetricFamily
 
-    counted = {str(verdict): float(counts.verdicts[verdict]) for verdict in CODES}
+    counted = {str(verdict): float(arrived.verdicts[verdict]) for verdict in CODES}
     yield _counter("checks", "Checks stored, by whichever process.", counted, "verdict")
     total, buckets = 0, []
-    for bound, count in zip((*map(str, BUCKETS_S), "+Inf"), counts.durations, strict=True):
+    for bound, count in zip((*map(str, BUCKETS_S), "+Inf"), arrived.durations, strict=True):
         total += count
         buckets.append((bound, total))
     yield HistogramMetricFamily(
         f"{PREFIX}_check_duration_seconds",
         "How long checks took, all steps together.",
         buckets=buckets,
-        sum_value=counts.seconds,
+        sum_value=arrived.seconds,
     )
 
 

@@ -1,7 +1,7 @@
 """Words and choices of pages that more than one file needs."""
 
+from monitor.core.consequences import Cause
 from monitor.core.messages import cause_text
-from monitor.core.records import Cause
 
 CAUSES = {cause: cause_text(cause).capitalize() for cause in Cause}
 

@@ -11,7 +11,7 @@ from monitor.core.people import Scope
 from monitor.core.urgency import URGENCY
 from monitor.web.deeds import deed_routes
 from monitor.web.drawing import asset, draw
-from monitor.web.front import READ_METHODS, Front
+from monitor.web.kit import READ_METHODS, PageKit
 from monitor.web.pages_checks import check_routes
 from monitor.web.pages_episode import episode_routes
 from monitor.web.pages_monitor import monitor_routes
@@ -22,16 +22,16 @@ ROWS = 50  # monitors on a page
 ASSETS = {"style.css": "text/css", "bar.css": "text/css", "live.js": "text/javascript"}
 
 
-def page_routes(front: Front) -> tuple[APIRouter, ...]:
+def page_routes(kit: PageKit) -> tuple[APIRouter, ...]:
     """The routes of every page."""
     parts = (monitor_routes, check_routes, episode_routes, operations_routes, deed_routes)
-    return _home_routes(front), *(routes_of(front) for routes_of in parts)
+    return _home_routes(kit), *(routes_of(kit) for routes_of in parts)
 
 
-def _home_routes(front: Front) -> APIRouter:
+def _home_routes(kit: PageKit) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
-    reads = [Depends(front.gate.page(Scope.READ))]
-    views = front.views
+    reads = [Depends(kit.gate.page(Scope.READ))]
+    views = kit.views
 
     @routes.api_route("/", methods=READ_METHODS, dependencies=reads)
     def home(request: Request, q: str = "", state: str = "", page: int = 1) -> Response:

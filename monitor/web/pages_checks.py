@@ -12,7 +12,7 @@ from monitor.core.people import Scope
 from monitor.core.records import Check, ColumnResult, Verdict
 from monitor.errors import AskedWrongly, MonitorError
 from monitor.web.drawing import draw
-from monitor.web.front import READ_METHODS, Front
+from monitor.web.kit import READ_METHODS, PageKit
 
 _SHOWN = 60  # columns that differ
 _MOVED = 0.5  # of the tolerance: below, an effect counts as the same
@@ -52,10 +52,10 @@ class Pair:
         return not self.turned, Verdict.DRIFTED not in verdicts, -self.moved, self.name
 
 
-def check_routes(front: Front) -> APIRouter:
+def check_routes(kit: PageKit) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
-    reads = [Depends(front.gate.page(Scope.READ))]
-    views = front.views
+    reads = [Depends(kit.gate.page(Scope.READ))]
+    views = kit.views
 
     @routes.api_route("/compare", methods=READ_METHODS, dependencies=reads)
     def compare(
@@ -87,8 +87,8 @@ def check_routes(front: Front) -> APIRouter:
             same=[p.name for p in pairs if not p.differs],
             whole=_whole(before.check, now.check),
             expectations=_expectations(before.check, now.check),
-            can_compare=front.difference is not None,
-            **_directly(front, before.check, now.check, wanted=directly),
+            can_compare=kit.difference is not None,
+            **_directly(kit, before.check, now.check, wanted=directly),
         )
 
     return routes
@@ -132,13 +132,13 @@ def _called(key: Sequence[str | None]) -> str:
     return f"{key[1]}: {kind}" if key[1] else kind
 
 
-def _directly(front: Front, before: Check, now: Check, *, wanted: bool) -> Mapping[str, Any]:
+def _directly(kit: PageKit, before: Check, now: Check, *, wanted: bool) -> Mapping[str, Any]:
     """The windows held against each other, by what was kept of them; why not, where they cannot."""
     nothing = {"direct": None, "not_direct": "", "hint": ""}
-    if not wanted or front.difference is None:
+    if not wanted or kit.difference is None:
         return nothing
     try:
-        direct = front.difference(now.monitor or "", before.id, now.id)
+        direct = kit.difference(now.monitor or "", before.id, now.id)
     except MonitorError as error:
         return nothing | {"not_direct": str(error), "hint": error.hint}
     return nothing | {"direct": direct}

@@ -11,18 +11,18 @@ from monitor.archive import Place
 from monitor.core.people import Scope
 from monitor.web.charts import Charts
 from monitor.web.drawing import draw, root_of
-from monitor.web.front import READ_METHODS, Front
 from monitor.web.history import MORE_COLUMNS, RANGES, History, Range, happened, history
+from monitor.web.kit import READ_METHODS, PageKit
 from monitor.web.reports import explorers_of
 from monitor.web.views import since
 
 _EPISODES, _RETRAINS, _LISTED = 20, 10, 30
 
 
-def monitor_routes(front: Front) -> APIRouter:
+def monitor_routes(kit: PageKit) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
-    reads = [Depends(front.gate.page(Scope.READ))]
-    views, store = front.views, front.views.store
+    reads = [Depends(kit.gate.page(Scope.READ))]
+    views, store = kit.views, kit.views.store
 
     @routes.api_route("/monitors/{name}", methods=READ_METHODS, dependencies=reads)
     def monitor(
@@ -49,11 +49,11 @@ def monitor_routes(front: Front) -> APIRouter:
             lines=lines[:_LISTED],
             more_lines=lines[_LISTED:],
             older=_older(drawn, wanted),
-            explorers=explorers_of(lines[:_LISTED], front.reports),
+            explorers=explorers_of(lines[:_LISTED], kit.reports),
             references=store.list_references(name),
             past=[e for e in beside.episodes[:_EPISODES] if e.resolved_at is not None],
             retrains=beside.retrains[:_RETRAINS],
-            asks_for_models=front.desk.asks_for_models(name),
+            asks_for_models=kit.desk.asks_for_models(name),
             since=since,
             now=now,
         )

@@ -10,17 +10,17 @@ from pydantic import AwareDatetime
 from monitor.core.people import Scope
 from monitor.due import MonitorStatus
 from monitor.web.drawing import draw
-from monitor.web.front import READ_METHODS, Front
+from monitor.web.kit import READ_METHODS, PageKit
 
 _SCHEDULED = 50  # monitors on a page of the schedule
 _MESSAGES, _RETRAINS, _REFERENCES, _ENTRIES = 50, 30, 50, 50
 
 
-def operations_routes(front: Front) -> APIRouter:
+def operations_routes(kit: PageKit) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
-    reads = [Depends(front.gate.page(Scope.READ))]
-    administers = [Depends(front.gate.page(Scope.ADMIN))]
-    views, store = front.views, front.views.store
+    reads = [Depends(kit.gate.page(Scope.READ))]
+    administers = [Depends(kit.gate.page(Scope.ADMIN))]
+    views, store = kit.views, kit.views.store
 
     @routes.api_route("/operations", methods=READ_METHODS, dependencies=reads)
     def operations(request: Request) -> Response:
@@ -28,10 +28,10 @@ def operations_routes(front: Front) -> APIRouter:
         return draw(
             request,
             "operations.html.j2",
-            parts=dict(front.alive()),
+            parts=dict(kit.alive()),
             replicas=store.replicas(),
             troubled=[s for s in statuses if s.error or s.skipped or s.lag > 1],
-            running=_running(front, statuses),
+            running=_running(kit, statuses),
             monitors=len(statuses),
             counts=store.count_messages(),
             failed=store.newest_messages(state="failed", limit=_MESSAGES),
@@ -97,9 +97,9 @@ def _place(before: datetime | None, entry: str) -> tuple[datetime, str] | None:
     return None if before is None else (before, entry)
 
 
-def _running(front: Front, statuses: list[MonitorStatus]) -> list[tuple[str, Any, str]]:
+def _running(kit: PageKit, statuses: list[MonitorStatus]) -> list[tuple[str, Any, str]]:
     """(monitor, window, by whom): what this process is at, and what others have claimed."""
     mine = [(s.name, s.running, "this process") for s in statuses if s.running]
     known = {(name, window) for name, window, _ in mine}
-    others = front.views.store.claimed_windows(front.views.now())
+    others = kit.views.store.claimed_windows(kit.views.now())
     return mine + [claim for claim in others if claim[:2] not in known]

@@ -10,12 +10,13 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from monitor.archive import CheckLine, StoredCheck
+from monitor.core.consequences import Episode
 from monitor.core.people import Scope
-from monitor.core.records import Check, Episode
+from monitor.core.records import Check
 from monitor.errors import StoreUnavailable
 from monitor.ports import Reports
 from monitor.web.drawing import draw, root_of, text_of
-from monitor.web.front import READ_METHODS, Front
+from monitor.web.kit import READ_METHODS, PageKit
 from monitor.web.missing import Missing
 from monitor.web.views import line
 
@@ -45,11 +46,11 @@ _OWN_POLICY = re.compile(
 )
 
 
-def report_routes(front: Front) -> APIRouter:
+def report_routes(kit: PageKit) -> APIRouter:
     """`/reports/NAME`: a stored report; `/checks/ID`: wherever the check is shown."""
-    reads = Depends(front.gate.page(Scope.READ))
+    reads = Depends(kit.gate.page(Scope.READ))
     routes = APIRouter(include_in_schema=False, dependencies=[reads])
-    views, reports = front.views, front.reports
+    views, reports = kit.views, kit.reports
 
     @routes.api_route("/reports/{name:path}", methods=READ_METHODS)
     def report(request: Request, name: str) -> Response:
@@ -62,7 +63,7 @@ def report_routes(front: Front) -> APIRouter:
             return _page(content, EXPLORER_POLICY)
         stored = views.find(name.removesuffix(".html"))
         if stored is not None:
-            content = _with_bar(content, _bar(request, front, stored))
+            content = _with_bar(content, _bar(request, kit, stored))
         return _page(content, REPORT_POLICY)
 
     @routes.api_route("/checks/{check_id:path}", methods=READ_METHODS)
@@ -71,7 +72,7 @@ def report_routes(front: Front) -> APIRouter:
         if stored.report and reports.holding([stored.report]):
             done = f"?{request.url.query}" if request.url.query else ""
             return RedirectResponse(f"{root_of(request)}/reports/{quote(stored.report)}{done}", 303)
-        return draw(request, "check.html.j2", check=line(stored), **_around(front, stored))
+        return draw(request, "check.html.j2", check=line(stored), **_around(kit, stored))
 
     return routes
 
@@ -105,9 +106,9 @@ def _with_bar(content: bytes, bar: str) -> bytes:
     return _BODY.sub(lambda m: m[0] + bar.encode(), allowed, count=1)
 
 
-def _bar(request: Request, front: Front, stored: StoredCheck) -> str:
+def _bar(request: Request, kit: PageKit, stored: StoredCheck) -> str:
     """Where it is in the story, and what can be done about it."""
-    return text_of(request, "report_bar.html.j2", check=line(stored), **_around(front, stored))
+    return text_of(request, "report_bar.html.j2", check=line(stored), **_around(kit, stored))
 
 
 def _around_it(episodes: Sequence[Episode], check: Check) -> list[Episode]:
@@ -119,19 +120,19 @@ def _around_it(episodes: Sequence[Episode], check: Check) -> list[Episode]:
     return [e for e in begun if e.resolved_at is None or start < e.resolved_at]
 
 
-def _around(front: Front, stored: StoredCheck) -> dict[str, Any]:
+def _around(kit: PageKit, stored: StoredCheck) -> dict[str, Any]:
     """What a check lies between, and what it belongs to."""
-    check, views = stored.check, front.views
+    check, views = stored.check, kit.views
     before, after = views.neighbours(check)
     episodes = _around_it(views.store.newest_episodes(check.monitor, limit=EPISODES), check)
     return {
         "before": before,
         "after": after,
-        "explorer": explorers_of([line(stored)], front.reports)[check.id],
+        "explorer": explorers_of([line(stored)], kit.reports)[check.id],
         "episodes": episodes,
         "acknowledged": views.store.acknowledgements([e.id for e in episodes]),
         "is_watched": views.is_watched(check.monitor),
-        "asks_for_models": front.desk.asks_for_models(check.monitor or ""),
+        "asks_for_models": kit.desk.asks_for_models(check.monitor or ""),
         "zone": views.zone(check.monitor),
         "now": views.now(),
     }

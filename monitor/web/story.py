@@ -8,10 +8,11 @@ from typing import Any
 from urllib.parse import quote
 
 from monitor.archive import CheckLine, Place, Store, StoredCheck
+from monitor.core.consequences import Cause, Episode, Message, RetrainRequest
 from monitor.core.episodes import BREACHES
 from monitor.core.messages import RETRAIN
 from monitor.core.people import AuditEntry, Deed, Silence, SilenceKind
-from monitor.core.records import Cause, Episode, Message, RetrainRequest, Window
+from monitor.core.records import Window
 from monitor.web.named import CAUSES
 
 _CHECKS = 120  # of an episode, at most

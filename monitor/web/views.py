@@ -10,8 +10,9 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from monitor.archive import CheckLine, Place, Store, StoredCheck
+from monitor.core.consequences import Episode
 from monitor.core.people import Acknowledgement, Silence, SilenceKind
-from monitor.core.records import Check, Episode, Verdict
+from monitor.core.records import Check, Verdict
 from monitor.core.urgency import CANNOT_LOOK, URGENCY, state_of
 from monitor.due import MonitorStatus
 from monitor.ports import Clock

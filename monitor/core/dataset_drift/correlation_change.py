@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.core.columns import Floats, Kind
 from monitor.core.dataset_socket import DatasetSpec
 from monitor.core.drift_socket import Bounds, Evidence
 from monitor.core.laws.correlations import (
@@ -30,7 +31,6 @@ from monitor.core.laws.correlations import (
     spread_of,
 )
 from monitor.core.laws.promises import POWER
-from monitor.core.records import Floats, Kind
 from monitor.core.table import Rows, Variable
 
 SPEC = DatasetSpec(

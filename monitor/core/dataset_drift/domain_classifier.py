@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from monitor.core.columns import Codes, Flags, Floats
 from monitor.core.dataset_socket import DatasetSpec
 from monitor.core.drift_socket import Bounds, Evidence
 from monitor.core.features import side_by_side
 from monitor.core.ordering import Ordering, expected_variance, needed, ordering, visible_from
-from monitor.core.records import Codes, Flags, Floats
 from monitor.core.table import SEED, Rows
 
 SPEC = DatasetSpec(

@@ -13,11 +13,11 @@ Fewer than twenty rows of a side: undecided. None where fewer than two features 
 
 import numpy as np
 
+from monitor.core.columns import Floats
 from monitor.core.dataset_socket import DatasetSpec
 from monitor.core.drift_socket import Bounds, Evidence
 from monitor.core.features import Encoder
 from monitor.core.ordering import Ordering, expected_variance, needed, ordering, visible_from
-from monitor.core.records import Floats
 from monitor.core.table import SEED, Rows
 
 SPEC = DatasetSpec(

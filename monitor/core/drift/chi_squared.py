@@ -10,10 +10,10 @@ Source: Pearson (1900); Monte Carlo p with the +1 of Davison & Hinkley (1997).
 import numpy as np
 
 from monitor.core.cells import MIN_EXPECTED, Counts, Pair
+from monitor.core.columns import Floats, Kind
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
 from monitor.core.laws.chi_family import Divergence, delta_variance, evidence_of
 from monitor.core.laws.random_tables import MOST_LEVELS, table_p
-from monitor.core.records import Floats, Kind
 
 SPEC = TestSpec(
     title="chi-square",

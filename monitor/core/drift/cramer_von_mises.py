@@ -10,9 +10,9 @@ Source: Anderson (1962); Kiefer (1959).
 import numpy as np
 
 from monitor.core.cells import Pair
+from monitor.core.columns import Floats, Kind
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
 from monitor.core.laws.rank_norm import ORDERS, Weight, evidence_of_ranks
-from monitor.core.records import Floats, Kind
 
 SPEC = TestSpec(
     title="Cramér–von Mises distance",

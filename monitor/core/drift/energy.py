@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.core.cells import Pair
+from monitor.core.columns import Floats, Kind
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
 from monitor.core.laws.norms import NODES, eigenvalues, errors_per_variance, evidence_of_length
 from monitor.core.laws.pooled import (
@@ -22,7 +23,6 @@ from monitor.core.laws.pooled import (
     shares_below,
 )
 from monitor.core.laws.scale import by_quartiles, came_alive, is_constant, too_few
-from monitor.core.records import Floats, Kind
 
 SPEC = TestSpec(
     title="energy distance",

@@ -9,9 +9,9 @@ Source: Wilks (1938); Sokal & Rohlf (1981).
 import numpy as np
 
 from monitor.core.cells import Counts, Pair, shares
+from monitor.core.columns import Floats, Kind
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
 from monitor.core.laws.chi_family import Divergence, additive, delta_variance, evidence_of
-from monitor.core.records import Floats, Kind
 
 SPEC = TestSpec(
     title="G-test",

@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from monitor.core.cells import Counts, Pair, shares
+from monitor.core.columns import COMPARED_KINDS, Floats
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
 from monitor.core.laws.chi_family import (
     Divergence,
@@ -21,7 +22,6 @@ from monitor.core.laws.chi_family import (
     root_scale,
     widened_by_few,
 )
-from monitor.core.records import COMPARED_KINDS, Floats
 
 SPEC = TestSpec(
     title="Hellinger distance",

@@ -1,9 +1,9 @@
 """Infinite values: did the share of rows that hold +inf or -inf change?"""
 
 from monitor.core.cells import Pair
+from monitor.core.columns import Kind
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
 from monitor.core.laws.proportions import evidence_of_shares
-from monitor.core.records import Kind
 
 SPEC = TestSpec(
     title="change of the infinite share",

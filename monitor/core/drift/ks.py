@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.core.cells import Pair
+from monitor.core.columns import Floats, Kind
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
 from monitor.core.laws.chi_family import smallest_window
 from monitor.core.laws.promises import COVERAGE, Z_POWER
-from monitor.core.records import Floats, Kind
 
 SPEC = TestSpec(
     title="KS",

@@ -13,12 +13,12 @@ import math
 import numpy as np
 
 from monitor.core.cells import Counts, Pair
+from monitor.core.columns import COMPARED_KINDS, Floats
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
 from monitor.core.laws.promises import COVERAGE
 from monitor.core.laws.proportions import change_interval, tolerance_limit, tolerance_p
 from monitor.core.laws.random_tables import MOST_LEVELS, table_p
 from monitor.core.laws.share_gaps import FAR, Gaps, evidence_of_gaps, margin
-from monitor.core.records import COMPARED_KINDS, Floats
 
 SPEC = TestSpec(
     title="largest change of a share",

@@ -6,8 +6,8 @@ It names what disappeared; how much that matters is decided by PSI, which counts
 import math
 
 from monitor.core.cells import Pair
+from monitor.core.columns import Kind
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
-from monitor.core.records import Kind
 
 SPEC = TestSpec(
     title="lost levels",

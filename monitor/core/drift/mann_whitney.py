@@ -14,11 +14,11 @@ from dataclasses import replace
 import numpy as np
 
 from monitor.core.cells import Pair
+from monitor.core.columns import Floats, Kind
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
 from monitor.core.laws.chi_family import smallest_window
 from monitor.core.laws.mean_law import MeanLaw, evidence_of_gap, gap_seen, satterthwaite
 from monitor.core.laws.scale import too_few
-from monitor.core.records import Floats, Kind
 
 SPEC = TestSpec(
     title="rank-biserial correlation",

@@ -1,9 +1,9 @@
 """Missing values: did the share of rows without a value change?"""
 
 from monitor.core.cells import Pair
+from monitor.core.columns import COMPARED_KINDS
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
 from monitor.core.laws.proportions import evidence_of_shares
-from monitor.core.records import COMPARED_KINDS
 
 SPEC = TestSpec(
     title="change of the missing share",

@@ -12,9 +12,9 @@ from dataclasses import replace
 import numpy as np
 
 from monitor.core.cells import Counts, Pair, shares
+from monitor.core.columns import COMPARED_KINDS, Floats
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
 from monitor.core.laws.chi_family import Divergence, additive, delta_variance, evidence_of
-from monitor.core.records import COMPARED_KINDS, Floats
 
 SPEC = TestSpec(
     title="PSI",

@@ -1,9 +1,9 @@
 """Values that are no numbers in a number column: did their share change?"""
 
 from monitor.core.cells import Pair
+from monitor.core.columns import Kind
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
 from monitor.core.laws.proportions import evidence_of_shares
-from monitor.core.records import Kind
 
 SPEC = TestSpec(
     title="change of the unreadable share",

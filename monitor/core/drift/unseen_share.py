@@ -10,6 +10,7 @@ reference with more levels than are counted singly cannot tell which are new; PS
 import numpy as np
 
 from monitor.core.cells import Pair
+from monitor.core.columns import Kind
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
 from monitor.core.laws.proportions import (
     change_interval,
@@ -18,7 +19,6 @@ from monitor.core.laws.proportions import (
     tolerance_limit,
     tolerance_p,
 )
-from monitor.core.records import Kind
 
 SPEC = TestSpec(
     title="unseen share",

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.core.cells import Pair
+from monitor.core.columns import Floats, Kind
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
 from monitor.core.laws.chi_family import smallest_window
 from monitor.core.laws.norms import errors_per_variance, least_p
@@ -31,7 +32,6 @@ from monitor.core.laws.pooled import (
 )
 from monitor.core.laws.promises import Z_COVERAGE, Z_POWER
 from monitor.core.laws.scale import by_quartiles, came_alive, is_constant, too_few
-from monitor.core.records import Floats, Kind
 
 SPEC = TestSpec(
     title="Wasserstein distance",

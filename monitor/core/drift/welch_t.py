@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.core.cells import Pair
+from monitor.core.columns import Floats, Kind
 from monitor.core.drift_socket import Bounds, Evidence, TestSpec
 from monitor.core.laws.chi_family import smallest_window
 from monitor.core.laws.mean_law import MeanLaw, evidence_of_gap, gap_seen, satterthwaite
 from monitor.core.laws.norms import errors_per_variance
 from monitor.core.laws.pooled import Grid, grid_of, permutation_p
 from monitor.core.laws.scale import Scaled, by_deviation, came_alive, is_constant, too_few
-from monitor.core.records import Floats, Kind
 
 SPEC = TestSpec(
     title="shift of the mean",

@@ -16,10 +16,10 @@ from functools import lru_cache
 import numpy as np
 
 from monitor.core.cells import Counts, Pair
+from monitor.core.columns import Floats
 from monitor.core.drift_socket import Bounds, Evidence
 from monitor.core.laws.fixed_margins import Score, dense, sum_p
 from monitor.core.laws.promises import COVERAGE, POWER
-from monitor.core.records import Floats
 
 MOST_ROWS = 10**9  # a window no one has
 

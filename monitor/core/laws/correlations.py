@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.core.records import Codes, Floats
+from monitor.core.columns import Codes, Floats
 
 FEW_COLUMNS, ROWS_AT_ONCE = 64, 64
 CLOSE_TO_ONE = 1 - 1e-9  # Fisher's z of a correlation of 1 is infinite

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitor.core.cells import Counts
-from monitor.core.records import Floats
+from monitor.core.columns import Floats
 
 DENSE = 100.0  # rows
 HALF_ROW = 0.5  # an empty cell enters as half a row: the tail is too long for two moments else

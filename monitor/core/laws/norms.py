@@ -11,11 +11,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from monitor.core.columns import Floats
 from monitor.core.drift_socket import Bounds, Evidence
 from monitor.core.laws.chi_family import MOST_ROWS
 from monitor.core.laws.promises import COVERAGE, POWER
 from monitor.core.laws.quadratic_law import exceedance, length_at, truth_at
-from monitor.core.records import Floats
 
 STAND_INS = 3  # rows
 SKEWED_ROWS = 8

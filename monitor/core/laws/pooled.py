@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.core.cells import Counts
-from monitor.core.records import Floats
+from monitor.core.columns import Floats
 
 MOST_CELLS = 256
 PERMUTATIONS = 999

@@ -13,10 +13,10 @@ from functools import lru_cache
 
 import numpy as np
 
+from monitor.core.columns import Floats
 from monitor.core.drift_socket import Bounds, Evidence
 from monitor.core.laws.chi_family import smallest_window
 from monitor.core.laws.promises import Z_COVERAGE, Z_POWER
-from monitor.core.records import Floats
 
 SMALL_EXPECTED = 5.0
 ENUMERATED = 100  # outcomes of the reference that are looked at

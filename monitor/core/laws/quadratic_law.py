@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from monitor.core.records import Floats
+from monitor.core.columns import Floats
 
 NEGLIGIBLE = 1e-6  # axes with a smaller share of the largest variance do not matter
 NEAR_MEAN = 1e-3  # in standard deviations: here the tail is a limit of the form 0 / 0

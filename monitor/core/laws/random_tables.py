@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from monitor.core.cells import Counts
-from monitor.core.records import Floats
+from monitor.core.columns import Floats
 
 TABLES = 1999
 MOST_LEVELS = 100  # more make it slow; tests then use a law

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from monitor.core.cells import Pair
+from monitor.core.columns import Floats
 from monitor.core.drift_socket import Bounds, Evidence
 from monitor.core.laws.norms import NODES, eigenvalues, errors_per_variance, evidence_of_length
 from monitor.core.laws.pooled import Grid, grid_of
 from monitor.core.laws.quadratic_law import exceedance
 from monitor.core.laws.scale import too_few
-from monitor.core.records import Floats
 
 # Axes of the laws without ties; those left out carry less than a hundredth of the noise.
 ORDERS = np.arange(1.0, 101.0)

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from monitor.core.cells import Pair
+from monitor.core.columns import Floats
 from monitor.core.drift_socket import Bounds, Evidence
 from monitor.core.laws.proportions import evidence_of_shares
-from monitor.core.records import Floats
 
 FARTHEST = 1e60  # in units of the scale; farther values stand here, so that squares stay finite
 HIDDEN_TAIL = 1.5  # a sample's own kurtosis is too small where the tail is heavy

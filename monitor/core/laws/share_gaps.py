@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from monitor.core.cells import MIN_EXPECTED, Counts, Pair, shares
+from monitor.core.columns import Floats
 from monitor.core.drift_socket import Bounds, Evidence
 from monitor.core.laws.chi_family import nothing_to_compare, smallest_window
 from monitor.core.laws.promises import POWER
 from monitor.core.laws.proportions import effective_rows
-from monitor.core.records import Floats
 
 FAR = 3.0  # standard deviations that chance hardly ever takes a share
 WIDEST = 0.5  # standard deviation of one row's part in a share of one half

@@ -19,7 +19,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from monitor.core.records import Flags, Floats
+from monitor.core.columns import Flags, Floats
 from monitor.core.windows import Span
 
 SMALLEST_P = 1e-300  # keeps one e-value finite

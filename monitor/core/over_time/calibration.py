@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from monitor.core.columns import Kind, Stream
 from monitor.core.over_time.phases import PastWindows
 from monitor.core.over_time.variation import Variation, variation
 from monitor.core.parts import where
-from monitor.core.records import Kind, Stream
 from monitor.core.summaries.collecting import summarize
 from monitor.core.summaries.kept import Summaries
 from monitor.core.summaries.summary import Summary

@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 import numpy as np
 
-from monitor.core.records import Codes, Flags, Floats, Window
+from monitor.core.columns import Codes, Flags, Floats
+from monitor.core.records import Window
 from monitor.core.windows import Span, windows_from
 
 BAND_HOURS = 4  # of the day, that count as one phase of windows shorter than a day

@@ -15,10 +15,11 @@ from typing import TypeVar
 
 import numpy as np
 
+from monitor.core.columns import Floats
 from monitor.core.drift_socket import Rule
 from monitor.core.numerals import number
 from monitor.core.over_time import budget
-from monitor.core.records import Accrued, Check, ColumnResult, Finding, Floats, Slice, Verdict
+from monitor.core.records import Accrued, Check, ColumnResult, Finding, Slice, Verdict
 from monitor.core.verdict import answers_for_itself, dataset_p_tolerance, main_findings
 from monitor.core.words import plural
 

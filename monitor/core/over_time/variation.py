@@ -19,8 +19,8 @@ import numpy as np
 
 from monitor.core import spelling
 from monitor.core.cells import MIN_EXPECTED
+from monitor.core.columns import Codes, Column, Floats, Kind
 from monitor.core.over_time.phases import PastWindows
-from monitor.core.records import Codes, Column, Floats, Kind
 from monitor.core.summaries.collecting import measured
 from monitor.core.summaries.summary import Summary
 

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median_low
 
+from monitor.core.columns import Kind
 from monitor.core.comparison import Plan
 from monitor.core.drift_socket import DriftTest, Rule
 from monitor.core.over_time.budget import Budget, needed
-from monitor.core.records import ColumnResult, Finding, Kind
+from monitor.core.records import ColumnResult, Finding
 from monitor.core.replay.alarms import (
     CLASSICAL,
     by_budget,

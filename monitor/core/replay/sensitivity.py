@@ -19,9 +19,9 @@ from statistics import NormalDist
 import numpy as np
 
 from monitor.core.cells import Pair
+from monitor.core.columns import Floats, Kind
 from monitor.core.drift_socket import Bounds, DriftTest
 from monitor.core.laws.promises import POWER
-from monitor.core.records import Floats, Kind
 from monitor.core.summaries.summary import CELLS, Summary
 
 LARGEST_SHIFT = 12.0  # beyond it two normal columns share nothing

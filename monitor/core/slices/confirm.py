@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from monitor.core.columns import Column
 from monitor.core.comparison import Plan
 from monitor.core.laws.proportions import change_p
 from monitor.core.numerals import number, share
 from monitor.core.parts import where
-from monitor.core.records import Column, ColumnResult, Slice, Verdict
+from monitor.core.records import ColumnResult, Slice, Verdict
 from monitor.core.slices.scores import Rows
 from monitor.core.slices.within import Within
 from monitor.core.verdict import deciding

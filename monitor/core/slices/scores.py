@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from monitor.core.columns import Flags, Floats
 from monitor.core.parts import Parts
-from monitor.core.records import Flags, Floats
 
 SMALLEST, LARGEST = 0.01, 0.6  # share of rows of a slice worth naming
 GROWN = 0.8  # as much as it may have grown to, or shrunk from

@@ -15,9 +15,10 @@ from functools import reduce
 
 import numpy as np
 
+from monitor.core.columns import Column, Flags, Kind
 from monitor.core.numerals import count
 from monitor.core.parts import CUTTING, Parts, by_length, cut, largest, where
-from monitor.core.records import Column, ColumnResult, Flags, Kind, Slice, Verdict
+from monitor.core.records import ColumnResult, Slice, Verdict
 from monitor.core.slices.confirm import Confirmed, Confirming, Held, told
 from monitor.core.slices.scores import (
     Rows,

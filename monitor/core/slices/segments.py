@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from monitor.core.columns import COMPARED_KINDS, Column, Kind
 from monitor.core.comparison import Plan, kind_of
 from monitor.core.headline import change_in_words
 from monitor.core.numerals import count
 from monitor.core.parts import CUTTING, Parts, cut, largest, where
-from monitor.core.records import COMPARED_KINDS, Column, ColumnResult, Kind, Slice, Verdict
+from monitor.core.records import ColumnResult, Slice, Verdict
 from monitor.core.slices.within import Sides, Within
 from monitor.core.verdict import judge_columns
 from monitor.core.words import plural

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from monitor.core.columns import Column, Kind, Stream
 from monitor.core.comparison import Plan, compare_columns
 from monitor.core.over_time.calibration import Measure, Yardstick
-from monitor.core.records import Column, ColumnResult, Kind, Stream
+from monitor.core.records import ColumnResult
 from monitor.core.summaries.kept import Summaries
 from monitor.core.summaries.summary import Summary
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from monitor.core.records import Kind
+from monitor.core.columns import Kind
 from monitor.core.summaries.moments import Moments
 from monitor.core.summaries.summary import Summary
 

@@ -14,7 +14,7 @@ from typing import Protocol, TypeGuard, runtime_checkable
 import numpy as np
 
 from monitor.core import spelling
-from monitor.core.records import Column, Floats, Kind, Stream
+from monitor.core.columns import Column, Floats, Kind, Stream
 from monitor.core.summaries.levels import LevelTally
 from monitor.core.summaries.merging import merge
 from monitor.core.summaries.summary import Cut, Summary

@@ -1,6 +1,6 @@
 """The summaries of one dataset's columns, each made when first asked for and then kept."""
 
-from monitor.core.records import Column, Kind, Stream
+from monitor.core.columns import Column, Kind, Stream
 from monitor.core.summaries.collecting import summarize
 from monitor.core.summaries.summary import Summary
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.core.records import Floats
+from monitor.core.columns import Floats
 
 PART = 2**15  # values that are worked on at once: they stay in the processor's cache
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from monitor.core.records import Floats
+from monitor.core.columns import Floats
 
 
 def cut_error(points: int) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.core import spelling
-from monitor.core.records import Floats
+from monitor.core.columns import Floats
 from monitor.core.summaries.moments import Moments
 from monitor.core.summaries.points import cut_error, equi_rank
 

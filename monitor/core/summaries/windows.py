@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from monitor.core.records import Kind
+from monitor.core.columns import Kind
 from monitor.core.summaries.binary import Kept, to_bytes
 from monitor.core.summaries.merging import merge
 from monitor.core.summaries.summary import Cut, Summary

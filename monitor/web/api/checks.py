@@ -9,7 +9,7 @@ from monitor.core.people import Deed
 from monitor.core.wire import check_to_json, plain
 from monitor.errors import UnknownName
 from monitor.web.api import shapes
-from monitor.web.api.kit import Id, Kit, OfMonitor, read_errors, router, write_errors
+from monitor.web.api.kit import ApiKit, Id, OfMonitor, read_errors, router, write_errors
 from monitor.web.api.paging import AskedPart, each
 from monitor.web.api.telling import check_of
 from monitor.web.api.writing import Asked
@@ -18,7 +18,7 @@ CHECK_SCHEMA = {"$ref": "#/components/schemas/WholeCheck"}  # what `monitor sche
 _WHOLE: dict[str, Any] = {"content": {"application/json": {"schema": CHECK_SCHEMA}}}
 
 
-def check_routes(kit: Kit) -> APIRouter:
+def check_routes(kit: ApiKit) -> APIRouter:
     routes = router("checks")
     reads = [Depends(kit.reads())]
 
@@ -53,7 +53,7 @@ def check_routes(kit: Kit) -> APIRouter:
     return routes
 
 
-def check_request_routes(kit: Kit) -> APIRouter:
+def check_request_routes(kit: ApiKit) -> APIRouter:
     routes = router("checks")
     reads = [Depends(kit.reads())]
 
@@ -94,5 +94,5 @@ def check_request_routes(kit: Kit) -> APIRouter:
     return routes
 
 
-def _unknown(kit: Kit, check_id: str) -> UnknownName:
+def _unknown(kit: ApiKit, check_id: str) -> UnknownName:
     return UnknownName("check", check_id, [line.id for line in kit.store.lines(limit=20)])

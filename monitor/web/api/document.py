@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 
 from monitor.core.wire import check_schema
 from monitor.web.api import shapes
-from monitor.web.api.kit import PREFIX, Kit
+from monitor.web.api.kit import PREFIX, ApiKit
 
 _ABOUT = """\
 What the pages show and do, as JSON. Lists come in parts: `next` leads on. Every GET answers with an
@@ -45,7 +45,7 @@ _SCHEMES = {
 }
 
 
-def document_routes(kit: Kit, routers: Sequence[APIRouter]) -> APIRouter:
+def document_routes(kit: ApiKit, routers: Sequence[APIRouter]) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
 
     @cache

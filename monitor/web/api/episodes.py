@@ -4,11 +4,11 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from monitor.core.consequences import Episode
 from monitor.core.people import Deed
-from monitor.core.records import Episode
 from monitor.errors import UnknownName
 from monitor.web.api import shapes
-from monitor.web.api.kit import Id, Kit, OfMonitor, read_errors, router, write_errors
+from monitor.web.api.kit import ApiKit, Id, OfMonitor, read_errors, router, write_errors
 from monitor.web.api.paging import AskedPart
 from monitor.web.api.telling import check_of, episodes_of
 from monitor.web.api.writing import Asked
@@ -17,7 +17,7 @@ from monitor.web.story import checks_of
 TOLD = 100  # the newest checks of a story
 
 
-def episode_routes(kit: Kit) -> APIRouter:
+def episode_routes(kit: ApiKit) -> APIRouter:
     routes = router("episodes")
     reads = [Depends(kit.reads())]
 
@@ -75,7 +75,7 @@ def episode_routes(kit: Kit) -> APIRouter:
     return routes
 
 
-def _story(kit: Kit, episode: Episode) -> shapes.Story:
+def _story(kit: ApiKit, episode: Episode) -> shapes.Story:
     (told,) = episodes_of(kit.store, [episode])
     subjects = [one for one in (episode.id, episode.retrain_request) if one]
     messages = kit.store.oldest_messages(episode=episode.id)

@@ -43,7 +43,7 @@ _UNKNOWN = {404: "There is nothing of this name; `known` lists what there is."}
 
 
 @dataclass(frozen=True)
-class Kit:
+class ApiKit:
     """Where what the API tells comes from, and where what it is asked for is done."""
 
     store: Store

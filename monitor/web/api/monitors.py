@@ -14,13 +14,13 @@ from monitor.due import MonitorStatus
 from monitor.errors import UnknownName
 from monitor.ports import StoredReference
 from monitor.web.api import shapes
-from monitor.web.api.kit import Id, Kit, Name, read_errors, router, write_errors
+from monitor.web.api.kit import ApiKit, Id, Name, read_errors, router, write_errors
 from monitor.web.api.paging import AskedPart, parts_of
 from monitor.web.api.telling import check_of, episodes_of
 from monitor.web.api.writing import Asked
 
 
-def monitor_routes(kit: Kit) -> APIRouter:
+def monitor_routes(kit: ApiKit) -> APIRouter:
     routes = router("monitors")
     reads = [Depends(kit.reads())]
 
@@ -73,7 +73,7 @@ def monitor_routes(kit: Kit) -> APIRouter:
     return routes
 
 
-def _monitors(kit: Kit, statuses: Sequence[MonitorStatus]) -> list[shapes.Monitor]:
+def _monitors(kit: ApiKit, statuses: Sequence[MonitorStatus]) -> list[shapes.Monitor]:
     now = kit.clock()
     silences = kit.store.silences(since=now)
     counted = Counter(episode.monitor for episode in kit.store.open_episodes())

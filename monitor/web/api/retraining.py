@@ -12,7 +12,7 @@ from monitor.core.signing import verify
 from monitor.errors import AskedWrongly, NotSignedIn, UnknownName
 from monitor.web.access import Visitor, address_of
 from monitor.web.api import shapes
-from monitor.web.api.kit import Id, Kit, OfMonitor, read_errors, router, write_errors
+from monitor.web.api.kit import ApiKit, Id, OfMonitor, read_errors, router, write_errors
 from monitor.web.api.paging import AskedPart, each
 from monitor.web.api.writing import Asked, asked_by
 from monitor.web.missing import Missing
@@ -21,7 +21,7 @@ SIGNATURE, TIMESTAMP = "x-monitor-signature", "x-monitor-timestamp"
 _SIGNED = "signed:"  # what stands for the token of a visitor who signs
 
 
-def retrain_routes(kit: Kit) -> APIRouter:
+def retrain_routes(kit: ApiKit) -> APIRouter:
     routes = router("retrain requests")
     reads = [Depends(kit.reads())]
 
@@ -100,7 +100,7 @@ def retrain_routes(kit: Kit) -> APIRouter:
 class Trainer:
     """The rule of an answer: a token that allows it, or the signature of the training system."""
 
-    kit: Kit
+    kit: ApiKit
     scope: Scope
 
     async def __call__(self, request: Request) -> Visitor:
@@ -129,7 +129,7 @@ class Trainer:
         return Visitor(name, frozenset(), "api", _SIGNED + found.monitor)
 
 
-def _said_before(kit: Kit, request_id: str, said: shapes.AnswerAsk) -> Response | None:
+def _said_before(kit: ApiKit, request_id: str, said: shapes.AnswerAsk) -> Response | None:
     """An answer that is stored as it stands: said once more, whatever the key, it is taken."""
     found = kit.store.get_retrain(request_id)
     if found is None or found.answered_at is None:

@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from monitor.web.api.checks import check_request_routes, check_routes
 from monitor.web.api.document import document_routes
 from monitor.web.api.episodes import episode_routes
-from monitor.web.api.kit import Kit
+from monitor.web.api.kit import ApiKit
 from monitor.web.api.monitors import monitor_routes
 from monitor.web.api.retraining import retrain_routes
 from monitor.web.api.service import audit_routes, operations_routes, outbox_routes, token_routes
@@ -25,7 +25,7 @@ _ALL = (
 )
 
 
-def api_routes(kit: Kit) -> tuple[APIRouter, ...]:
+def api_routes(kit: ApiKit) -> tuple[APIRouter, ...]:
     """Each part of the API, its document last."""
     routers = tuple(routes(kit) for routes in _ALL)
     return (*routers, document_routes(kit, routers))

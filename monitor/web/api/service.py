@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from monitor.core.people import Deed, Scope
 from monitor.errors import UnknownName
 from monitor.web.api import shapes
-from monitor.web.api.kit import Id, Kit, OfMonitor, read_errors, router, write_errors
+from monitor.web.api.kit import ApiKit, Id, OfMonitor, read_errors, router, write_errors
 from monitor.web.api.paging import AskedPart, each
 from monitor.web.api.telling import token_of
 from monitor.web.api.writing import Asked
@@ -16,7 +16,7 @@ from monitor.web.api.writing import Asked
 _LISTED = 50
 
 
-def outbox_routes(kit: Kit) -> APIRouter:
+def outbox_routes(kit: ApiKit) -> APIRouter:
     routes = router("outbox")
     reads = [Depends(kit.reads())]
 
@@ -53,7 +53,7 @@ def outbox_routes(kit: Kit) -> APIRouter:
     return routes
 
 
-def audit_routes(kit: Kit) -> APIRouter:
+def audit_routes(kit: ApiKit) -> APIRouter:
     routes = router("audit log")
 
     @routes.get("/audit", dependencies=[Depends(kit.reads())], responses=read_errors())
@@ -66,7 +66,7 @@ def audit_routes(kit: Kit) -> APIRouter:
     return routes
 
 
-def token_routes(kit: Kit) -> APIRouter:
+def token_routes(kit: ApiKit) -> APIRouter:
     routes = router("tokens")
     reads = [Depends(kit.reads(Scope.ADMIN))]
 
@@ -117,7 +117,7 @@ def token_routes(kit: Kit) -> APIRouter:
     return routes
 
 
-def operations_routes(kit: Kit) -> APIRouter:
+def operations_routes(kit: ApiKit) -> APIRouter:
     routes = router("operations")
 
     @routes.get("/operations", dependencies=[Depends(kit.reads())], responses=read_errors())

@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from monitor.core.people import Scope
-from monitor.desk import WHY_CHARS
+from monitor.deeds.planning import WHY_CHARS
 from monitor.tokens import NAME_CHARS
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 2999

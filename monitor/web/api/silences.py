@@ -6,11 +6,11 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from monitor.core.people import Deed
 from monitor.web.api import shapes
-from monitor.web.api.kit import Id, Kit, read_errors, router, write_errors
+from monitor.web.api.kit import ApiKit, Id, read_errors, router, write_errors
 from monitor.web.api.writing import Asked
 
 
-def silence_routes(kit: Kit) -> APIRouter:
+def silence_routes(kit: ApiKit) -> APIRouter:
     routes = router("silences")
 
     @routes.get("/silences", dependencies=[Depends(kit.reads())], responses=read_errors())

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from monitor.archive import CheckLine, Store
-from monitor.core.records import Episode
+from monitor.core.consequences import Episode
 from monitor.core.wire import plain
 from monitor.ledger import Act
 from monitor.web.api import shapes

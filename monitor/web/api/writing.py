@@ -11,7 +11,8 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from monitor.core.people import NEEDS, Deed
-from monitor.desk import Desk, Key, Planned
+from monitor.deeds.once import Key, Planned
+from monitor.desk import Desk
 from monitor.ledger import Act
 from monitor.web.access import Gate, Visitor
 from monitor.web.api.telling import done_of

@@ -1,4 +1,4 @@
-"""What the pages are made from: what is known, who may come in, and where deeds are done."""
+"""What the files of pages work with: what is known, who may come in, and where deeds are done."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ READ_METHODS = ["GET", "HEAD"]
 
 
 @dataclass(frozen=True, slots=True)
-class Front:
+class PageKit:
     """Handed to every file of pages."""
 
     views: Views

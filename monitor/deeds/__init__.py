@@ -1,0 +1,1 @@
+"""What people may do, by what it is about: each deed is checked and planned, nothing is changed."""
