@@ -77,8 +77,10 @@ def compare_rows(
     measure: Measure | None = None,
 ) -> Look:
     """3. compare: an empty window has nothing to compare, nor has one without a reference."""
-    if sample is None or not sample.info.rows or reference is None:
+    if sample is None or not sample.info.rows:
         return look
+    if reference is None:
+        return replace(look, notices=(*look.notices, *feed.uneven(sample.layouts)))
     with timings.step("compare"):
         return _compare(watch, reference, sample, look, measure)
 
@@ -134,7 +136,9 @@ def _compare(
         {name: dtype for name, dtype in reference.stored.dtypes.items() if wants(name)},
         {name: column for name, column in sample.columns.items() if wants(name)},
         late,
+        sample.layouts,
     )
+    apart = feed.uneven(reference.sample.layouts, "the reference: ")
     plan = share_alpha(watch.plan) if watch.segments else watch.plan
     before, now = reference.sample.columns, sample.columns
     kept = WindowSummaries()
@@ -148,7 +152,7 @@ def _compare(
         look,
         columns=columns,
         dataset=(*look.dataset, *findings, *whole),
-        notices=(*look.notices, *notices, *watched(columns)),
+        notices=(*look.notices, *notices, *apart, *watched(columns)),
         summaries=kept.kept,
     )
 
