@@ -499,6 +499,21 @@ def test_files_that_are_not_like_the_others_are_told(
     assert "1 of 3 files is empty: 2026-03-03.csv" in said.out
 
 
+def test_a_time_that_was_to_be_compared_is_told_to_be_left_out(
+    project: Path, monitor: Monitor
+) -> None:
+    told = "notice at tells the time of a row and is not compared"
+    line = ("check", "orders", "--at", "2026-03-02", "--dry-run")
+    assert "tells the time" not in monitor(*line).out
+    config = project / "monitor.yaml"
+    text = config.read_text()
+    for wanted in ("drift: {columns: [at, amount]}", "columns: {at: {importance: 3}}"):
+        config.write_text(text.replace("explorer: never", f"explorer: never\n    {wanted}"))
+        said = monitor(*line)
+        assert said.code == 0
+        assert told in " ".join(said.out.split())
+
+
 def test_a_configuration_elsewhere(
     made: Path, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
