@@ -24,7 +24,7 @@ class Seen:
     @property
     def rowless(self) -> bool:
         """It says which columns it has, and holds no row."""
-        return bool(self.columns) and not self.extent.rows
+        return bool(self.columns) and not self.extent.rows and not self.rows
 
 
 class Roll:
