@@ -144,6 +144,15 @@ def test_the_reference_may_be_uneven_as_well(tmp_path: Path) -> None:
     ]
 
 
+def test_what_files_lacked_in_training_may_be_lacking(tmp_path: Path) -> None:
+    renamed = {"2026-03-02": {"amount": "amt"}}
+    before, now = days(tmp_path / "before", renamed), days(tmp_path / "data", renamed)
+    found = compare(before, now, exclude=["at"])
+    told = [n.text for n in found.check.notices if n.kind == "files_uneven"]
+    assert found.verdict is not Verdict.VIOLATED
+    assert told[0].removeprefix("the reference: ") == told[1]
+
+
 def test_a_lost_column_names_the_files_of_the_window(tmp_path: Path, train: Path) -> None:
     renamed = {day: {"amount": "amt"} for day in DAYS}
     found = compare(train, days(tmp_path / "data", renamed))

@@ -137,8 +137,8 @@ def _compare(
         {name: column for name, column in sample.columns.items() if wants(name)},
         late,
         sample.layouts,
+        reference.sample.layouts,
     )
-    apart = feed.uneven(reference.sample.layouts, "the reference: ")
     plan = share_alpha(watch.plan) if watch.segments else watch.plan
     before, now = reference.sample.columns, sample.columns
     kept = WindowSummaries()
@@ -152,7 +152,7 @@ def _compare(
         look,
         columns=columns,
         dataset=(*look.dataset, *findings, *whole),
-        notices=(*look.notices, *notices, *apart, *watched(columns)),
+        notices=(*look.notices, *notices, *watched(columns)),
         summaries=kept.kept,
     )
 
