@@ -1,6 +1,6 @@
 """The files of a dataset as one pass saw them: their columns, and which of them hold nothing."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -57,19 +57,27 @@ class Roll:
         Most often names follow time, as `2026-03-07.csv` does; a file without rows then stands for
         the time between its neighbours. Where names do not follow time it may stand for any.
         """
-        bounds = [(number, *times) for number, times in self._times()]
-        in_order = all(one[2] <= later[1] for one, later in pairwise(bounds))
-        found = []
-        for number, seen in enumerate(self.files):
-            before = [high for n, _, high in bounds if n < number]
-            after = [low for n, low, _ in bounds if n > number]
-            low, high = max(before, default=EARLIEST_US), min(after, default=LATEST_US)
-            hollow = seen.blank or seen.rowless
-            if hollow and (not in_order or gate.meets(low, high)):
-                found.append(seen)
-        return found
+        hollow = [n for n, seen in enumerate(self.files) if seen.blank or seen.rowless]
+        if not hollow:
+            return []
+        times = [seen.extent.times_us for seen in self.files]
+        known = [span for span in times if span is not None]
+        in_order = all(one[1] <= later[0] for one, later in pairwise(known))
+        highs, lows = ([span[end] if span else None for span in times] for end in (1, 0))
+        before = [*_running(max, EARLIEST_US, highs)]
+        after = [*_running(min, LATEST_US, reversed(lows))][::-1]
+        return [
+            self.files[number]
+            for number in hollow
+            if not in_order or gate.meets(before[number], after[number])
+        ]
 
-    def _times(self) -> Iterator[tuple[int, tuple[int, int]]]:
-        for number, seen in enumerate(self.files):
-            if seen.extent.times_us is not None:
-                yield number, seen.extent.times_us
+
+def _running(
+    pick: Callable[[int, int], int], start_us: int, times_us: Iterable[int | None]
+) -> Iterator[int]:
+    """For each file the extreme of the times of those that came before it."""
+    extreme = start_us
+    for time_us in times_us:
+        yield extreme
+        extreme = extreme if time_us is None else pick(extreme, time_us)
