@@ -7,30 +7,33 @@
 <Verdict.DRIFTED: 'drifted'>
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import Field
-
 from monitor import briefing, wiring
-from monitor.configuration.comparing import DriftSettings
-from monitor.configuration.datasets import FROZEN, CsvSettings, ShowValues, SourceSettings
+from monitor.configuration.datasets import FROZEN, SourceSettings
 from monitor.configuration.mistakes import checked
 from monitor.configuration.urls import scheme_of, without_secrets
 from monitor.core import laws, wire
-from monitor.core.columns import Kind
 from monitor.core.comparison import Plan
-from monitor.core.kinds import decide_kind
-from monitor.core.records import Check, Notice, Verdict, Window
+from monitor.core.records import Check, Verdict, Window
 from monitor.core.side_by_side import are_held
-from monitor.errors import AskedWrongly, CouldNotLook, NoCommonColumns, PathNotFound, UnknownName
+from monitor.errors import AskedWrongly, CouldNotLook, NoCommonColumns, PathNotFound
 from monitor.ports import Sample, Source, StoredReference
+from monitor.question import (
+    Question,
+    refuse_before_reading,
+    refuse_unknown,
+    refuse_untimed,
+    time_told,
+    times_of,
+)
 from monitor.references import Reference, content_version, version_as_asked
 from monitor.steps.deciding import decide
 from monitor.steps.kit import Look, Timings, Watch
@@ -85,28 +88,6 @@ class Result:
         return f'<iframe srcdoc="{page}" style="width:100%;height:720px;border:0"></iframe>'
 
 
-class Question(DriftSettings):
-    """What a one-off comparison can be asked: the rules of `drift`, and the fields below."""
-
-    suite: Path | None = None
-    kinds: Mapping[str, Kind] = {}
-    time_column: str | None = None
-    prediction: str | None = None
-    probability: str | None = None
-    label: str | None = None
-    id: str | None = None
-    sample: Annotated[int, Field(ge=1)] | None = None  # rows a side
-    seed: Annotated[int, Field(ge=0)] = 0
-    show_values: ShowValues = "levels"
-    csv: CsvSettings = CsvSettings()
-
-    @property
-    def roles(self) -> dict[str, str]:
-        """Columns that were named for what they are."""
-        names = ("time_column", "prediction", "probability", "label", "id")
-        return {role: column for role in names if (column := getattr(self, role)) is not None}
-
-
 def compare(
     reference: Any, current: Any, *, meanwhile: Callable[[], None] | None = None, **question: Any
 ) -> Result:
@@ -135,7 +116,7 @@ def compare(
     _refuse_frozen(current)
     plan = briefing.make_plan(
         asked,
-        kinds=_kinds(asked),
+        kinds=asked.column_kinds,
         roles=briefing.roles_of(asked.prediction, asked.probability, asked.label),
         names=asked.show_values != "never",
     )
@@ -166,10 +147,10 @@ def _check(
     before = version = None
     try:
         with timings.step("sample"):
-            source = _source(reference, asked)
+            source, new = _source(reference, asked), _source(current, asked, asked.time_column)
+            refuse_before_reading(asked, (reference, source), (current, new))
             version = _aside(_fingerprint, source)
             before = _reference(reference, source, asked)
-            new = _source(current, asked, asked.time_column)
             now = _read(current, new, asked)
             window = _window(current, new, now, asked)
     except CouldNotLook as error:
@@ -178,8 +159,8 @@ def _check(
                 before = _versioned(before, version)
         return decide(watch, before, None, unread_look(str(error)), timings)
     _check_names(before.sample, now, asked)
-    _refuse_untimed(now, window, asked)
-    look = Look(now.info, notices=(*now.notices, *_time_told(watch.plan, asked)))
+    refuse_untimed(now, window, asked)
+    look = Look(now.info, notices=(*now.notices, *time_told(watch.plan, asked)))
     prepared = _aside(_prepare, meanwhile)
     if watch.suite is not None:
         look = validate_rows(watch, now, look, wiring.validator(), timings)
@@ -236,9 +217,10 @@ def freeze(reference: Any, file: str | Path, **question: Any) -> StoredReference
     if not place.endswith(FROZEN):
         raise AskedWrongly(f"{place} must end in {FROZEN}", hint=f"write to {place}{FROZEN}")
     source = _source(reference, asked)
+    refuse_before_reading(asked, (reference, source))
     before = _reference(reference, source, asked)
-    _refuse_unknown(asked, before.sample.columns)
-    plan = briefing.make_plan(asked, kinds=_kinds(asked), roles={}, names=True)
+    refuse_unknown(asked, before.sample.columns, lambda: times_of(before.sample))
+    plan = briefing.make_plan(asked, kinds=asked.column_kinds, roles={}, names=True)
     version = _fingerprint(source) or content_version(before.sample)
     version = version_as_asked(version, plan)
     stored = replace(before.stored, version=version, origin=_told(reference))
@@ -246,11 +228,6 @@ def freeze(reference: Any, file: str | Path, **question: Any) -> StoredReference
         return wiring.freeze(stored, before.sample, plan, place)
     except OSError as error:
         raise AskedWrongly(f"{place} cannot be written: {error.strerror or error}") from None
-
-
-def _kinds(asked: Question) -> dict[str, Kind]:
-    roles = {asked.id: Kind.ID, asked.time_column: Kind.TIME}
-    return {**{name: kind for name, kind in roles.items() if name}, **asked.kinds}
 
 
 def _setup(plan: Plan, reference: Any, current: Any, asked: Question) -> dict[str, Any]:
@@ -352,51 +329,15 @@ def _span_of_all(source: Source) -> Window | None:
         return None  # no readable time at all, of which there is a notice
 
 
-# --- Columns ---
-
-
 def _check_names(before: Sample, now: Sample, asked: Question) -> None:
     """Every column that was named exists; there is something in common."""
-    _refuse_unknown(asked, {**before.columns, **now.columns})
+    refuse_unknown(asked, {**before.columns, **now.columns}, lambda: times_of(now))
     if before.columns and now.columns and not set(before.columns) & set(now.columns):
         raise NoCommonColumns(
             f"the two datasets share no column: the reference has {_listing(before)}, "
             f"the other one {_listing(now)}",
             hint="are both files of the same kind, and is the separator right?",
         )
-
-
-def _refuse_unknown(asked: Question, known: Iterable[str]) -> None:
-    """AskedWrongly for a name that is no column."""
-    known = list(known)
-    named = {"columns": asked.columns, "exclude": asked.exclude, "kinds": tuple(asked.kinds)}
-    named |= {"segments": asked.segments}
-    named |= {role: (column,) for role, column in asked.roles.items()}
-    for option, names in named.items():
-        for name in names:
-            if name not in known:
-                error = UnknownName("column", name, known)
-                raise AskedWrongly(f"{option}: {error}", hint=error.hint)
-
-
-def _refuse_untimed(now: Sample, window: Window | None, asked: Question) -> None:
-    """AskedWrongly for a time column no value of which is a time."""
-    name = asked.time_column
-    if name is None or window is not None or not now.info.rows or name not in now.columns:
-        return
-    told = [n for n, c in now.columns.items() if decide_kind(c.head()).kind is Kind.TIME]
-    raise AskedWrongly(
-        f"time_column: no value of {name!r} tells a time",
-        hint=f"columns that do: {', '.join(told)}" if told else "no column of the new data does",
-    )
-
-
-def _time_told(plan: Plan, asked: Question) -> list[Notice]:
-    """A line on the column that is left out because it was named as the time of a row."""
-    name = asked.time_column
-    if name is None or not plan.wants(name) or plan.kinds.get(name) is not Kind.TIME:
-        return []
-    return [Notice("time_column", f"{name} tells the time of a row and is not compared", name)]
 
 
 def _listing(sample: Sample) -> str:

@@ -1,7 +1,7 @@
 """The sockets of the house and what each promises; adapters plug in from their own folders."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
@@ -28,6 +28,9 @@ class Sample:
     # Files that are no longer what they were when they were looked at, as people name them; asked
     # when the last column has been read
     changed: Callable[[], Sequence[str]] = tuple
+    # The columns of each file that has rows here, by how people name it; where rows are in files
+    # that state their columns
+    layouts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @runtime_checkable
@@ -89,12 +92,31 @@ class Source(Protocol):
 
 @runtime_checkable
 class Described(Protocol):
-    """A source that tells its columns without looking at rows."""
+    """A source that tells its columns without reading its rows."""
 
-    def columns(self) -> list[str]:
+    def columns(self, sought: Collection[str] = ()) -> list[str]:
         """Their names as they are now, of files as the first and the last one have them.
 
+        While one that is sought is not among them, further files are asked.
         Raises PathNotFound, SourceUnreadable.
+        """
+
+    def times(self, named: str | None = None) -> list[str]:
+        """Those that tell a time, by their types or a few rows. Raises as `columns`.
+
+        The one that is named is among them while nothing speaks against it.
+        """
+
+
+@runtime_checkable
+class InFiles(Protocol):
+    """A source of files, which may not all have the same columns."""
+
+    def layouts(self, most: int) -> Mapping[str, tuple[str, ...]]:
+        """The columns of each file by its name, and none of a file that holds nothing.
+
+        Of more than `most` files some that lie far apart are asked; none of files that do not
+        state their columns. Raises as `columns`.
         """
 
 

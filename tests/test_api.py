@@ -12,10 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from monitor.api import Question, Result, compare
+from monitor.api import Result, compare, freeze
 from monitor.cli.main import run
 from monitor.core.records import Verdict
-from monitor.errors import AskedWrongly, NoCommonColumns, PathNotFound, UnknownName
+from monitor.errors import AskedWrongly, NoCommonColumns, PathNotFound
+from monitor.question import Question
 
 
 def people(count: int, seed: int, shift: float = 0.0) -> pd.DataFrame:
@@ -194,7 +195,7 @@ def test_data_that_is_none_is_told(tmp_path: Path) -> None:
         compare(BEFORE, tmp_path / "nosuch.csv")
     with pytest.raises(NoCommonColumns, match="share no column"):
         compare(BEFORE, pd.DataFrame({"x": [1.0]}))
-    with pytest.raises(UnknownName, match="there is no column"):
+    with pytest.raises(AskedWrongly, match="time_column: there is no column"):
         compare(BEFORE, _written(ALIKE, tmp_path / "a.parquet"), time_column="att")
 
 
@@ -231,3 +232,51 @@ def test_a_test_answers_to_what_other_tools_call_it(elsewhere: str, here: str) -
 def test_the_docstring_lists_every_field_of_a_question() -> None:
     told = (compare.__doc__ or "").partition("fields of `Question`:")[2].partition("Raises")[0]
     assert set(re.findall(r"`(\w+)`", told)) == set(Question.model_fields)
+
+
+BROKEN = "age,city\n1,Rome\n2,Oslo,3\n"  # a row with too many cells: reading ends there
+
+
+@pytest.mark.parametrize(
+    ("question", "told", "hint"),
+    [
+        ({"exclude": ["aeg"]}, "exclude: there is no column named 'aeg'; there are: age, at, city",
+         "did you mean 'age'?"),
+        ({"columns": ["age", "ctiy"]}, "columns: there is no column named 'ctiy'",
+         "did you mean 'city'?"),
+        ({"time_column": "when"}, "time_column: there is no column named 'when'", ""),
+    ],
+    ids=["exclude", "columns", "time"],
+)  # fmt: skip
+def test_a_misspelt_column_is_told_before_anything_is_read(
+    tmp_path: Path, question: dict[str, Any], told: str, hint: str
+) -> None:
+    broken = tmp_path / "broken.csv"
+    broken.write_text(BROKEN)
+    for current in (broken, str(broken)):
+        with pytest.raises(AskedWrongly, match=told) as refused:
+            compare(BEFORE, current, **question)
+        assert refused.value.hint == hint
+    assert compare(BEFORE, broken, exclude=["age"]).verdict is Verdict.UNDECIDED
+    with pytest.raises(AskedWrongly, match=told.partition(";")[0]):
+        freeze(broken, tmp_path / "x.reference", **question)
+
+
+def test_a_column_of_one_file_in_the_middle_may_be_named(tmp_path: Path) -> None:
+    for number, more in enumerate(("", ",promo", "")):
+        text = f"age,city{more}\n" + "".join(f"{n},Rome{more and ',1'}\n" for n in range(50))
+        (tmp_path / f"{number}.csv").write_text(text)
+    found = compare(tmp_path / "*.csv", tmp_path / "*.csv", exclude=["promo"])
+    assert found.verdict is not Verdict.VIOLATED
+
+
+def test_a_late_key_of_json_may_be_named(tmp_path: Path) -> None:
+    """JSON states no columns: what a first look does not find may come in any row."""
+    lines = [json.dumps({"age": n, "text": "x" * 200}) for n in range(50_000)]
+    (tmp_path / "a.ndjson").write_text("\n".join([*lines, json.dumps({"age": 1, "late": 2})]))
+    assert (tmp_path / "a.ndjson").stat().st_size > 8 << 20  # more than is looked at first
+    data = str(tmp_path / "a.ndjson")
+    found = compare(data, data, exclude=["late", "text"], dataset_tests=[])
+    assert found.verdict is Verdict.PASSED
+    with pytest.raises(AskedWrongly, match="exclude: there is no column named 'lat'"):
+        compare(data, data, exclude=["lat"])

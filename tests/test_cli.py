@@ -337,7 +337,12 @@ def test_init_writes_what_is_valid_whatever_the_names_are(newcomer: Path, monito
         (
             "init w --production data/*.csv --time created",
             "there is no column named 'created'; there are: Unnamed: 0, amount, country, created_at"
-            "\n  hint: did you mean 'created_at'?",
+            "\n  hint: did you mean 'created_at', the only column that tells a time?",
+        ),
+        (
+            "init w --production data/*.csv --time country",
+            "the first values of 'country' tell no time"
+            "\n  hint: the only column that does is 'created_at'",
         ),
         ("init w --production timeless.csv", "no column of timeless.csv tells a time: a, b"),
         ("init w --production twice.csv", "several columns of twice.csv tell a time: a, b\n  hint"),
@@ -424,7 +429,10 @@ def test_all_mistakes_of_a_configuration_are_told_with_their_lines(
     ("old", "new", "told", "hint"),
     [
         ("time: at}", "time: att}", "6: monitors.orders.production.time: there is no column named "
-         "'att'; there are: age, amount, at, region", "did you mean 'at'?"),
+         "'att'; there are: age, amount, at, region",
+         "did you mean 'at', the only column that tells a time?"),
+        ("time: at}", "time: region}", "6: monitors.orders.production.time: the first values of "
+         "'region' tell no time", "the only column that does is 'at'"),
         ("explorer: never", "drift: {segments: [regoin]}", "monitors.orders.drift: the reference "
          "has no column 'regoin' (drift); there are: at, amount", "'region' for 'regoin'"),
         ("explorer: never", "drift: {importance: w.csv}", "monitors.orders.drift.importance: the "
@@ -435,7 +443,7 @@ def test_all_mistakes_of_a_configuration_are_told_with_their_lines(
          "    columns: {reg: {critical: true}}", "monitors.orders.columns: the reference has no "
          "column 'reg' (columns)", "'region' for 'reg'"),
     ],
-    ids=["time", "segment", "weight", "model", "range"],
+    ids=["time", "timeless", "segment", "weight", "model", "range"],
 )  # fmt: skip
 def test_names_that_the_data_do_not_know_are_mistakes(
     project: Path, monitor: Monitor, old: str, new: str, told: str, hint: str
@@ -464,6 +472,46 @@ def test_data_that_are_not_there_are_told_and_no_mistake(project: Path, monitor:
     config.write_text(text.replace("{path: data/*.parquet, time: at}", sql))
     said = monitor("config", "check")
     assert said.code == 0 and "production: " in said.out and "none.db" in said.out
+
+
+def test_files_that_are_not_like_the_others_are_told(
+    newcomer: Path, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert monitor(*INIT, "data/*.csv").code == 0
+    second = Path("data/2026-03-02.csv")
+    second.write_text(second.read_text().replace("amount", "Amount_usd", 1))
+    Path("data/2026-03-03.csv").write_bytes(b"")
+    monkeypatch.chdir("watch")
+    said = monitor("config", "check")
+    assert said.code == 0
+    assert said.out.splitlines() == [
+        "monitor.yaml has no mistake, but its data are uneven",
+        "  orders  windows of 1d, held against a reference, 1 expectation",
+        "files that are not like the others:",
+        "  orders  production: 1 of 3 files is empty: 2026-03-03.csv",
+        "  orders  production: 1 of 2 files has no column `amount`: 2026-03-02.csv; it has "
+        "`Amount_usd`, which no other file has",
+    ]
+    told = monitor("config", "check", "--json", "-").json["monitors"][0]
+    assert told["notes"] == [] and len(told["uneven"]) == 2
+    said = monitor("check", "orders", "--at", "2026-03-02", "--dry-run")
+    assert said.code == 2 and "the rows of the window are those of 2026-03-02.csv" in said.out
+    assert "1 of 3 files is empty: 2026-03-03.csv" in said.out
+
+
+def test_a_time_that_was_to_be_compared_is_told_to_be_left_out(
+    project: Path, monitor: Monitor
+) -> None:
+    told = "notice at tells the time of a row and is not compared"
+    line = ("check", "orders", "--at", "2026-03-02", "--dry-run")
+    assert "tells the time" not in monitor(*line).out
+    config = project / "monitor.yaml"
+    text = config.read_text()
+    for wanted in ("drift: {columns: [at, amount]}", "columns: {at: {importance: 3}}"):
+        config.write_text(text.replace("explorer: never", f"explorer: never\n    {wanted}"))
+        said = monitor(*line)
+        assert said.code == 0
+        assert told in " ".join(said.out.split())
 
 
 def test_a_configuration_elsewhere(

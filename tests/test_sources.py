@@ -240,7 +240,7 @@ def test_a_time_column_that_is_absent(tmp_path: Path, write: Writer) -> None:
     for attempt in (lambda: files.read(FIRST_DAY, columns=["x"]), files.read, files.span):
         with pytest.raises(UnknownName, match=r"no column named 'wen'.*word") as caught:
             attempt()
-        assert caught.value.hint == "did you mean 'when'?"
+        assert caught.value.hint == "did you mean 'when', the only column that tells a time?"
 
 
 @every_format

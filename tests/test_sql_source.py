@@ -382,7 +382,7 @@ def test_unknown_tables_and_columns_are_told_with_what_there_is(base: Base) -> N
     assert told.value.hint == "did you mean 'hours'?"
     with pytest.raises(UnknownName, match="no column named 'aat'") as told:
         base.source("hours", time="aat").read(FIRST_DAY_OF_YEAR)
-    assert told.value.hint == "did you mean 'at'?"
+    assert told.value.hint == "did you mean 'at', the only column that tells a time?"
     with pytest.raises(AskedWrongly, match=r"query .* cannot be run by .*nope"):
         base.source(query="SELECT nope FROM hours").read()
     if base.is_sqlite:  # which gives the second one another name

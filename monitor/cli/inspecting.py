@@ -1,6 +1,7 @@
 """What `monitor config check` looks at: each monitor's rules, its suite, and columns it names."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from monitor.errors import AskedWrongly, CouldNotLook, UnknownName
@@ -10,6 +11,15 @@ if TYPE_CHECKING:
     from monitor.settings import MonitorSettings, Settings
 
 Wrong = dict[tuple[str, ...], AskedWrongly]  # by key of the configuration
+FILES_ASKED = 1000  # files of a dataset whose columns are looked at
+
+
+@dataclass(slots=True)
+class Told:
+    """What is to be said of the data of a monitor, and is no mistake of its configuration."""
+
+    absent: list[str] = field(default_factory=list)  # not there yet, or not to be reached
+    uneven: list[str] = field(default_factory=list)  # files that differ from their neighbours
 
 
 def inspected(settings: "Settings", name: str, wrong: Wrong) -> dict[str, Any]:
@@ -35,52 +45,110 @@ def inspected(settings: "Settings", name: str, wrong: Wrong) -> dict[str, Any]:
     except AskedWrongly as error:
         wrong[*here, "expectations"] = error
     against = "held against a reference" if monitor.reference else "data quality only"
+    told = Told()
+    _look_at_columns(settings, monitor, weights, told, wrong)
     suite = f"{expectations} expectation{'s' * (expectations != 1)}" if expectations else "no suite"
     return {
         "monitor": name,
         "summary": f"windows of {monitor.window}, {against}, {suite}",
         "expectations": expectations,
-        "notes": _look_at_columns(settings, monitor, weights, wrong),
+        "notes": told.absent,
+        "uneven": told.uneven,
     }
 
 
 def _look_at_columns(
-    settings: "Settings", monitor: "MonitorSettings", weights: Mapping[str, float], wrong: Wrong
-) -> list[str]:
-    """Names that the data do not know go into `wrong`; why data could not be looked at is told."""
+    settings: "Settings",
+    monitor: "MonitorSettings",
+    weights: Mapping[str, float],
+    told: Told,
+    wrong: Wrong,
+) -> None:
+    """Names that the data do not know go into `wrong`; the rest that is to be said into `told`."""
     from monitor.configuration.datasets import SourceSettings
 
-    notes: list[str] = []
-    production = _columns(settings, "production", monitor.production, notes)
     time = monitor.production.time
-    if production and time is not None and time not in production:
-        wrong["monitors", monitor.name, "production", "time"] = UnknownName(
-            "column", time, production
-        )
+    at = "monitors", monitor.name, "production", "time"
+    production = _Dataset(settings, "production", monitor.production, told)
+    here = production.columns([time] if time else [])
+    if here and time is not None and (error := production.no_time(time, here)):
+        wrong[at] = error
     reference = monitor.reference
     if isinstance(reference, SourceSettings):
-        _look_for_names(monitor, weights, _columns(settings, "reference", reference, notes), wrong)
+        names = _Dataset(settings, "reference", reference, told)
+        _look_for_names(monitor, weights, names.columns(_named(monitor, weights)), wrong)
     elif reference is not None:
-        _look_for_names(monitor, weights, production, wrong)
-    return notes
+        _look_for_names(monitor, weights, here, wrong)
 
 
-def _columns(
-    settings: "Settings", role: str, source: "SourceSettings", notes: list[str]
-) -> list[str]:
-    """The columns of a dataset; none of one that cannot be reached now, or only at a price.
+class _Dataset:
+    """What can be seen of a dataset without reading it; a cluster is not started for it."""
 
-    A cluster is not started for it.
-    """
-    from monitor.ports import Described
-    from monitor.wiring import open_source
+    def __init__(
+        self, settings: "Settings", role: str, source: "SourceSettings", told: Told
+    ) -> None:
+        from monitor.ports import Described
+        from monitor.wiring import open_source
 
-    try:
-        opened = open_source(source, settings.root)
-        return opened.columns() if isinstance(opened, Described) else []
-    except (AskedWrongly, CouldNotLook) as error:
-        notes.append(f"{role}: {error}" + (f" ({error.hint})" if error.hint else ""))
-        return []
+        self._role, self._told = role, told
+        self._opened: Described | None = None
+        try:
+            opened = open_source(source, settings.root)
+        except (AskedWrongly, CouldNotLook) as error:
+            self._out_of_reach(error)
+        else:
+            self._opened = opened if isinstance(opened, Described) else None
+
+    def columns(self, sought: Collection[str]) -> list[str]:
+        """None of data that cannot be reached now, or only at a price."""
+        if self._opened is None:
+            return []
+        try:
+            found = self._opened.columns(sought)
+            self._compare_files()
+        except (AskedWrongly, CouldNotLook) as error:
+            self._out_of_reach(error)
+            return []
+        return found
+
+    def no_time(self, name: str, known: Collection[str]) -> AskedWrongly | None:
+        """Why a column cannot be the time of a row, with the one that can."""
+        from monitor.tables.glance import no_time, unknown_time
+
+        assert self._opened is not None
+        try:
+            times = self._opened.times(name)
+        except (AskedWrongly, CouldNotLook):
+            return None if name in known else UnknownName("column", name, known)
+        if name not in known:
+            return unknown_time(name, known, times)
+        return None if name in times else no_time(name, times)
+
+    def _compare_files(self) -> None:
+        """Columns that only some files have, and files that hold nothing."""
+        from monitor.core.layouts import files_told, lacking
+        from monitor.ports import InFiles
+
+        if not isinstance(self._opened, InFiles):
+            return
+        layouts = self._opened.layouts(FILES_ASKED)
+        blank = [name for name, names in layouts.items() if not names]
+        if blank:
+            are = "is" if len(blank) == 1 else "are"
+            told = f"{len(blank)} of {len(layouts)} files {are} empty: {files_told(blank)}"
+            self._told.uneven.append(f"{self._role}: {told}")
+        stated = {name: names for name, names in layouts.items() if names}
+        self._told.uneven += [f"{self._role}: {lack.text}" for lack in lacking(stated)]
+
+    def _out_of_reach(self, error: AskedWrongly | CouldNotLook) -> None:
+        hint = f" ({error.hint})" if error.hint else ""
+        self._told.absent.append(f"{self._role}: {error}{hint}")
+
+
+def _named(monitor: "MonitorSettings", weights: Mapping[str, float]) -> list[str]:
+    from monitor.briefing import named_columns
+
+    return list(named_columns(monitor, weights))
 
 
 def _look_for_names(

@@ -75,7 +75,9 @@ def main() -> None:
     # Looking for plugins that watch what is checked reads the metadata of all that is installed.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     gc.set_threshold(GARBAGE_AFTER, *gc.get_threshold()[1:])
-    sys.exit(run(sys.argv[1:], Stopping().listening()))
+    code = run(sys.argv[1:], Stopping().listening())
+    gc.freeze()  # the process ends: looking through all that large libraries made frees nothing
+    sys.exit(code)
 
 
 def run(arguments: list[str], listening: AbstractContextManager[None] | None = None) -> int:

@@ -140,12 +140,17 @@ def check_config(
     rows = [inspected(settings, name, wrong) for name in settings.monitors]
     settings.refuse(wrong)
     notes = [(f"  {row['monitor']}", note) for row in rows for note in row["notes"]]
-    seen = "has no mistake that shows without the data below" if notes else "is in order"
+    uneven = [(f"  {row['monitor']}", note) for row in rows for note in row["uneven"]]
+    seen = "has no mistake, but its data are uneven" if uneven else "is in order"
+    seen = "has no mistake that shows without the data below" if notes else seen
     out.say(f"{config} {seen}")
     out.table([(f"  {row['monitor']}", row["summary"]) for row in rows])
     if notes:
         out.say("not there yet, or not to be reached:")
         out.table(notes)
+    if uneven:
+        out.say("files that are not like the others:")
+        out.table(uneven)
     out.document({"config": str(config), "monitors": rows})
     return 0
 

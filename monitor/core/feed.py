@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from monitor.core.columns import Stream
+from monitor.core.layouts import files_told, lacking
 from monitor.core.records import Finding, Notice, Verdict
 
 UNTYPED = "other"
@@ -48,15 +49,29 @@ def volume(rows: int, min_rows: int) -> Finding:
 
 
 def schema(
-    reference: Mapping[str, str], current: Mapping[str, Stream], late: Collection[str]
+    reference: Mapping[str, str],
+    current: Mapping[str, Stream],
+    late: Collection[str],
+    layouts: Mapping[str, tuple[str, ...]],
+    before: Mapping[str, tuple[str, ...]],
 ) -> tuple[tuple[Finding, ...], tuple[Notice, ...]]:
-    """Lost columns as findings; new, retyped and late ones as notices.
+    """Lost columns as findings, also of some files alone; new, retyped and late ones as notices.
 
     `reference` maps columns to dtype families; `late` names labels, which may arrive afterwards.
+    `layouts` are the columns of each file that has rows in the window, `before` those of the
+    reference. What files lacked in training already may be lacking.
     """
     lost = [name for name in reference if name not in current]
-    findings = tuple(_lost(name) for name in lost if name not in late)
-    notices = [
+    findings = [_lost(name) for name in lost if name not in late]
+    optional = {name for lack in lacking(before, [*reference]) for name in lack.columns}
+    partly = lacking(layouts, [n for n in reference if n not in late and n not in optional])
+    findings += [Finding("schema", Verdict.VIOLATED, lack.text) for lack in partly]
+    notices = uneven(before, "the reference: ")
+    notices += [Notice("files_uneven", lack.text) for lack in lacking(layouts, optional)]
+    if layouts and any(name not in late for name in lost):
+        text = f"the rows of the window are those of {files_told([*layouts])}"
+        notices.append(Notice("files_of_window", text))
+    notices += [
         Notice("label_absent", f"the label {name} has not arrived yet", name)
         for name in lost
         if name in late
@@ -70,7 +85,12 @@ def schema(
         Notice("dtype_changed", f"{name} was {before} in the reference and is {now} now", name)
         for name, before, now in _retyped(reference, current)
     ]
-    return findings, tuple(notices)
+    return tuple(findings), tuple(notices)
+
+
+def uneven(layouts: Mapping[str, tuple[str, ...]], whose: str = "") -> list[Notice]:
+    """A line on columns that only some files have, where there is nothing to hold them against."""
+    return [Notice("files_uneven", f"{whose}{lack.text}") for lack in lacking(layouts)]
 
 
 def _lost(name: str) -> Finding:

@@ -6,18 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from monitor import wiring
-from monitor.configuration.datasets import SourceSettings
+from monitor.configuration.datasets import FROZEN, SourceSettings
 from monitor.configuration.fields import monitor_name
 from monitor.configuration.urls import scheme_of
-from monitor.core.columns import Kind
-from monitor.core.kinds import decide_kind
-from monitor.errors import AskedWrongly, CouldNotLook, PathNotFound, UnknownName
-from monitor.ports import Sample
+from monitor.errors import AskedWrongly, CouldNotLook, PathNotFound
+from monitor.ports import Described
 from monitor.tables.dataset import list_files
+from monitor.tables.glance import first_rows, no_time, unknown_time
 
 _STARTER = Path(__file__).parent / "starter"
 _FOLDERS = ("expectations", "reference_data", "reports")
-_GLANCE_ROWS = 1000  # enough rows to see what a column holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ def start_project(folder: Path, start: Start) -> Started:
     started = Started([config, suite], start.time or "timestamp")
     started.notes += [f"{role}: {error}" for role, error in absent.items()]
     if start.production is not None and "production" not in absent:
-        started.time = _time_column(_glance(start.production), start)
+        started.time = _time_column(start.production, start.time)
     text = (_STARTER / "monitor.yaml").read_text(encoding="utf-8")
     filled = text.format(
         name=start.name,
@@ -75,8 +73,10 @@ def start_project(folder: Path, start: Start) -> Started:
 
 def _refuse_rowless(reference: str) -> None:
     """Nothing can ever be compared with a reference that holds no rows, or cannot be read."""
+    settings = SourceSettings(path=reference)
     try:
-        rows = _glance(reference).info.rows
+        files = list_files(settings, Path())
+        rows = reference.endswith(FROZEN) or first_rows(files, settings).num_rows
     except CouldNotLook as error:
         raise AskedWrongly(f"reference: {error}", hint=error.hint) from None
     if not rows:
@@ -111,24 +111,22 @@ def _nothing_there(absent: Mapping[str, PathNotFound]) -> AskedWrongly:
     )
 
 
-def _glance(path: str) -> Sample:
-    """Some rows of the first file of a dataset."""
-    first = list_files(SourceSettings(path=path), Path()).paths[0]
-    return wiring.open_source(SourceSettings(path=str(first)), Path()).read(limit=_GLANCE_ROWS)
-
-
-def _time_column(rows: Sample, start: Start) -> str:
-    if start.time is not None:
-        if start.time not in rows.columns:
-            raise UnknownName("column", start.time, rows.columns)
-        return start.time
-    found = [name for name, c in rows.columns.items() if decide_kind(c.head()).kind is Kind.TIME]
+def _time_column(production: str, named: str | None) -> str:
+    source = wiring.open_source(SourceSettings(path=production), Path())
+    assert isinstance(source, Described)
+    known, found = source.columns([named] if named else []), source.times(named)
+    if named is not None:
+        if named not in known:
+            raise unknown_time(named, known, found)
+        if named not in found:
+            raise no_time(named, found)
+        return named
     if len(found) == 1:
         return found[0]
     raise AskedWrongly(
-        f"several columns of {start.production} tell a time: {', '.join(found)}"
+        f"several columns of {production} tell a time: {', '.join(found)}"
         if found
-        else f"no column of {start.production} tells a time: {', '.join(rows.columns)}",
+        else f"no column of {production} tells a time: {', '.join(known)}",
         hint="say which one tells when a row happened: --time COLUMN",
     )
 

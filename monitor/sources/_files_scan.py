@@ -8,15 +8,18 @@ from datetime import datetime
 import pyarrow as pa
 
 from monitor.configuration.datasets import SourceSettings
+from monitor.core.layouts import files_told, lacking
 from monitor.core.records import Notice, Window
-from monitor.errors import SourceUnreadable, UnknownName
+from monitor.errors import SourceUnreadable
 from monitor.tables.blocks import Block, TableBlock
 from monitor.tables.columns import HELD_VALUES
 from monitor.tables.dataset import Files, open_format
 from monitor.tables.frames import plain
 from monitor.tables.gate import Extent, Gate
+from monitor.tables.glance import first_rows, times_among, times_told, unknown_time
 from monitor.tables.places import Place, State
-from monitor.tables.reading import Columnar, Growing, reading, without_rows
+from monitor.tables.reading import Blank, Columnar, Growing, reading, without_rows
+from monitor.tables.roll import Roll, Seen
 from monitor.tables.times import to_datetime
 from monitor.tables.unify import unify
 
@@ -51,7 +54,7 @@ class Scan:
         self._gate = Gate(settings.time, window, settings.timezone, rows=not times_only)
         self._needs_times = window is not None or times_only
         self._tolerant = window is not None  # files come and go under a running service
-        self._columns_seen: dict[str, None] = {}
+        self._roll = Roll()
         self.notices = list(files.notices)
 
     def rows(self, columns: Sequence[str] | None, *, whole: bool) -> Iterator[pa.Table]:
@@ -59,23 +62,35 @@ class Scan:
         time = self._settings.time
         asked = [*columns, *([time] if time else [])] if columns is not None else None
         needed = None if asked is None else list(dict.fromkeys(asked))
-        for path in self._files.paths:
+        for name, path in self._named():
             state, told = path.state(), len(self.notices)
-            known = self._known(path)
-            if known and self._gate.passes_over_file(known.extent):
-                self._columns_seen.update(dict.fromkeys(known.columns.column_names))
+            if known := self._passed_over(name, path):
                 yield _only(known.columns, columns)
                 continue
-            extent = self._gate.begin_file()
+            seen = self._roll.begin(name, self._gate.begin_file())
             empty = pa.table({})
-            for table in self._read(path, needed, whole):
-                self._columns_seen.update(dict.fromkeys(table.column_names))
+            for table in self._read(seen, path, needed, whole):
+                seen.has(table.column_names)
                 empty = table.slice(0, 0)
                 rows = _only(self._gate.admit(table), columns)
+                seen.rows += rows.num_rows
                 self._format.learn(rows)
                 yield rows if whole else plain(rows)
             if state is not None and state == path.state_now() and told == len(self.notices):
-                self._extents[path] = Known(state, extent, empty)
+                self._extents[path] = Known(state, seen.extent, empty)
+
+    def _named(self) -> Iterator[tuple[str, Place]]:
+        """The files with their names relative to the dataset, which are unlike."""
+        for name, path in zip(self._files.names, self._files.paths, strict=True):
+            yield name or path.name, path
+
+    def _passed_over(self, name: str, path: Place) -> Known | None:
+        """What is remembered of a file nothing of which comes in; None of one to be read."""
+        known = self._known(path)
+        if known is None or not self._gate.passes_over_file(known.extent):
+            return None
+        self._roll.begin(name, known.extent).has(known.columns.column_names)
+        return known
 
     def may_be_large(self) -> bool:
         """Whether there are more values than one holds, as far as that is told without reading.
@@ -91,7 +106,7 @@ class Scan:
             if sum(path.size() for path in files) <= SMALL_BYTES:
                 return False
         for path in files:
-            with suppress(FileNotFoundError), reading(path, self._files.format):
+            with suppress(FileNotFoundError, Blank), reading(path, self._files.format):
                 values += self._format.values(path)
             if values > HELD_VALUES:
                 return True
@@ -108,32 +123,34 @@ class Scan:
 
     def blocks(self) -> Iterator[Block]:
         """The rows that come in, as blocks of which nothing but times was read."""
-        for path in self._files.paths:
-            state, told, known = path.state(), len(self.notices), self._known(path)
-            if known and self._gate.passes_over_file(known.extent):
-                self._columns_seen.update(dict.fromkeys(known.columns.column_names))
+        for name, path in self._named():
+            state, told = path.state(), len(self.notices)
+            if known := self._passed_over(name, path):
                 yield TableBlock(known.columns)
                 continue
-            extent, schema = self._gate.begin_file(), pa.schema([])
-            for block in self._blocks_of(path):
+            seen, schema = self._roll.begin(name, self._gate.begin_file()), pa.schema([])
+            for block in self._blocks_of(seen, path):
                 schema = block.schema
-                self._columns_seen.update(dict.fromkeys(schema.names))
+                seen.has(schema.names)
+                seen.rows += block.rows
                 yield block
             if state is not None and state == path.state_now() and told == len(self.notices):
-                self._extents[path] = Known(state, extent, without_rows(schema))
+                self._extents[path] = Known(state, seen.extent, without_rows(schema))
 
-    def _blocks_of(self, path: Place) -> Iterator[Block]:
+    def _blocks_of(self, seen: Seen, path: Place) -> Iterator[Block]:
         assert isinstance(self._format, Columnar)
         try:
             with reading(path, self._files.format):
                 yield from self._format.blocks(path, self._gate)
+        except Blank as error:
+            seen.blank = str(error)
         except FileNotFoundError:
             self._note(path, "file_vanished", "vanished before it was read")
 
     def names(self, columns: Sequence[str] | None) -> list[str]:
         """The columns that were seen and asked for, after the checks that only the end allows."""
-        self._check_times()
-        known = self._columns_seen
+        self._check()
+        known = self._roll.columns()
         asked = known if columns is None else dict.fromkeys(columns)
         return [name for name in asked if name in known]
 
@@ -147,7 +164,7 @@ class Scan:
 
         Files without rows of the window say nothing about its columns, unless there are no others.
         """
-        self._check_times()
+        self._check()
         filled = [piece for piece in pieces if piece.num_rows] or pieces
         table = self._format.finish(unify(filled, self._settings.timezone))
         return _only(table, columns)
@@ -163,10 +180,20 @@ class Scan:
             return None
         return Window(to_datetime(self._gate.oldest_us), to_datetime(self._gate.newest_us + 1))
 
-    def _read(self, path: Place, needed: Sequence[str] | None, whole: bool) -> Iterator[pa.Table]:
+    @property
+    def layouts(self) -> dict[str, tuple[str, ...]]:
+        """The columns of each file that rows came from, where several files state them."""
+        several = len(self._roll.files) > 1 and self._format.states_columns
+        return self._roll.layouts(filled=True) if several else {}
+
+    def _read(
+        self, seen: Seen, path: Place, needed: Sequence[str] | None, whole: bool
+    ) -> Iterator[pa.Table]:
         try:
             with reading(path, self._files.format):
                 yield from self._format.batches(path, needed, self._gate, whole=whole)
+        except Blank as error:
+            seen.blank = str(error)
         except FileNotFoundError:
             self._note(path, "file_vanished", "vanished before it was read")
         except Growing:
@@ -178,23 +205,73 @@ class Scan:
             raise SourceUnreadable(f"{path}: {text}")
         self.notices.append(Notice(kind, f"{path.name}: {text}"))
 
+    def _check(self) -> None:
+        """What only the end allows to say: of files that hold nothing, of times, of columns."""
+        self._check_blank()
+        self._check_times()
+        self._check_rowless()
+        if not self._format.states_columns:
+            for lack in lacking(self._roll.layouts(filled=True)):
+                self.notices.append(Notice("files_uneven", lack.text))
+
+    def _check_blank(self) -> None:
+        """A file that holds nothing is told of, and no reason not to look at the others."""
+        blank, count = [s.name for s in self._roll.files if s.blank], len(self._roll.files)
+        if not blank:
+            return
+        if len(blank) == count:
+            told = f"{self._settings.place}: all {count} files are empty"
+            raise SourceUnreadable(self._roll.files[0].blank if count == 1 else told)
+        are = "is" if len(blank) == 1 else "are"
+        told = f"{len(blank)} of {count} files {are} empty: {files_told(blank)}"
+        self.notices.append(Notice("file_empty", told))
+
+    def _check_rowless(self) -> None:
+        """SourceUnreadable when rows of the window could have been in a file that holds nothing.
+
+        One that names its columns says that it has no rows, and is told of where rows are missed.
+        """
+        roll, count = self._roll, len(self._roll.files)
+        if self._tolerant and any(seen.rows for seen in roll.files):
+            return
+        suspects = roll.of_window(self._gate)
+        blank = [seen.name for seen in suspects if seen.blank]
+        if self._tolerant and blank:
+            raise SourceUnreadable(
+                f"no row of the window was found, and {files_told(blank)}, where its rows could "
+                f"have been, {'is' if len(blank) == 1 else 'are'} empty",
+                hint="write the file again, or remove it if there is nothing to tell",
+            )
+        rowless = [seen.name for seen in suspects if seen.rowless]
+        if rowless and count > 1:
+            have = "has" if len(rowless) == 1 else "have"
+            told = f"{len(rowless)} of {count} files {have} no rows: {files_told(rowless)}"
+            self.notices.append(Notice("file_without_rows", told))
+
     def _check_times(self) -> None:
         """UnknownName when no file has the time column, SourceUnreadable when no row tells it."""
-        gate = self._gate
-        if gate.column is None or not self._columns_seen:
+        gate, known = self._gate, self._roll.columns()
+        if gate.column is None or not known:
             return
-        if gate.column not in self._columns_seen:
-            raise UnknownName("column", gate.column, self._columns_seen)
+        if gate.column not in known:
+            raise unknown_time(gate.column, known, self._times_there())
         if not gate.unreadable:
             return
         example = f" (they look like {gate.example!r})" if gate.example else ""
         told = f"{gate.unreadable} of {gate.seen} rows have no readable time in {gate.column!r}"
+        without = "".join(
+            f"; {lack.text}" for lack in lacking(self._roll.layouts(filled=False), [gate.column])
+        )
         if self._needs_times and gate.unreadable == gate.seen:
             raise SourceUnreadable(
-                f"{self._settings.place}: no row has a readable time in {gate.column!r}{example}",
+                f"{self._settings.place}: no row has a readable time in {gate.column!r}{example}"
+                f"{without}{times_told(self._times_there())}",
                 hint="times are timestamps, ISO 8601 text, or seconds since 1970",
             )
-        self.notices.append(Notice("time_unreadable", f"{told}{example}", gate.column))
+        self.notices.append(Notice("time_unreadable", f"{told}{example}{without}", gate.column))
+
+    def _times_there(self) -> list[str]:
+        return times_among(first_rows(self._files, self._settings), self._settings.timezone)
 
 
 def _only(table: pa.Table, columns: Sequence[str] | None) -> pa.Table:

@@ -1,7 +1,8 @@
 """A file, a folder or a pattern as one dataset: Parquet, CSV, NDJSON or Arrow."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,12 +16,15 @@ from monitor.tables.blocks import Block
 from monitor.tables.columns import HELD_VALUES, to_sample
 from monitor.tables.dataset import Files, list_files, open_format
 from monitor.tables.gate import Gate
+from monitor.tables.glance import first_rows, times_among
 from monitor.tables.places import Place
-from monitor.tables.reading import reading
+from monitor.tables.reading import Blank, Growing, reading
 from monitor.tables.reservoir import Reservoir
 from monitor.tables.spool import Spool
-from monitor.tables.streams import streamed_sample
+from monitor.tables.streams import scattered, streamed_sample
 from monitor.tables.times import row_times
+
+ENDS = 2  # the first and the last file of a dataset are always asked which columns they have
 
 
 def make(settings: SourceSettings, root: Path) -> Source:
@@ -91,12 +95,12 @@ class FileSource:
     ) -> Sample:  # fmt: skip
         table = scan.finish(pieces, columns)
         times = row_times(table, self._settings.time, self._settings.timezone)
-        return to_sample(table, info, scan.notices, times)
+        return replace(to_sample(table, info, scan.notices, times), layouts=scan.layouts)
 
     def _of_blocks(
         self, scan: Scan, blocks: Sequence[Block], names: Sequence[str], info: SampleInfo
     ) -> Sample:
-        return streamed_sample(
+        sample = streamed_sample(
             blocks,
             names,
             info,
@@ -105,6 +109,7 @@ class FileSource:
             time=self._settings.time,
             notices=scan.notices,
         )
+        return replace(sample, layouts=scan.layouts)
 
     def _streamed(
         self, files: Files, window: Window | None, columns: Sequence[str] | None
@@ -121,20 +126,47 @@ class FileSource:
         info = SampleInfo(rows, rows, "all", newest=scan.newest)
         return self._of_blocks(scan, blocks, names, info)
 
-    def columns(self) -> list[str]:
+    def columns(self, sought: Collection[str] = ()) -> list[str]:
         files = self._files()
-        ends = dict.fromkeys((files.paths[0], files.paths[-1]))
-        return [*dict.fromkeys(name for path in ends for name in self._columns_of(path, files))]
+        paths = files.paths
+        found: dict[str, None] = {}
+        for number, path in enumerate(dict.fromkeys((paths[0], paths[-1], *paths))):
+            if number >= ENDS and found and found.keys() >= set(sought):
+                break
+            found.update(dict.fromkeys(self._columns_of(path, files, set(sought) - {*found})))
+        return [*found]
 
-    def _columns_of(self, path: Place, files: Files) -> list[str]:
-        """What a file begins with: an empty table of all its columns."""
+    def times(self, named: str | None = None) -> list[str]:
+        rows = first_rows(self._files(), self._settings)
+        return times_among(rows, self._settings.timezone, named)
+
+    def layouts(self, most: int) -> dict[str, tuple[str, ...]]:
+        files = self._files()
+        if not open_format(files.format, self._settings).states_columns:
+            return {}
+        count = len(files.paths)
+        some = range(count) if count <= most else sorted(scattered(count)[:most])
+        return {
+            files.names[n] or files.paths[n].name: tuple(self._columns_of(files.paths[n], files))
+            for n in some
+        }
+
+    def _columns_of(self, path: Place, files: Files, sought: Collection[str] = ()) -> list[str]:
+        """What a file states, none of a blank one; else what its rows have up to what is sought."""
         nothing = Gate(None, None, self._settings.timezone, rows=False)
         form = open_format(files.format, self._settings)
+        found: dict[str, None] = {}
         try:
             with reading(path, files.format):
-                return list(next(form.batches(path, [], nothing, whole=False)).column_names)
+                for table in form.batches(path, [], nothing, whole=False):
+                    found.update(dict.fromkeys(table.column_names))
+                    if form.states_columns or found.keys() >= set(sought):
+                        break
+        except (Blank, Growing):
+            pass
         except FileNotFoundError:
             raise SourceUnreadable(f"{path} vanished while it was read") from None
+        return [*found]
 
     def fingerprint(self) -> str:
         """`sha256:` and the SHA-256 of a single file, or of all names and their SHA-256.

@@ -1,11 +1,12 @@
 """A reference that was frozen into a file: it stands for all rows, of which it holds a draw."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 
 from monitor.configuration.datasets import SourceSettings
+from monitor.core.columns import Kind
 from monitor.core.records import Window
 from monitor.errors import AskedWrongly
 from monitor.ports import Sample, Source
@@ -52,8 +53,12 @@ class FrozenSource:
         times = row_times(sample.table, self._settings.time, self._settings.timezone)
         return replace(sample, columns=named, times=times)
 
-    def columns(self) -> list[str]:
+    def columns(self, sought: Collection[str] = ()) -> list[str]:
         return list(self._frozen().pictures)
+
+    def times(self, named: str | None = None) -> list[str]:
+        pictures = self._frozen().pictures
+        return [name for name, picture in pictures.items() if picture.kind is Kind.TIME]
 
     def fingerprint(self) -> str:
         """That of the data it was made of, and of the kinds and columns that were asked for."""

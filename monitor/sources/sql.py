@@ -1,7 +1,8 @@
 """A table or a query of a database as one dataset: PostgreSQL or SQLite."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 from monitor.configuration.datasets import SourceSettings, SqlSettings
 from monitor.configuration.fields import table_name
 from monitor.core.records import Notice, SampleInfo, Window
-from monitor.errors import AskedWrongly, ConfigError, SourceUnreadable, UnknownName
+from monitor.errors import AskedWrongly, ConfigError, SourceUnreadable
 from monitor.ports import Sample, Source
 from monitor.sources._sql_aggregates import Asked, SqlTable
 from monitor.sources._sql_database import Database, Draw, Field, Rows
@@ -20,6 +21,7 @@ from monitor.sources._sql_postgresql import open_postgresql
 from monitor.sources._sql_sqlite import open_sqlite
 from monitor.tables.columns import to_sample
 from monitor.tables.gate import Gate
+from monitor.tables.glance import unknown_time
 from monitor.tables.reservoir import Reservoir
 from monitor.tables.spool import Spool
 from monitor.tables.streams import Streams, streamed_sample
@@ -65,9 +67,16 @@ class SqlSource:
             look = _Look(self._settings, self._database, self._rows, db)
             return look.sample(window, columns, Draw(limit, seed) if limit else None)
 
-    def columns(self) -> list[str]:
+    def columns(self, sought: Collection[str] = ()) -> list[str]:
         with self._database.reading(self._rows) as db:
             return [name for name, _ in self._database.names(db, self._rows)]
+
+    def times(self, named: str | None = None) -> list[str]:
+        """By the types of columns; text and numbers of one that is named may well be times."""
+        with self._database.reading(self._rows) as db:
+            fields = self._database.fields(db, self._rows, None)
+        known = [field.name for field in fields if field.name == named]
+        return [*dict.fromkeys([*known, *_times(fields)])]
 
     def fingerprint(self) -> str:
         """`sha256:...` over names and types of the columns and the values of all rows.
@@ -92,6 +101,11 @@ class SqlSource:
             return look.span()
 
 
+def _times(fields: Iterable[Field]) -> list[str]:
+    """Columns of a type that tells a time."""
+    return [f.name for f in fields if re.search("date|time", f.kind, re.IGNORECASE)]
+
+
 class _Look:
     """One transaction's look at the rows."""
 
@@ -106,7 +120,8 @@ class _Look:
         self._time: Field | None = None
         if settings.time is not None:
             if settings.time not in self._fields:
-                raise UnknownName("column", settings.time, self._fields)
+                times = _times(database.fields(db, rows, None))
+                raise unknown_time(settings.time, self._fields, times)
             self._time = self._fields[settings.time]
 
     def sample(

@@ -100,12 +100,20 @@ def _sentence(watch: Watch, verdict: Verdict, look: Look, window: Window | None)
 def _left_out(watch: Watch, look: Look) -> list[Notice]:
     """Which columns say nothing about drift, and how to have them compared.
 
-    The column with the time of a row, where one is named, is left out because it was named.
+    The column with the time of a row, where one is named, is left out because it was named; that
+    is told when it was wanted as well.
     """
     named = {watch.time} | {n.column for n in look.notices if n.kind == "time_column"}
     apart = [c for c in look.columns if not c.compared and c.name not in named]
+    plan = watch.plan
+    wanted = {*plan.only, *plan.importance, *plan.critical} & {watch.time}
+    time = [
+        Notice("time_column", f"{c.name} tells the time of a row and is not compared", c.name)
+        for c in look.columns
+        if not c.compared and c.name in wanted
+    ]
     if not apart:
-        return []
+        return time
     told = ", ".join(f"`{c.name}` ({_WHY_APART[c.kind]})" for c in apart[:MOST_NAMED])
     more = f" and {len(apart) - MOST_NAMED} more" if len(apart) > MOST_NAMED else ""
     first = apart[0]
@@ -117,7 +125,7 @@ def _left_out(watch: Watch, look: Look) -> list[Notice]:
     )
     are = "column is" if len(apart) == 1 else "columns are"
     said = f"{len(apart)} {are} not compared: {told}{more}"
-    return [Notice("not_compared", f"{said}; to have one compared, say its kind: {given}")]
+    return [*time, Notice("not_compared", f"{said}; to have one compared, say its kind: {given}")]
 
 
 def _blinded(watch: Watch, reference: Reference | None, look: Look) -> list[Notice]:

@@ -70,8 +70,10 @@ def compare_rows(
     measure: Measure | None = None,
 ) -> Look:
     """3. compare: an empty window has nothing to compare, nor has one without a reference."""
-    if sample is None or not sample.info.rows or reference is None:
+    if sample is None or not sample.info.rows:
         return look
+    if reference is None:
+        return replace(look, notices=(*look.notices, *feed.uneven(sample.layouts)))
     with timings.step("compare"):
         return _compare(watch, reference, sample, look, measure)
 
@@ -127,6 +129,8 @@ def _compare(
         {name: dtype for name, dtype in reference.stored.dtypes.items() if wants(name)},
         {name: column for name, column in sample.columns.items() if wants(name)},
         late,
+        sample.layouts,
+        reference.sample.layouts,
     )
     plan = share_alpha(watch.plan) if watch.segments else watch.plan
     before, now = reference.sample.columns, sample.columns

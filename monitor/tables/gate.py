@@ -66,6 +66,10 @@ class Gate:
             return False
         return not self._rows or (self._window is not None and self._outside(*extent.times_us))
 
+    def meets(self, low_us: int, high_us: int) -> bool:
+        """Whether a stretch of time, both ends included, and the window share a moment."""
+        return self._window is None or not self._outside(low_us, high_us)
+
     def passes_over_file(self, extent: Extent) -> bool:
         """Whether nothing of a file known from before comes in; if so, it is remembered.
 

@@ -27,6 +27,10 @@ _SIGNATURES = (
 class Format(Protocol):
     """One file format with its settings, for all files of one dataset."""
 
+    @property
+    def states_columns(self) -> bool:
+        """Whether files name their columns apart from rows: one that is not named is lacking."""
+
     def batches(
         self, path: Place, columns: Sequence[str] | None, gate: Gate, *, whole: bool
     ) -> Iterator[pa.Table]:
@@ -53,6 +57,10 @@ class Columnar(Protocol):
 
     def values(self, path: Place) -> int:
         """Rows times columns, without reading them."""
+
+
+class Blank(SourceUnreadable):
+    """A file without any content: it holds no row, and does not say which columns it has."""
 
 
 class Growing(Exception):
@@ -85,9 +93,9 @@ def without_rows(schema: pa.Schema) -> pa.Table:
 
 
 def refuse_empty(path: Place) -> None:
-    """Raise SourceUnreadable for a file of no bytes."""
+    """Raise Blank for a file of no bytes."""
     if path.size() == 0:
-        raise SourceUnreadable(f"{path} is empty (0 bytes)")
+        raise Blank(f"{path} is empty (0 bytes)")
 
 
 def refuse_repeated(path: Place, names: Sequence[str]) -> None:

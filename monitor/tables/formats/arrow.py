@@ -24,6 +24,8 @@ def make(settings: CsvSettings) -> "Arrow":
 class Arrow:
     """Arrow files, batch by batch."""
 
+    states_columns = True
+
     def batches(
         self, path: Place, columns: Sequence[str] | None, gate: Gate, *, whole: bool
     ) -> Iterator[pa.Table]:

@@ -14,7 +14,7 @@ from monitor.errors import AskedWrongly, SourceUnreadable
 from monitor.tables.gate import Gate
 from monitor.tables.inference import TextTypes
 from monitor.tables.places import Place
-from monitor.tables.reading import Growing, open_text, refuse_repeated
+from monitor.tables.reading import Blank, Growing, open_text, refuse_repeated
 
 SUFFIXES = (".csv", ".csv.gz")
 
@@ -39,6 +39,8 @@ def make(settings: CsvSettings) -> "Csv":
 
 class Csv:
     """CSV files that share one idea of what their columns hold."""
+
+    states_columns = True
 
     def __init__(self, settings: CsvSettings) -> None:
         self._settings = settings
@@ -84,7 +86,7 @@ class Csv:
         )
         cells = next((row for row in read if row), None)
         if cells is None:
-            raise SourceUnreadable(f"{path} has no header line")
+            raise Blank(f"{path} has no header line")
         cells[0] = cells[0].removeprefix("\ufeff")
         names = [cell or f"Unnamed: {place}" for place, cell in enumerate(cells)]
         refuse_repeated(path, names)

@@ -28,6 +28,8 @@ def make(settings: CsvSettings) -> "Ndjson":
 class Ndjson:
     """NDJSON files, block by block; types may differ between blocks as between files."""
 
+    states_columns = False  # a key without a value may be left out
+
     def batches(
         self, path: Place, columns: Sequence[str] | None, gate: Gate, *, whole: bool
     ) -> Iterator[pa.Table]:

@@ -29,6 +29,8 @@ def make(settings: CsvSettings) -> "Parquet":
 class Parquet:
     """Parquet files; text arrives dictionary-encoded when everything is read anyway."""
 
+    states_columns = True
+
     def batches(
         self, path: Place, columns: Sequence[str] | None, gate: Gate, *, whole: bool
     ) -> Iterator[pa.Table]:
