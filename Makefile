@@ -63,7 +63,7 @@ lint: $(INSTALLED) ## ruff: mistakes, style, formatting
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 
-types: $(INSTALLED) ## mypy, strict, of the package, the benchmarks and the tests
+types: $(INSTALLED) ## mypy, strict, of the package, the tests and the benchmarks (not of the peers)
 	$(PY) -m mypy
 
 imports: $(INSTALLED) ## the import law
