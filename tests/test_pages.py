@@ -38,8 +38,8 @@ from monitor.tables.local_files import LocalPlace
 from monitor.web import arrivals
 from monitor.web.arrivals import Arrivals
 from monitor.web.axis import Axis
-from monitor.web.deeds import FORMS
 from monitor.web.drawing import visible
+from monitor.web.forms import FORMS
 from monitor.web.named import DONE
 from monitor.web.story import story
 from monitor.web.strips import Strips
