@@ -321,6 +321,7 @@ def _listen(duties: Duties) -> Iterator[socket.socket]:
 def _signals() -> Iterator["queue.SimpleQueue[int]"]:
     """Where SIGTERM and SIGINT are told from now on; a second one ends the process at once.
 
+    A command is cut short wherever it is (`cli/stopping.py`); here nothing is, so none is raised.
     Whoever waits here may be interrupted anywhere, also with the lock in hand that an event would
     take to be set: only a queue like this one may be written to from there.
     """
