@@ -52,7 +52,7 @@ ROUTES = (
 
 def pages(folder: Path, url: str, *, monitors: int, checks: int) -> dict[str, Any]:
     """Milliseconds and kB of the answer of each route, over many monitors that are in episodes."""
-    store = sql.make(url, folder)
+    store = sql.make(url, folder, lambda: NOW)
     try:
         fill(store, monitors, checks)
         with store._database.writing() as db:
