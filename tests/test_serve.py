@@ -201,7 +201,7 @@ def test_told_to_stop_before_it_runs_it_ends_cleanly(
 
     handler, said = signal.getsignal(signal.SIGTERM), list[str]()
     monkeypatch.setattr(process, "open_service", told_meanwhile)
-    process.serve(config, process.Duties(web=False, scheduler=False), said.append)
+    process.serve(config, process.Startup(web=False, scheduler=False), said.append)
     assert said == ["running without pages (Ctrl-C stops)"]
     assert signal.getsignal(signal.SIGTERM) is handler
 

@@ -1,4 +1,4 @@
-"""What the service is put through: processes killed, raced, cut off, and clocks that jump."""
+"""What the service is put through: kills, races, clocks that jump; what it takes, idle and large."""
 
 import sys
 from pathlib import Path
