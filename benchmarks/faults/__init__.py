@@ -1,4 +1,4 @@
-"""What the service is put through: kills, races, clocks that jump; what it takes, idle and large."""
+"""What the service is put through (kills, races, jumping clocks), and what it takes at rest."""
 
 import sys
 from pathlib import Path
