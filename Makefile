@@ -63,7 +63,7 @@ lint: $(INSTALLED) ## ruff: mistakes, style, formatting
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 
-types: $(INSTALLED) ## mypy, strict, of the package, the benchmarks and the tests
+types: $(INSTALLED) ## mypy, strict, of the package, the tests and the benchmarks (not of the peers)
 	$(PY) -m mypy
 
 imports: $(INSTALLED) ## the import law
@@ -85,7 +85,7 @@ bench-guard: $(INSTALLED) ## is compare still as fast beside the floor as it was
 bench-trust: $(INSTALLED) ## measure false alarms and power, write docs/trust.md (an hour and a half)
 	$(PY) -m benchmarks.trust $(ARGS)
 
-bench-faults: $(INSTALLED) ## kill, race and cut off the service, write docs/reliability.md (an hour)
+bench-faults: $(INSTALLED) ## break the service, time its pages at size, write docs/reliability.md (an hour)
 	$(PY) -m benchmarks.faults $(ARGS)
 
 # uv resolves for every platform at once, which pip cannot. It lives in an

@@ -9,24 +9,33 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from monitor.core.people import Deed
-from monitor.deeds.access import Access
-from monitor.deeds.checks import Checks
-from monitor.deeds.episodes import Episodes
-from monitor.deeds.models import Models
+from monitor.deeds.checks import CheckDeeds
+from monitor.deeds.episodes import EpisodeDeeds
+from monitor.deeds.models import ModelDeeds
 from monitor.deeds.once import Done, Key, Planned, kept, same
 from monitor.deeds.planning import Actor
-from monitor.deeds.silences import Silences
+from monitor.deeds.silences import SilenceDeeds
+from monitor.deeds.tokens import TokenDeeds
 from monitor.errors import AskedWrongly, StoreConflict
 from monitor.ledger import Act, Once
 
 
-class Desk(Episodes, Silences, Checks, Models, Access):
+class Desk(EpisodeDeeds, SilenceDeeds, CheckDeeds, ModelDeeds, TokenDeeds):
     """Plans and does deeds."""
 
     @property
     def monitors(self) -> Collection[str]:
         """The names of those that are watched."""
         return self._monitors.keys()
+
+    def asks_for_models(self, monitor: str) -> bool:
+        """Whether there is a training system to ask."""
+        return monitor in self._monitors and self._monitors[monitor].retrain is not None
+
+    def retrain_secret(self, monitor: str) -> str | None:
+        """What a monitor and its training system sign with; None without one."""
+        settings = self._monitors.get(monitor)
+        return settings.retrain.secret.get_secret_value() if settings and settings.retrain else None
 
     def do(self, act: Act, once: Once | None = None) -> Once | None:
         """Store it; see `ledger.Acts.act`."""

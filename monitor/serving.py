@@ -44,13 +44,13 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Duties:
-    """Which parts of the service this process does, and where its pages are."""
+class Startup:
+    """Which parts of the service this process does, where its pages are, and how it logs."""
 
-    host: str = "127.0.0.1"
-    port: int = 8080
     scheduler: bool = True
     web: bool = True
+    host: str = "127.0.0.1"
+    port: int = 8080
     log_level: int = logging.INFO
     log_form: logs.Form = "text"
 
@@ -61,7 +61,7 @@ class Duties:
         return tuple(name for name, is_part in chosen.items() if is_part)
 
 
-def serve(config: Path, duties: Duties, say: Callable[[str], None]) -> None:
+def serve(config: Path, startup: Startup, say: Callable[[str], None]) -> None:
     """Run until SIGTERM or SIGINT, then end cleanly.
 
     1. Listen for signals: from now on an end is a clean one.
@@ -76,27 +76,27 @@ def serve(config: Path, duties: Duties, say: Callable[[str], None]) -> None:
         told = parts.enter_context(_signals())
         service = open_service(config)
         parts.callback(service.close)
-        if duties.web:
-            must_be_guarded(service, duties.host)
-        claimant = Claimant(service.store, service.clock, parts=duties.parts)
+        if startup.web:
+            must_be_guarded(service, startup.host)
+        claimant = Claimant(service.store, service.clock, parts=startup.parts)
         replica = claimant.replica.id
-        logs.set_up(log_lines(service.settings, duties.log_form, replica), duties.log_level)
-        listening = parts.enter_context(_listen(duties)) if duties.web else None
+        logs.set_up(log_lines(service.settings, startup.log_form, replica), startup.log_level)
+        listening = parts.enter_context(_listen(startup)) if startup.web else None
         parts.enter_context(claimant.living())
         delivering = parts.enter_context(_beside("delivery", service.delivery().run))
         parts.enter_context(_slack(service))
-        scheduler = parts.enter_context(_scheduler(service, claimant, config, duties))
-        if duties.scheduler and service.settings.retention != RetentionSettings():
+        scheduler = parts.enter_context(_scheduler(service, claimant, config, startup))
+        if startup.scheduler and service.settings.retention != RetentionSettings():
             parts.enter_context(_forgetting(service, claimant))
-        watch = parts.enter_context(_heartbeat(service, scheduler, duties, replica))
+        watch = parts.enter_context(_heartbeat(service, scheduler, startup, replica))
         if listening is not None:
             alive = {"delivery": delivering.is_alive, "scheduler": lambda: scheduler.alive}
-            checked = alive if duties.scheduler else {"delivery": delivering.is_alive}
-            web = _pages(service, scheduler, watch, checked, duties)
+            checked = alive if startup.scheduler else {"delivery": delivering.is_alive}
+            web = _pages(service, scheduler, watch, checked, startup)
             web.state.draining = stop.is_set
             prefix = urlsplit(service.settings.base_url).path.rstrip("/")
             parts.enter_context(_web(web, listening, prefix))
-            say(f"pages at http://{duties.host}:{listening.getsockname()[1]} (Ctrl-C stops)")
+            say(f"pages at http://{startup.host}:{listening.getsockname()[1]} (Ctrl-C stops)")
         else:
             say("running without pages (Ctrl-C stops)")
         gc.freeze()  # what is loaded by now stays: collections need not look through it again
@@ -123,10 +123,10 @@ def _beside(
 
 @contextmanager
 def _scheduler(
-    service: Service, claimant: Claimant, config: Path, duties: Duties
+    service: Service, claimant: Claimant, config: Path, startup: Startup
 ) -> Iterator[Scheduler]:
     """The scheduler, and the worker process its checks run in."""
-    logging_as = duties.log_level, duties.log_form, claimant.replica.id
+    logging_as = startup.log_level, startup.log_form, claimant.replica.id
     worker = Worker(open_runner, str(config.resolve()), *logging_as)
     monitors = service.settings.monitors
     scheduler = Scheduler(
@@ -137,7 +137,7 @@ def _scheduler(
         give_up=service.give_up,
         claimant=claimant,
     )
-    if duties.scheduler:
+    if startup.scheduler:
         scheduler.start()
     try:
         yield scheduler
@@ -179,7 +179,7 @@ def _slack(service: Service) -> Iterator[None]:
 
 @contextmanager
 def _heartbeat(
-    service: Service, scheduler: Scheduler, duties: Duties, replica: str
+    service: Service, scheduler: Scheduler, startup: Startup, replica: str
 ) -> Iterator[StallWatch]:
     """The watch over the schedulers of all processes, and the ping of this one."""
     asked, reach = service.settings.heartbeat, Reach.of(service.settings.allow_private_addresses)
@@ -197,7 +197,7 @@ def _heartbeat(
         endpoint=Endpoint(asked.url.get_secret_value(), reach=reach) if asked.url else None,
         every=asked.every.duration,
         patience=patience,
-        moved_at=scheduler.moved_at if duties.scheduler else lambda: None,
+        moved_at=scheduler.moved_at if startup.scheduler else lambda: None,
         replica=replica,
     )
     with _beside("heartbeat", heartbeat.run):
@@ -209,7 +209,7 @@ def _pages(
     scheduler: Scheduler,
     watch: StallWatch,
     loops: Mapping[str, Callable[[], bool]],
-    duties: Duties,
+    startup: Startup,
 ) -> "FastAPI":
     from monitor.web.access import Gate, is_this_machine
     from monitor.web.app import add_routes, make_app
@@ -221,7 +221,7 @@ def _pages(
 
     store, desk, clock = service.store, service.desk, service.clock
     base_url = service.settings.base_url
-    gate = Gate(store, desk, clock, lone=is_this_machine(duties.host), base_url=base_url)
+    gate = Gate(store, desk, clock, lone=is_this_machine(startup.host), base_url=base_url)
     made = make_app(
         store,
         service.reports,
@@ -304,13 +304,13 @@ def must_be_guarded(service: Service, host: str) -> None:
 
 
 @contextmanager
-def _listen(duties: Duties) -> Iterator[socket.socket]:
+def _listen(startup: Startup) -> Iterator[socket.socket]:
     """The port, taken before anything else starts."""
     try:
-        taken = socket.create_server((duties.host, duties.port))
+        taken = socket.create_server((startup.host, startup.port))
     except (OSError, OverflowError) as error:
         raise AskedWrongly(
-            f"the pages cannot listen on {duties.host}:{duties.port}: {error}",
+            f"the pages cannot listen on {startup.host}:{startup.port}: {error}",
             hint="choose another with --port, or do without pages with --no-web",
         ) from None
     with taken:
@@ -321,6 +321,7 @@ def _listen(duties: Duties) -> Iterator[socket.socket]:
 def _signals() -> Iterator["queue.SimpleQueue[int]"]:
     """Where SIGTERM and SIGINT are told from now on; a second one ends the process at once.
 
+    A command is cut short wherever it is (`cli/stopping.py`); here nothing is, so none is raised.
     Whoever waits here may be interrupted anywhere, also with the lock in hand that an event would
     take to be set: only a queue like this one may be written to from there.
     """

@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlalchemy.engine.default import DefaultDialect
 
+from monitor import wiring
 from monitor.stores import _sql_filling as filling
 from monitor.stores import sql
 
@@ -53,7 +54,7 @@ def _be_the_child(told: dict[str, Any], said: int) -> None:
     code = 1
     try:
         counted = _watch(told["at"], told["side"])
-        sql.make(told["url"], Path(told["root"])).close()
+        sql.make(told["url"], Path(told["root"]), wiring.now).close()
         if said >= 0:
             os.write(said, str(len(counted)).encode())
         code = 0

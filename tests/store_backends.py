@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from monitor import wiring
 from monitor.archive import Store
 
 
@@ -27,7 +28,7 @@ class Backend:
     def open(self) -> Store:
         from monitor.stores import sql
 
-        return sql.make(self.url, self.root)
+        return sql.make(self.url, self.root, wiring.now)
 
 
 def _binaries() -> Path | None:

@@ -17,6 +17,7 @@ from projects import write_project
 from starlette.types import Message
 from web_service import NOW, ROOT, WebService, id_of, methods_of, rules_of
 
+from monitor import wiring
 from monitor.cli.main import run
 from monitor.core.people import Scope, allows
 from monitor.errors import AskedWrongly
@@ -438,7 +439,7 @@ def test_of_what_owners_show_nothing_is_kept(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    service = WebService(tmp_path, store=sql.make("sqlite:///m.db", tmp_path))
+    service = WebService(tmp_path, store=sql.make("sqlite:///m.db", tmp_path, wiring.now))
     admin = service.token(Scope.ADMIN)
     made = service.client(admin).post(
         "/api/v1/tokens",

@@ -164,7 +164,7 @@ def pages(service: Service) -> Any:
         give_up=service.give_up,
     )  # fmt: skip
     watch = StallWatch({}, service.store, service.clock, patience=timedelta(hours=1))
-    return serving._pages(service, idle, watch, {}, serving.Duties())
+    return serving._pages(service, idle, watch, {}, serving.Startup())
 
 
 def test_the_service_listens_by_socket_mode_and_stops(tmp_path: Path, server: SlackServer) -> None:

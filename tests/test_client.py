@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -201,9 +201,8 @@ def test_an_address_that_is_none(server: str) -> None:
 def project(tmp_path: Path) -> Path:
     """A project with one breach."""
     config = write_project(tmp_path, suite=False)
-    made = Service(load_settings(config))
-    made.check("orders", day(3))
-    made.close()
+    with closing(Service(load_settings(config))) as made:
+        made.check("orders", day(3))
     return config
 
 
@@ -301,15 +300,14 @@ def serving(config: Path) -> Iterator[str]:
     from monitor.web.access import Gate
     from monitor.web.app import make_app
 
-    made = Service(load_settings(config))
-    store, desk, clock = made.store, made.desk, made.clock
-    gate = Gate(store, desk, clock, lone=True)
-    watched = made.settings.monitors.values()
+    with closing(Service(load_settings(config))) as made:
+        store, desk, clock = made.store, made.desk, made.clock
+        gate = Gate(store, desk, clock, lone=True)
+        watched = made.settings.monitors.values()
 
-    def status() -> list[MonitorStatus]:
-        last = store.last_windows()
-        return [look(m, last.get(m.name), clock()) for m in watched]
+        def status() -> list[MonitorStatus]:
+            last = store.last_windows()
+            return [look(m, last.get(m.name), clock()) for m in watched]
 
-    with served(make_app(store, made.reports, status, clock, desk=desk, gate=gate)) as address:
-        yield address
-    made.close()
+        with served(make_app(store, made.reports, status, clock, desk=desk, gate=gate)) as address:
+            yield address

@@ -18,6 +18,7 @@ from clocks import Time
 from making import ask
 from slack_server import Answer, SlackServer
 
+from monitor import wiring
 from monitor.archive import Store
 from monitor.core.consequences import Message, RetrainRequest
 from monitor.core.messages import retrain_message
@@ -61,9 +62,9 @@ def wall() -> datetime:
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     made: Store
     made = (
-        sql.make("memory:", tmp_path)
+        sql.make("memory:", tmp_path, wiring.now)
         if request.param == "memory"
-        else sql.make("sqlite:///outbox.db", tmp_path)
+        else sql.make("sqlite:///outbox.db", tmp_path, wiring.now)
     )
     yield made
     made.close()
@@ -330,9 +331,9 @@ from monitor.posting import Endpoint
 from monitor.stores import sql
 
 folder, url, secret = sys.argv[1:]
-store = sql.make("sqlite:///outbox.db", Path(folder))
-store.mark_sent = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 clock = lambda: datetime.now(UTC)
+store = sql.make("sqlite:///outbox.db", Path(folder), clock)
+store.mark_sent = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 trainer = Retrain({"car_loan": Endpoint(url, secret, reach=Reach.of(["127.0.0.1"]))}, clock)
 Delivery(store, {"retrain": trainer}, clock, lease_s=1.0).deliver_due()
 """
@@ -340,7 +341,7 @@ Delivery(store, {"retrain": trainer}, clock, lease_s=1.0).deliver_due()
 
 def test_a_death_between_send_and_mark_makes_the_receiver_act_once(tmp_path: Path) -> None:
     request = RetrainRequest("r1", "car_loan", None, None, (), "sha256:ab", None, wall())
-    first = sql.make("sqlite:///outbox.db", tmp_path)
+    first = sql.make("sqlite:///outbox.db", tmp_path, wiring.now)
     ask(first, request, told(request))
     first.close()
     with Receiver(SECRET) as receiver:
@@ -348,7 +349,7 @@ def test_a_death_between_send_and_mark_makes_the_receiver_act_once(tmp_path: Pat
         dead = subprocess.run(command, cwd=ROOT, check=False, timeout=60)
         assert dead.returncode == -signal.SIGKILL
         assert len(receiver.acted_on) == 1
-        again = sql.make("sqlite:///outbox.db", tmp_path)
+        again = sql.make("sqlite:///outbox.db", tmp_path, wiring.now)
         trainer = Retrain({"car_loan": Endpoint(receiver.url, SECRET, reach=LOOPBACK)}, wall)
         assert deliverer(again, wall, retrain=trainer).drain(timeout_s=10)
         assert [m.state for m in again.oldest_messages()] == ["sent"]

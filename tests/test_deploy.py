@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from projects import write_project
 
+from monitor import wiring
 from monitor.settings import load_settings
 from monitor.stores import sql
 from monitor.web.metrics import Process, metrics_routes
@@ -44,7 +45,7 @@ def told() -> set[str]:
 
     from monitor.archive import Outcome
 
-    store = sql.make("memory:", Path())
+    store = sql.make("memory:", Path(), wiring.now)
     store.save(Outcome(drifted("c1", day(1))))
     app = FastAPI()
     process = Process(lambda: {"scheduler": True})

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from making import a_check, a_message, a_reference, an_episode, day, opened
 
+from monitor import wiring
 from monitor.archive import Outcome, Store
 from monitor.configuration.telling import RetrainSettings
 from monitor.core.people import Answer, Deed, Scope, SilenceKind
@@ -28,7 +29,7 @@ WHY = "the release\n of Monday"
 
 @pytest.fixture
 def store() -> Iterator[Store]:
-    made = sql.make("memory:", Path())
+    made = sql.make("memory:", Path(), wiring.now)
     yield made
     made.close()
 

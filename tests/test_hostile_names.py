@@ -21,6 +21,7 @@ from test_pages import hostile_house
 from test_reports import Page
 from web_service import WebService, methods_of
 
+from monitor import wiring
 from monitor.cli.main import run
 from monitor.configuration.channels import EmailSettings
 from monitor.configuration.fields import monitor_name
@@ -196,7 +197,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("project") / "hostile"
     config = write_project(folder, suite=False)
     config.write_text(config.read_text().replace("orders:", "loan:"))
-    store = sql.make("sqlite:///monitor.db", folder)
+    store = sql.make("sqlite:///monitor.db", folder, wiring.now)
     hostile_house(WebService(folder, store=store))
     store.close()
     return config

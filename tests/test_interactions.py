@@ -22,6 +22,7 @@ from slack_server import Answer, SlackServer
 from slack_socket import SlackSocket
 from test_notifiers import LOOPBACK, TOKEN, alert, slack
 
+from monitor import wiring
 from monitor.archive import Outcome, Store
 from monitor.core.people import MUTES_H, Deed
 from monitor.core.routing import everybody
@@ -55,7 +56,7 @@ def server() -> Iterator[SlackServer]:
 
 @pytest.fixture
 def store(tmp_path: Any) -> Iterator[Store]:
-    store = sql.make("memory://", tmp_path)
+    store = sql.make("memory://", tmp_path, wiring.now)
     yield store
     store.close()
 

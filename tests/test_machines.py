@@ -22,6 +22,7 @@ from making import (
 )
 from web_service import NOW, SECRET, WebService
 
+from monitor import wiring
 from monitor.archive import Outcome
 from monitor.core.people import Scope
 from monitor.core.signing import sign, timestamp
@@ -274,7 +275,7 @@ def test_a_write_that_failed_may_be_tried_again_under_its_key(
 
 
 def test_a_race_of_the_same_write_has_one_effect(tmp_path: Path) -> None:
-    service = WebService(tmp_path, store=sql.make("sqlite:///m.db", tmp_path))
+    service = WebService(tmp_path, store=sql.make("sqlite:///m.db", tmp_path, wiring.now))
     breach(service)
     shown, answers = service.token(Scope.OPERATE), []
     together = threading.Barrier(6)

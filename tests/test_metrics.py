@@ -16,6 +16,7 @@ from fastapi.testclient import TestClient
 from making import a_check, a_message, an_episode, day, opened
 from prometheus_client.parser import text_string_to_metric_families as families
 
+from monitor import wiring
 from monitor.archive import Outcome, Store
 from monitor.core.columns import Kind
 from monitor.core.people import Replica, Scope
@@ -34,7 +35,7 @@ MIA = Actor("mia", "cli")
 
 @pytest.fixture
 def store() -> Iterator[Store]:
-    made = sql.make("memory:", Path())
+    made = sql.make("memory:", Path(), wiring.now)
     yield made
     made.close()
 

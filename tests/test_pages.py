@@ -17,6 +17,7 @@ from making import a_check, a_message, a_reference, a_retrain, an_episode, day, 
 from page_reading import Page
 from web_service import ROOT, WebService, id_of
 
+from monitor import wiring
 from monitor.archive import CheckLine, Outcome, Store
 from monitor.core import words
 from monitor.core.consequences import Cause
@@ -38,8 +39,8 @@ from monitor.tables.local_files import LocalPlace
 from monitor.web import arrivals
 from monitor.web.arrivals import Arrivals
 from monitor.web.axis import Axis
-from monitor.web.deeds import FORMS
 from monitor.web.drawing import visible
+from monitor.web.forms import FORMS
 from monitor.web.named import DONE
 from monitor.web.story import story
 from monitor.web.strips import Strips
@@ -223,7 +224,7 @@ def test_the_policy_of_pages_lets_in_our_own_script_alone(service: WebService) -
 
 @pytest.fixture(scope="module")
 def crowd() -> Iterator[sql.SqlStore]:
-    store = sql.make("memory:", Path())
+    store = sql.make("memory:", Path(), wiring.now)
     fill(store, 60, 40)
     yield store
     store.close()

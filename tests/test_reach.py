@@ -100,7 +100,12 @@ EMBEDDINGS = {
     "NAT64 here, /64": ("64:ff9b:1:7::", (9, 10, 11, 12)),
     "NAT64 here, /56": ("64:ff9b:1:700::", (7, 9, 10, 11)),
     "NAT64 here, /48": ("64:ff9b:1::", (6, 7, 9, 10)),
-    "NAT64 of a network of one's own": ("fd00:64::", (12, 13, 14, 15)),
+    "NAT64 of a network of one's own, /96": ("fd00:64::", (12, 13, 14, 15)),
+    "NAT64 of a network of one's own, /64": ("fd00:64:1:7::", (9, 10, 11, 12)),
+    "NAT64 of a network of one's own, /56": ("fd00:64:1:700::", (7, 9, 10, 11)),
+    "NAT64 of a network of one's own, /48": ("fd00:64:1::", (6, 7, 9, 10)),
+    "NAT64 of a network of one's own, /40": ("fd00:64:100::", (5, 6, 7, 9)),
+    "NAT64 of a network of one's own, /32": ("fd00:64::", (4, 5, 6, 7)),
     "6to4": ("2002::1", (2, 3, 4, 5)),
     "Teredo, the server": ("2001::", (4, 5, 6, 7)),
     "ISATAP": ("fd00::5efe:0:0", (12, 13, 14, 15)),
@@ -151,8 +156,29 @@ def test_the_name_of_a_host_opens_no_credentials_inside_another_address(
         assert not named.allows("trainer.internal", str(whole))
         itself = Reach.of(["trainer.internal", str(whole)])
         assert whole.ipv4_mapped or itself.allows("trainer.internal", str(whole))
-    both = Reach.of(["trainer.internal", str(address)])
+    block = next(block for block in CREDENTIALS if address in block)
+    both = Reach.of(["trainer.internal", str(block)])
     assert both.allows("trainer.internal", str(carrying(form, address)))
+
+
+TRANSLATORS = [form for form in EMBEDDINGS if "NAT64 of" in form]
+
+
+@pytest.mark.parametrize("form", TRANSLATORS)
+@given(address=addresses_of(CREDENTIALS), rest=st.integers(0, 255))
+def test_no_prefix_of_the_world_leads_to_credentials(
+    form: str, address: IPv4Address, rest: int
+) -> None:
+    whole = bytearray(carrying(form, address).packed)
+    whole[0:2] = 0x26, 0x06  # given out to somebody, who may have a translator
+    if max(EMBEDDINGS[form][1]) < 15:
+        whole[15] = rest  # what should be 0
+    assert not WORLD.allows("x.example", str(IPv6Address(bytes(whole))))
+
+
+@given(address=st.ip_addresses(v=4).filter(lambda a: WORLD.allows("x.example", str(a))))
+def test_other_addresses_behind_a_prefix_of_the_world_are_reached(address: IPv4Address) -> None:
+    assert WORLD.allows("x.example", str(IPv6Address(f"2606:4700::{address}")))
 
 
 @pytest.mark.parametrize("form", EMBEDDINGS)

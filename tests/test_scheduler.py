@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from clocks import Going
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -199,7 +200,7 @@ class House:
     """A store, and checks that do as a test says; counts what runs at once."""
 
     def __init__(self) -> None:
-        self.store = sql.make("memory:", Path())
+        self.store = sql.make("memory:", Path(), self.clock)
         self.now = NOW
         self.looked: list[tuple[str, int]] = []
         self.at_once: list[int] = []
@@ -543,16 +544,6 @@ def test_when_patience_is_over_that_nobody_could_look_is_recorded() -> None:
 LEASE = Lease(holds_s=0.6, renewed_s=0.15)
 
 
-class Late:
-    """A clock of its own that starts at a test's time and goes on by itself."""
-
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-
-    def __call__(self) -> datetime:
-        return NOW + timedelta(seconds=time.monotonic() - self._began)
-
-
 def test_a_window_that_another_process_has_is_left_until_that_one_is_done(
     house: House, scheduler: Schedulers
 ) -> None:
@@ -571,7 +562,7 @@ def test_a_window_that_another_process_has_is_left_until_that_one_is_done(
 
 
 def test_the_work_of_a_dead_process_is_taken_over_when_its_lease_ends(house: House) -> None:
-    clock = Late()
+    clock = Going(NOW)
     dead = Claimant(house.store, clock, lease=LEASE)
     assert dead._claim("loans", day(9))  # and it dies: nobody renews it
     began = time.monotonic()
@@ -588,7 +579,7 @@ def test_the_work_of_a_dead_process_is_taken_over_when_its_lease_ends(house: Hou
 
 
 def test_a_claim_is_renewed_as_long_as_the_check_runs(house: House) -> None:
-    clock = Late()
+    clock = Going(NOW)
     mine, other = (Claimant(house.store, clock, lease=LEASE) for _ in range(2))
     with mine.holding("loans", day(9)) as ours:
         assert ours

@@ -16,6 +16,7 @@ import pytest
 from projects import SECRET, rows, write_project
 
 from monitor import serving as process
+from monitor import wiring
 from monitor.core.records import Window
 from monitor.core.windows import Span, latest_complete
 from monitor.demo.receiver import Receiver
@@ -106,7 +107,7 @@ def start(config: Path) -> Iterator[Callable[..., Serving]]:
 
 
 def checked(config: Path) -> list[Window | None]:
-    store = make("sqlite:///monitor.db", config.parent)
+    store = make("sqlite:///monitor.db", config.parent, wiring.now)
     try:
         return [s.check.window for s in reversed(store.newest_checks("orders"))]
     finally:
@@ -115,7 +116,7 @@ def checked(config: Path) -> list[Window | None]:
 
 def let_its_claims_run_out(config: Path) -> None:
     """Of a process that was killed; tests/test_scheduler.py waits for that."""
-    store = make("sqlite:///monitor.db", config.parent)
+    store = make("sqlite:///monitor.db", config.parent, wiring.now)
     for replica in store.replicas():
         store.leave(replica.id)
     store.close()
@@ -200,7 +201,7 @@ def test_told_to_stop_before_it_runs_it_ends_cleanly(
 
     handler, said = signal.getsignal(signal.SIGTERM), list[str]()
     monkeypatch.setattr(process, "open_service", told_meanwhile)
-    process.serve(config, process.Duties(web=False, scheduler=False), said.append)
+    process.serve(config, process.Startup(web=False, scheduler=False), said.append)
     assert said == ["running without pages (Ctrl-C stops)"]
     assert signal.getsignal(signal.SIGTERM) is handler
 

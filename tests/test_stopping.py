@@ -8,9 +8,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from projects import write_project
+
+from monitor.cli.stopping import Ended, Interrupted, Stopping
 
 # Commands that a signal meets where it gets lost; what they print tells how far they came.
 ODD_PLACES = """
@@ -146,6 +149,20 @@ def test_a_second_sigterm_ends_it_at_once(start: Start) -> None:
     process.send_signal(signal.SIGTERM)
     assert process.communicate(timeout=30) == ("", "")
     assert process.returncode == -signal.SIGTERM
+
+
+@pytest.mark.parametrize(
+    ("number", "raised"), [(signal.SIGINT, Interrupted), (signal.SIGTERM, Ended)]
+)
+def test_afterwards_signals_are_what_they_were(number: int, raised: type[BaseException]) -> None:
+    def state() -> list[Any]:
+        return [*map(signal.getsignal, (signal.SIGINT, signal.SIGTERM)), sys.unraisablehook]
+
+    before = state()
+    with pytest.raises(raised), Stopping().listening():
+        assert state() != before
+        signal.raise_signal(number)
+    assert state() == before
 
 
 TRIES = 60

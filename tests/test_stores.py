@@ -38,6 +38,7 @@ from making import (
 )
 from store_backends import Backend, new_postgresql_database
 
+from monitor import wiring
 from monitor.archive import Outcome, Store
 from monitor.core.consequences import Cause, Change, EpisodeChange
 from monitor.core.records import Window
@@ -758,14 +759,14 @@ def test_times_without_a_zone_are_refused(store: Store) -> None:
 
 def test_a_relative_path_is_relative_to_the_root(tmp_path: Path) -> None:
     (tmp_path / "100 % sure").mkdir()
-    sql.make("sqlite:///100 % sure/monitor.db", tmp_path).close()
-    sql.make(f"sqlite:///{tmp_path}/absolute.db", Path("/nowhere")).close()
+    sql.make("sqlite:///100 % sure/monitor.db", tmp_path, wiring.now).close()
+    sql.make(f"sqlite:///{tmp_path}/absolute.db", Path("/nowhere"), wiring.now).close()
     found = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.db*")]
     assert sorted(found) == ["100 % sure/monitor.db", "absolute.db"]
 
 
 def test_a_locked_database_is_reported_and_then_works_again(tmp_path: Path) -> None:
-    store = sql.make("sqlite:///monitor.db?timeout=0.1", tmp_path)
+    store = sql.make("sqlite:///monitor.db?timeout=0.1", tmp_path, wiring.now)
     holder = sqlite3.connect(tmp_path / "monitor.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnavailable, match="locked") as caught:
@@ -781,7 +782,7 @@ def test_a_locked_database_is_reported_and_then_works_again(tmp_path: Path) -> N
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "monitor.db").write_text("a shopping list " * 100)
     with pytest.raises(StoreUnavailable, match="not a database") as caught:
-        sql.make("sqlite:///monitor.db", tmp_path)
+        sql.make("sqlite:///monitor.db", tmp_path, wiring.now)
     assert "backup" in caught.value.hint
     assert caught.value.__cause__ is None and caught.value.__suppress_context__
 
@@ -791,7 +792,7 @@ def test_a_database_of_something_else(tmp_path: Path) -> None:
     other.execute("CREATE TABLE checks (amount INTEGER)")
     other.close()
     with pytest.raises(StoreUnavailable, match="already exists"):
-        sql.make("sqlite:///monitor.db", tmp_path)
+        sql.make("sqlite:///monitor.db", tmp_path, wiring.now)
     other = sqlite3.connect(tmp_path / "monitor.db")
     assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("checks",)]
     other.close()
@@ -799,10 +800,10 @@ def test_a_database_of_something_else(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_opened(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="no folder"):
-        sql.make("sqlite:///missing/monitor.db", tmp_path)
+        sql.make("sqlite:///missing/monitor.db", tmp_path, wiring.now)
     (tmp_path / "folder.db").mkdir()
     with pytest.raises(StoreUnavailable, match="unable to open"):
-        sql.make("sqlite:///folder.db", tmp_path)
+        sql.make("sqlite:///folder.db", tmp_path, wiring.now)
 
 
 @pytest.mark.parametrize(
@@ -818,14 +819,14 @@ def test_a_place_that_cannot_be_opened(tmp_path: Path) -> None:
 )
 def test_an_address_that_cannot_be_used(url: str, why: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=why) as caught:
-        sql.make(url, tmp_path)
+        sql.make(url, tmp_path, wiring.now)
     assert "hush" not in str(caught.value) + caught.value.hint
 
 
 def test_a_missing_driver_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(ConfigError, match="needs psycopg") as caught:
-        sql.make("postgresql+psycopg://u:hush@host/db", tmp_path)
+        sql.make("postgresql+psycopg://u:hush@host/db", tmp_path, wiring.now)
     assert "hush" not in str(caught.value)
 
 
@@ -833,6 +834,6 @@ def test_a_server_that_does_not_answer(tmp_path: Path) -> None:
     pytest.importorskip("psycopg", reason="psycopg is not installed")
     url = "postgresql+psycopg://user:hush@127.0.0.1:1/db?sslpassword=hush"
     with pytest.raises(StoreUnavailable, match=r"127\.0\.0\.1:1/db cannot be used") as caught:
-        sql.make(url, tmp_path)
+        sql.make(url, tmp_path, wiring.now)
     assert "hush" not in str(caught.value)
     assert "\n" not in str(caught.value)

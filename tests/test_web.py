@@ -14,6 +14,7 @@ import pytest
 from fastapi import FastAPI
 from served import served
 
+from monitor import wiring
 from monitor.archive import Outcome, Store
 from monitor.core.columns import Kind
 from monitor.core.consequences import Cause, Change, Episode, EpisodeChange, Message, RetrainRequest
@@ -97,7 +98,7 @@ class House:
     """A store, a folder of reports and a status, as a test wants them."""
 
     folder: Path
-    store: Store = field(default_factory=lambda: sql.make("memory:", Path()))
+    store: Store = field(default_factory=lambda: sql.make("memory:", Path(), wiring.now))
     statuses: list[MonitorStatus] = field(default_factory=list)
     alive: dict[str, bool] = field(default_factory=lambda: {"scheduler": True, "delivery": True})
 

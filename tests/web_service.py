@@ -10,6 +10,7 @@ import httpx
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+from monitor import wiring
 from monitor.archive import Store
 from monitor.client import InProcess
 from monitor.configuration.telling import RetrainSettings
@@ -56,7 +57,7 @@ class WebService:
     base_url: str = ""
     limits: Limits = field(default_factory=lambda: GENEROUS)
     alive: Mapping[str, bool] = field(default_factory=dict)
-    store: Store = field(default_factory=lambda: sql.make("memory:", Path()))
+    store: Store = field(default_factory=lambda: sql.make("memory:", Path(), wiring.now))
     states: Callable[[], list[MonitorStatus]] | None = None  # of the scheduler; else none is behind
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What the service is put through: processes killed, raced, cut off, and clocks that jump."""
+"""What the service is put through (kills, races, jumping clocks), and what it takes at rest."""
 
 import sys
 from pathlib import Path

@@ -33,7 +33,7 @@ class Simulation:
     looked: Counter[tuple[str, Window]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self.store = sql.make("memory://", Path())
+        self.store = sql.make("memory://", Path(), lambda: self.now)
         self.settings = {f"m{n}": _monitor(n) for n in range(self.monitors)}
         self.scheduler = Scheduler(self.settings, self.store, self._run, lambda: self.now)
         self.began = self.now

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from benchmarks.faults.racing import ROOT, outcome_of
+from monitor import wiring
 from monitor.core.records import Window
 from monitor.stores import sql
 
@@ -43,7 +44,7 @@ def _project(folder: Path, monitors: int) -> Path:
     config = folder / "monitor.yaml"
     config.write_text("\n".join(lines))
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    store = sql.make("sqlite:///monitor.db", folder)
+    store = sql.make("sqlite:///monitor.db", folder, wiring.now)
     for number in range(monitors):
         window = Window(today - timedelta(days=1), today)
         store.save(outcome_of(f"m{number}", window, alert=False))

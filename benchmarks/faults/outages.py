@@ -10,15 +10,17 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from clocks import Time
 from projects import SECRET, day
 from store_backends import new_postgresql_database, restart_postgresql
 
 from benchmarks.faults import racing
-from benchmarks.faults.racing import SHORT, Clock, Race, Written, outcome_of, write_line
+from benchmarks.faults.racing import SHORT, Race, Written, outcome_of, write_line
+from monitor import wiring
 from monitor.archive import Store
 from monitor.claiming import Claimant
 from monitor.core.consequences import Message
@@ -42,12 +44,8 @@ def database_restarts(socket_folder: Path, folder: Path, *, restarts: int = 2) -
     """A scheduler and a delivery while their server is stopped without ceremony, and started."""
     url = new_postgresql_database(socket_folder)
     race = Race(url, str(folder), monitors=8, windows=12)
-    store = sql.make(url, folder)
-    began = time.time()
-    slow = Clock(race, began, 0.0)
-
-    def clock() -> datetime:
-        return slow() + timedelta(seconds=(SIMULATED_S - 1) * (time.time() - began))
+    clock = racing.clock_of(race, time.monotonic(), pace=SIMULATED_S)
+    store = sql.make(url, folder, clock)
 
     def run(name: str, window: Any, again: bool) -> str:
         write_line(folder / "looked", f"{name} {window.start.isoformat()}")
@@ -107,7 +105,7 @@ def full_disk(folder: Path, *, limit_kb: int = 1500) -> dict[str, int]:
         command, cwd=racing.ROOT, capture_output=True, text=True, check=True, timeout=120
     )
     told = json.loads(done.stdout)
-    store = sql.make("sqlite:///monitor.db", folder)
+    store = sql.make("sqlite:///monitor.db", folder, wiring.now)
     found = {line.id for line in store.lines(limit=100_000)}
     alerts = {m.id for m in store.oldest_messages(limit=100_000)}
     half = sum(f"of-{check_id}" not in alerts for check_id in found)
@@ -125,7 +123,7 @@ def full_disk(folder: Path, *, limit_kb: int = 1500) -> dict[str, int]:
 def _fill(folder: Path, limit_kb: int) -> None:
     """In a process of its own: save until the disk is full, and say what was saved."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    store = sql.make("sqlite:///monitor.db", folder)
+    store = sql.make("sqlite:///monitor.db", folder, wiring.now)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit_kb * 1024, limit_kb * 1024))
     saved: list[str] = []
     error = ""
@@ -145,18 +143,19 @@ def _fill(folder: Path, limit_kb: int) -> None:
 
 def down_for_hours(hours: float, *, messages: int = 5) -> dict[str, Any]:
     """Nobody listens for hours of a simulated clock; then somebody does."""
-    now = datetime(2026, 3, 2, tzinfo=UTC)
-    clock = _Simulated(now)
-    store = sql.make("memory://", Path())
+    now = racing.START
+    clock, end = Time(now), now + timedelta(hours=hours)
+    store = sql.make("memory://", Path(), clock)
     for number in range(messages):
         store.add_message(Message(f"m{number}", "webhook", "orders", "test", {}, now))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # nobody listens
         nobody = f"http://127.0.0.1:{taken.getsockname()[1]}/"
-        tries = _deliver_until(store, _webhook(nobody, clock), clock, hours)
+        tries = _deliver_until(store, _webhook(nobody, clock), clock, end)
     with Receiver(SECRET, clock=clock) as receiver:
         back = clock.now
-        _deliver_until(store, _webhook(receiver.url, clock), clock, hours + 2)
+        two_hours_later = end + timedelta(hours=2)
+        _deliver_until(store, _webhook(receiver.url, clock), clock, two_hours_later)
         late_s = max(
             (m.sent_at - back).total_seconds() for m in store.oldest_messages() if m.sent_at
         )
@@ -171,22 +170,14 @@ def down_for_hours(hours: float, *, messages: int = 5) -> dict[str, Any]:
     }
 
 
-class _Simulated:
-    def __init__(self, now: datetime) -> None:
-        self.began = self.now = now
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-def _webhook(url: str, clock: Any) -> Webhook:
+def _webhook(url: str, clock: Time) -> Webhook:
     return Webhook(Endpoint(url, SECRET, reach=HERE), clock)
 
 
-def _deliver_until(store: Store, notifier: Notifier, clock: _Simulated, hours: float) -> int:
-    """Deliver what is due, go to when the next is, until nothing waits or the hours are over."""
+def _deliver_until(store: Store, notifier: Notifier, clock: Time, end: datetime) -> int:
+    """Deliver what is due, go to when the next is, until nothing waits or it is the end."""
     delivery = Delivery(store, {"webhook": notifier}, clock)
-    tries, end = 0, clock.began + timedelta(hours=hours)
+    tries = 0
     while (due := store.next_due()) is not None and due <= end:
         clock.now = max(clock.now, due)
         tries += delivery.deliver_due()
@@ -209,12 +200,12 @@ LIES = (
 
 def lying_endpoint() -> dict[str, int]:
     """An endpoint that tells every lie once, having acted on what it was sent, and then answers."""
-    clock = _Simulated(datetime(2026, 3, 2, tzinfo=UTC))
-    store = sql.make("memory://", Path())
+    clock = Time(racing.START)
+    store = sql.make("memory://", Path(), clock)
     store.add_message(Message("m0", "webhook", "orders", "test", {}, clock.now))
     with _liar(LIES) as (url, keys):
         endpoint = Endpoint(url, SECRET, reach=HERE, connect_s=1.0, total_s=1.0)
-        _deliver_until(store, Webhook(endpoint, clock), clock, 48)
+        _deliver_until(store, Webhook(endpoint, clock), clock, clock() + timedelta(days=2))
     [message] = store.oldest_messages()
     store.close()
     return {

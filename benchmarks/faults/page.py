@@ -9,11 +9,11 @@ RESULTS = Path(__file__).with_name("results.json")
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 
 _TOP = """\
-# What is promised when things break, and what was measured
+# What is promised of the service, and what was measured
 
 Written by `make bench-faults` from `benchmarks/faults/results.json`; a test holds this page to it.
-Shorter versions of the same experiments run with every change (`tests/test_faults_*.py`), the long
-ones with `make test-slow`.
+Shorter versions of what breaks run with every change (`tests/test_faults_*.py`), the long ones with
+`make test-slow`; what the service takes at rest, and its pages at size, are only measured here.
 
 ## What is promised
 

@@ -15,6 +15,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from clocks import Going
+
+from monitor import wiring
 from monitor.archive import Outcome, Store
 from monitor.claiming import Claimant, Lease
 from monitor.core.consequences import Message
@@ -47,15 +50,10 @@ class Race:
         return self.monitors * self.windows
 
 
-class Clock:
+def clock_of(race: Race, began_s: float, *, skew_s: float = 0.0, pace: float = 1.0) -> Going:
     """The same simulated time in all processes, but for what they differ by."""
-
-    def __init__(self, race: Race, began: float, skew_s: float) -> None:
-        self._now = START + timedelta(hours=race.windows, minutes=30, seconds=skew_s)
-        self._began = began
-
-    def __call__(self) -> datetime:
-        return self._now + timedelta(seconds=time.time() - self._began)
+    moment = START + timedelta(hours=race.windows, minutes=30, seconds=skew_s)
+    return Going(moment, began_s=began_s, pace=pace)
 
 
 class Written:
@@ -101,11 +99,11 @@ def outcome_of(name: str, window: Window, *, alert: bool = True) -> Outcome:
 # --- One of the processes ---
 
 
-def take_part(race: Race, number: int, began: float) -> None:
+def take_part(race: Race, number: int, began_s: float) -> None:
     """Look and deliver until everything is done."""
     folder = Path(race.folder)
-    store = sql.make(race.store, folder)
-    clock = Clock(race, began, skew_s=0.2 * number)
+    clock = clock_of(race, began_s, skew_s=0.2 * number)
+    store = sql.make(race.store, folder, clock)
     looked, sent = folder / "looked", Written(folder / "sent")
 
     def run(name: str, window: Window, again: bool) -> str:
@@ -140,16 +138,16 @@ def _is_done(store: Store, race: Race) -> bool:
 
 def run(race: Race, timeout_s: float) -> dict[str, int]:
     """How it went; every window begins unlooked at, but for the first of each monitor."""
-    store = sql.make(race.store, Path(race.folder))
+    store = sql.make(race.store, Path(race.folder), wiring.now)
     for number in range(race.monitors):
         before = Window(START - timedelta(hours=1), START)
         store.save(outcome_of(f"m{number}", before, alert=False))
-    began, deadline = time.time(), time.monotonic() + timeout_s
-    racers = [_start(race, n, began) for n in range(race.processes)]
+    began_s = time.monotonic()
+    racers = [_start(race, n, began_s) for n in range(race.processes)]
     killed, luck, looked = 0, random.Random(race.seed), Path(race.folder) / "looked"
     try:
         while any(racer.poll() is None for racer in racers):
-            if time.monotonic() > deadline:
+            if time.monotonic() > began_s + timeout_s:
                 raise AssertionError(f"not done after {timeout_s} s: {store.count_messages()}")
             hunted = killed < race.kills and looked.exists()  # who only starts has nothing to lose
             time.sleep(luck.uniform(0.1, 0.6) if hunted else 0.1)
@@ -157,7 +155,7 @@ def run(race: Race, timeout_s: float) -> dict[str, int]:
                 place = luck.randrange(race.processes)
                 os.kill(racers[place].pid, signal.SIGKILL)
                 racers[place].wait()
-                racers[place] = _start(race, place, began)
+                racers[place] = _start(race, place, began_s)
                 killed += 1
         assert [racer.returncode for racer in racers] == [0] * race.processes
         return _counted(race, store, killed)
@@ -188,8 +186,8 @@ def _counted(race: Race, store: Store, killed: int) -> dict[str, int]:
     }
 
 
-def _start(race: Race, number: int, began: float) -> "subprocess.Popen[bytes]":
-    told = json.dumps({"race": vars_of(race), "number": number, "began": began})
+def _start(race: Race, number: int, began_s: float) -> "subprocess.Popen[bytes]":
+    told = json.dumps({"race": vars_of(race), "number": number, "began_s": began_s})
     return subprocess.Popen([sys.executable, "-m", "benchmarks.faults.racing", told], cwd=ROOT)
 
 
@@ -199,4 +197,4 @@ def vars_of(race: Race) -> dict[str, Any]:
 
 if __name__ == "__main__":
     given = json.loads(sys.argv[1])
-    take_part(Race(**given["race"]), given["number"], given["began"])
+    take_part(Race(**given["race"]), given["number"], given["began_s"])

@@ -31,10 +31,10 @@ def serve(
     """
     out = Output(json_to, verbose)
     level = logging.DEBUG if verbose else logging.INFO
-    from monitor.serving import Duties, serve
+    from monitor.serving import Startup, serve
     from monitor.sight.logs import form_of
 
-    duties = Duties(host, port, scheduler, web, level, form_of(log_format))
-    serve(config, duties, out.say)
+    startup = Startup(scheduler, web, host, port, level, form_of(log_format))
+    serve(config, startup, out.say)
     out.document({"stopped": True})
     return 0

@@ -10,7 +10,7 @@ it is left in peace.
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -38,18 +38,25 @@ class Stopping:
         self._raised: BaseException | None = None
         self._anew = False  # whether the next signal is one of our own
         self._arrived = threading.Event()
+        self._watcher: threading.Thread | None = None
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """From now on signals are exceptions; those that leave the block have arrived."""
-        signal.signal(signal.SIGTERM, self._told)
+        """Until the end of the block signals are exceptions; one that leaves it has arrived."""
+        before = {signal.SIGTERM: signal.signal(signal.SIGTERM, self._told)}
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored
-            signal.signal(signal.SIGINT, self._told)
-        self._print_others()
+            before[signal.SIGINT] = signal.signal(signal.SIGINT, self._told)
+        printing = sys.unraisablehook
+        sys.unraisablehook = self._all_but_ours(printing)
         try:
             yield
         finally:
             self._arrived.set()
+            if self._watcher is not None:
+                self._watcher.join()  # so that no signal of its own comes later
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            sys.unraisablehook = printing
 
     def _told(self, number: int, _: FrameType | None) -> None:
         first, anew = self._raised is None, self._anew
@@ -61,7 +68,8 @@ class Stopping:
         self._anew = False
         self._raised = _RAISED[number]()
         if first:
-            threading.Thread(target=self._watch, args=(number,), daemon=True).start()
+            self._watcher = threading.Thread(target=self._watch, args=(number,), daemon=True)
+            self._watcher.start()
         raise self._raised
 
     def _watch(self, number: int) -> None:
@@ -80,15 +88,14 @@ class Stopping:
             error = error.__context__
         return error is not None
 
-    def _print_others(self) -> None:
+    def _all_but_ours(self, printing: Callable[[Any], object]) -> Callable[[Any], object]:
         """What is raised again need not be printed where it was lost."""
-        before = sys.unraisablehook
 
         def told(lost: Any) -> None:
             if lost.exc_value is None or lost.exc_value is not self._raised:
-                before(lost)
+                printing(lost)
 
-        sys.unraisablehook = told
+        return told
 
 
 def _signal_main_thread(number: int) -> None:

@@ -15,9 +15,16 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 _TRANSLATED = IPv6Network("64:ff9b::/96")  # an IPv4 address behind a translator
-_TRANSLATED_HERE = IPv6Network("64:ff9b:1::/48")  # behind one of whoever runs the network
-# Which bytes may be the IPv4 address there, beside the last four: its prefix may be longer.
-_PLACES_HERE = ((6, 7, 9, 10), (7, 9, 10, 11), (9, 10, 11, 12))
+# Which bytes are the IPv4 address behind a translator, by how long its prefix is (RFC 6052). The
+# byte between them and what follows should be 0; a translator need not look whether they are.
+_PLACES = {
+    32: (4, 5, 6, 7),
+    40: (5, 6, 7, 9),
+    48: (6, 7, 9, 10),
+    56: (7, 9, 10, 11),
+    64: (9, 10, 11, 12),
+    96: (12, 13, 14, 15),
+}
 _ISATAP = {0x0000_5EFE, 0x0200_5EFE}  # what stands before an IPv4 address in the last 64 bits
 _UNICAST = IPv6Network("2000::/3")  # all that was ever given out
 # Given out, and yet no machine's: for protocols and tunnels, for documentation, for whoever is
@@ -68,8 +75,9 @@ class Reach:
         3. The name of a host opens networks inside, tunnels among them.
         4. The link itself (169.254.0.0/16, fe80::/10) and other places where machines of a cloud
            ask for their credentials are opened by their address alone, and so is whatever may
-           lead there: an IPv6 address that carries one of them, anywhere a translator or a tunnel
-           would look for it.
+           lead there: an IPv6 address that carries one of them, at any place where NAT64, 6to4,
+           Teredo or ISATAP would look for it. One address of the world in some ten thousand
+           carries one by chance, and has to be named itself.
 
         >>> Reach().allows("example.org", "93.184.215.14"), Reach().allows("a.example", "10.0.0.1")
         (True, False)
@@ -121,18 +129,16 @@ def _faces(address: Address) -> tuple[Address, ...]:
 def _carried(address: Address) -> tuple[Address, ...]:
     """Every IPv4 address that may be led to by one of IPv6; which one is for others to say.
 
-    Any network may have a translator of its own, whose addresses end in those of IPv4.
+    Any network may have a translator of its own, under any prefix.
     """
     if isinstance(address, IPv4Address):
         return ()
     whole = address.packed
-    found = [IPv4Address(whole[-4:])]
+    found = [IPv4Address(bytes(whole[i] for i in places)) for places in _PLACES.values()]
     if address.sixtofour is not None:
         found.append(address.sixtofour)
     if address.teredo is not None:
         found.extend(address.teredo)  # the server and the client
-    if address in _TRANSLATED_HERE:
-        found.extend(IPv4Address(bytes(whole[i] for i in places)) for places in _PLACES_HERE)
     return tuple(found)
 
 

@@ -1,23 +1,16 @@
 """What people ask of checks: another look at a window, another try of a message."""
 
 from dataclasses import replace
-from datetime import datetime
 
 from monitor.core.people import CheckRequest, Deed
 from monitor.core.records import Window
-from monitor.core.windows import window_at
 from monitor.deeds.planning import Actor, Planning, new_id
 from monitor.errors import AskedWrongly, UnknownName
 from monitor.ledger import Act
 
 
-class Checks(Planning):
+class CheckDeeds(Planning):
     """What was seen or said is done once more."""
-
-    def window_of(self, monitor: str, moment: datetime) -> Window:
-        """The window of a monitor that contains a moment."""
-        settings = self._known(monitor)
-        return window_at(moment, settings.window, settings.timezone, settings.step)
 
     def check_again(self, actor: Actor, monitor: str, window: Window, why: str) -> Act:
         """Have a window looked at, once more when it was before.

@@ -11,7 +11,7 @@ from monitor.errors import StoreConflict, UnknownName
 from monitor.ledger import Act
 
 
-class Episodes(Planning):
+class EpisodeDeeds(Planning):
     """Everybody who heard of the episode hears of the deed."""
 
     def acknowledge(self, actor: Actor, episode_id: str, why: str) -> Act:

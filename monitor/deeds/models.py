@@ -12,17 +12,8 @@ from monitor.ledger import Act
 ANSWERS = ("accepted", "succeeded", "failed")
 
 
-class Models(Planning):
+class ModelDeeds(Planning):
     """A request is answered, and a new model brings a new reference."""
-
-    def retrain_secret(self, monitor: str) -> str | None:
-        """What a monitor and its training system sign with; None without one."""
-        settings = self._monitors.get(monitor)
-        return settings.retrain.secret.get_secret_value() if settings and settings.retrain else None
-
-    def asks_for_models(self, monitor: str) -> bool:
-        """Whether there is a training system to ask."""
-        return monitor in self._monitors and self._monitors[monitor].retrain is not None
 
     def request_retrain(self, actor: Actor, monitor: str, why: str) -> Act:
         """Ask for a new model; cooldown and conditions are the asker's to judge."""

@@ -8,7 +8,9 @@ from itertools import count
 
 from monitor.archive import Store
 from monitor.core.people import AuditEntry, Deed
+from monitor.core.records import Window
 from monitor.core.routing import NOBODY, Routing
+from monitor.core.windows import window_at
 from monitor.errors import AskedWrongly, UnknownName
 from monitor.ports import Clock, StoredReference
 from monitor.settings import MonitorSettings
@@ -55,6 +57,11 @@ class Planning:
         self._routing = routing
         self._links = links or Links()
         self._refuse_lost = refuse_lost
+
+    def window_of(self, monitor: str, moment: datetime) -> Window:
+        """The window of a monitor that contains a moment."""
+        settings = self._known(monitor)
+        return window_at(moment, settings.window, settings.timezone, settings.step)
 
     def _known(self, monitor: str) -> MonitorSettings:
         if monitor not in self._monitors:

@@ -12,7 +12,7 @@ from monitor.ledger import Act
 LONGEST_SILENCE = timedelta(days=366)
 
 
-class Silences(Planning):
+class SilenceDeeds(Planning):
     """A silence holds from a moment to another, for one monitor or for all."""
 
     def mute(self, actor: Actor, monitor: str | None, until: datetime, why: str) -> Act:

@@ -5,7 +5,6 @@ IMMEDIATE), so two processes queue instead of locking each other out half-way; i
 unique keys and conditional updates decide who was first.
 """
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 from monitor.ports import Clock
@@ -23,7 +22,7 @@ from monitor.stores._sql_outbox import Outbox
 from monitor.stores._sql_vitals import Vitals
 
 
-def make(url: str, root: Path, clock: Clock = lambda: datetime.now(UTC)) -> "SqlStore":
+def make(url: str, root: Path, clock: Clock) -> "SqlStore":
     """The store at a SQLAlchemy URL, at the newest schema; SQLite paths are relative to `root`.
 
     At `memory://` each call makes a new, empty one that is gone when it is closed. `clock` says

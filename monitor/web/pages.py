@@ -9,8 +9,8 @@ from fastapi.responses import Response
 
 from monitor.core.people import Scope
 from monitor.core.urgency import URGENCY
-from monitor.web.deeds import deed_routes
 from monitor.web.drawing import asset, draw
+from monitor.web.forms import deed_routes
 from monitor.web.kit import READ_METHODS, PageKit
 from monitor.web.pages_checks import check_routes
 from monitor.web.pages_episode import episode_routes

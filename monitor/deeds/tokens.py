@@ -11,8 +11,8 @@ from monitor.ledger import Act
 from monitor.tokens import new_token
 
 
-class Access(Planning):
-    """What a token shows is told once and kept nowhere."""
+class TokenDeeds(Planning):
+    """One who has a token may do what its scopes say, until it ends."""
 
     def make_token(
         self,
