@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +11,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from column_fixtures import numbers, plan
+from making import a_check
 
 from monitor.api import compare
 from monitor.briefing import make_plan
+from monitor.cli.monitors import _tell_unproven
+from monitor.cli.output import Output
 from monitor.configuration.comparing import DriftSettings
 from monitor.core.comparison import compare_columns, judged
 from monitor.core.drift_socket import Rule
 from monitor.core.headline import headline
 from monitor.core.over_time.phases import Cadence
 from monitor.core.over_time.spending import Before, hold_back, spend
-from monitor.core.records import ColumnResult, Finding, SampleInfo, Verdict
+from monitor.core.records import ColumnResult, Finding, Notice, SampleInfo, Verdict
 from monitor.core.unproven import (
     UNPROVEN,
     Series,
@@ -213,6 +217,29 @@ def test_many_tests_of_a_column_are_named_as_the_reason() -> None:
     text = proves((column,))
     assert "the 2 tests of this column share `alpha`; about " in text
     assert "columns share" not in text
+
+
+def test_beside_segments_columns_are_judged_at_their_share_of_alpha(tmp_path: Path) -> None:
+    sides = {"train": BEFORE, "now": shifted(175, 0.59)}
+    for name, values in sides.items():
+        groups = [("a", "b")[i % 2] for i in range(len(values))]
+        table = pa.table({"amount": values, "group": groups})
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    ask = partial(compare, str(tmp_path / "train.parquet"), str(tmp_path / "now.parquet"))
+    whole = ask(columns=["amount"])
+    assert whole.verdict == "drifted" and 0.005 < (whole.check.columns[0].p_tolerance or 0) < 0.01
+    split = ask(columns=["amount"], segments=["group"])
+    assert "not proven when the tests of the column are judged together" in split.headline
+
+
+def test_a_backfill_says_how_often_and_because_of_what(capsys: pytest.CaptureFixture[str]) -> None:
+    check = a_check(monitor="orders")
+    notices = [Notice(UNPROVEN, "", name) for name in "aab"]
+    _tell_unproven(Output(None, verbose=False), [replace(check, notices=(n,)) for n in notices])
+    assert " ".join(capsys.readouterr().out.split()).startswith(
+        "3 of them passed for want of proof, most often because `a` seems beyond its tolerance; "
+        "`monitor check orders --at DAY` says"
+    )
 
 
 def test_others_that_seem_beyond_are_named_for_themselves() -> None:
