@@ -104,7 +104,7 @@ def test_the_rows_that_are_named_prove_it() -> None:
     times = times_to_prove(columns[0], level_of(columns[0], columns, 0.01))
     assert times is not None and 1 < times < 10
     text = proves(columns)
-    assert "about 1\u202f100 rows like these prove it in most windows (`window: 7d`" in text
+    assert "about 1\u202f100 rows like these prove it most of the time (`window: 7d`" in text
     assert "`drift: {false_alarms: 1 per 90d}` adds up what lasts (about " in text
     assert compared(1100, 0.5)[0].verdict is Verdict.DRIFTED
     alone = proves(columns, Terms())
@@ -145,7 +145,7 @@ def test_no_window_is_named_that_does_not_help() -> None:
     drawn = SampleInfo(175, 5000, "reservoir")
     assert "(`sample: {rows: 1100}`)" in what_proves_it(columns[0], columns, (), drawn, ORDERS)
     fewer = SampleInfo(175, 400, "reservoir")
-    assert "in most windows; `drift:" in what_proves_it(columns[0], columns, (), fewer, ORDERS)
+    assert "most of the time; `drift:" in what_proves_it(columns[0], columns, (), fewer, ORDERS)
     years = Terms(series=Series("orders", Cadence(Span(3000, "d"), UTC)))
     assert "window:" not in proves(columns, years)
     few = {"a": numbers(shifted(300, 0.0), "a")}
@@ -267,4 +267,4 @@ def test_a_comparison_says_it_in_headline_report_and_notice(tmp_path: Path) -> N
     page = result.html()
     assert "<h2>Closest to a drift</h2>" in page
     assert page.count("<code>amount</code> seems to be beyond its tolerance") == 1
-    assert "rows like these prove it in most windows" in notice.text
+    assert "rows like these prove it most of the time" in notice.text

@@ -251,9 +251,9 @@ def _tell_unproven(out: Output, checks: "Sequence[Check]") -> None:
     if not names:
         return
     [(name, _)], monitor = names.most_common(1), checks[0].monitor
-    most = "" if len(names) == 1 else "most often "
+    of = ":" if len(names) == 1 else ", most often because"
     out.prose(
-        f"{names.total()} of them passed for want of proof, {most}because `{name}` seems beyond "
+        f"{names.total()} of them passed for want of proof{of} `{name}` seems beyond "
         f"its tolerance; `monitor check {monitor} --at DAY` says what would prove it, and `monitor "
         f"backtest {monitor}` what other rules would have said"
     )

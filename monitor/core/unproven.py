@@ -142,11 +142,11 @@ def _by_rows(column: ColumnResult, level: float, sample: SampleInfo, series: Ser
         return "so few rows of the reference leave it open, however many a window has"
     rows = _rounded_up(sample.rows * times)
     setting = _setting(series, sample, rows, times)
-    return f"about {count(rows)} rows like these prove it in most windows{setting}"
+    return f"about {count(rows)} rows like these prove it most of the time{setting}"
 
 
 def times_to_prove(column: ColumnResult, level: float, *, both_sides: bool = False) -> float | None:
-    """How many times the rows prove in most windows, some 80 %, what these show; None: none do.
+    """How many times the rows prove most of the time (some 80 %) what these show; None: none do.
 
     `level` is that of the column, which its k tests share; `both_sides` says that the other side
     grows as well.
