@@ -35,6 +35,8 @@ from monitor.core.unproven import (
 )
 from monitor.core.verdict import level_of
 from monitor.core.windows import Span
+from monitor.steps.deciding import decide
+from monitor.steps.kit import Look, Watch
 
 DAILY = Cadence(Span(1, "d"), UTC)
 ORDERS = Terms(series=Series("orders", DAILY))
@@ -184,6 +186,13 @@ def test_within_a_budget_a_window_under_maintenance_says_that_nothing_follows() 
     columns = hold_back(compared(175, 2.0), plan().rule)
     terms = replace(ORDERS, checks_per_alarm=90.0, maintained=True)
     assert "but nothing follows from a window under maintenance" in told(columns, terms=terms)
+
+
+@pytest.mark.parametrize("maintained", [False, True])
+def test_no_notice_tells_what_would_prove_a_window_under_maintenance(maintained: bool) -> None:
+    watch = Watch("orders", plan(), cadence=DAILY, in_maintenance=maintained)
+    check = decide(watch, None, None, Look(FEW, compared(175, 0.5)), {})
+    assert [n.kind for n in check.notices if n.kind == UNPROVEN] == [UNPROVEN] * (not maintained)
 
 
 def test_what_gathers_no_evidence_is_offered_no_budget() -> None:
