@@ -200,7 +200,10 @@ def test_weak_evidence_of_many_checks_names_its_column() -> None:
         judged, finding, before = spent([column(0.02), column(0.9, name="y")], before)
     assert finding.verdict is DRIFTED
     assert [c.verdict for c in judged] == [DRIFTED, PASSED]
-    assert judged[0].reason.startswith("the last 5 checks together prove it (evidence 90 of 90)")
+    assert judged[0].reason.startswith(
+        "the alarm is on (evidence of all columns 90 of 90), and this column gathered evidence in "
+        "the last 5 checks; this window alone does not prove it; "
+    )
 
 
 def test_a_critical_column_answers_for_itself() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from monitor.core.columns import Kind
 from monitor.core.consequences import Cause, Change, Episode, EpisodeChange, Message, RetrainRequest
-from monitor.core.messages import alerts, retrain_message
+from monitor.core.messages import alerts, happened, retrain_message
 from monitor.core.payloads import cause_lines, rows_text, window_text
 from monitor.core.records import (
     Check,
@@ -257,6 +257,30 @@ def test_hostile_names_become_one_short_printable_line() -> None:
 
 
 # --- Words ---
+
+
+@pytest.mark.parametrize(
+    ("cause", "kinds", "told"),
+    [
+        ("drift", ["opened", "worsened"], "drift opened, then worsened"),
+        ("quality", ["opened", "resolved"], "broken data found, then resolved"),
+        ("quality", ["worsened"], "broken data worsened"),
+        ("no_look", ["worsened", "resolved"],
+         "still nothing to look at, then something to look at again"),
+        ("no_look", ["acknowledged"], "nothing to look at, acknowledged"),
+    ],
+)  # fmt: skip
+def test_what_became_of_an_episode_reads_as_one_phrase(
+    cause: str, kinds: list[str], told: str
+) -> None:
+    assert happened(cause, [f"episode.{kind}" for kind in kinds]) == told
+
+
+@pytest.mark.parametrize("name", ["\x07", "\u202e", "\u200b\x1b"])
+def test_a_level_that_nobody_can_print_is_named_for_what_it_is(name: str) -> None:
+    shape = Shape((1.0,), (1.0,), new_levels=(name, " north"))
+    told = payload(check(column("a", shape=shape)), change())["causes"][0]["text"]
+    assert told.endswith("new unprintable text, ' north'")
 
 
 def test_words_of_rows_and_windows() -> None:

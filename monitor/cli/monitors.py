@@ -250,14 +250,12 @@ def _tell_unproven(out: Output, checks: "Sequence[Check]") -> None:
     names = Counter(n.column for c in checks for n in c.notices if n.kind == UNPROVEN)
     if not names:
         return
-    [(name, _)], many = names.most_common(1), names.total()
-    most = "" if len(names) == 1 else ", most of them"
-    windows = "1 of them" if many == 1 else f"{many} of them"
-    monitor = checks[0].monitor
-    out.say(
-        f"{windows} passed for want of proof{most} with `{name}` beyond its tolerance;\n"
-        f"`monitor check {monitor} --at DAY` says what would prove it, and `monitor backtest "
-        f"{monitor}`\nwhat other rules would have said"
+    [(name, _)], monitor = names.most_common(1), checks[0].monitor
+    of = ":" if len(names) == 1 else ", most often because"
+    out.prose(
+        f"{names.total()} of them passed for want of proof{of} `{name}` seems beyond "
+        f"its tolerance; `monitor check {monitor} --at DAY` says what would prove it, and `monitor "
+        f"backtest {monitor}` what other rules would have said"
     )
 
 
@@ -265,8 +263,10 @@ def _tell_untold(
     out: Output, windows: "Sequence[Window]", newest: "Window | None", settings: "MonitorSettings"
 ) -> None:
     """Of how many windows nobody is told although it was asked for, and why."""
-    older = sum(newest is not None and window.start < newest.start for window in windows)
-    if newest is None or not older:
+    if newest is None:
+        return
+    older = sum(window.start < newest.start for window in windows)
+    if not older:
         return
     what = "1 window is" if older == 1 else f"{older} windows are"
     out.say(

@@ -7,7 +7,7 @@ from monitor.core.numerals import number, pair, share
 from monitor.core.over_time.spending import ACCUMULATED
 from monitor.core.records import Check, ColumnResult, ExpectationResult, Finding, Severity, Verdict
 from monitor.core.verdict import beyond_whole
-from monitor.core.words import level
+from monitor.core.words import level, line
 
 NAME_CHARS = 120
 TEXT_CHARS = 300
@@ -107,12 +107,6 @@ def _where(column: ColumnResult, check: Check) -> str:
 
 
 def _levels(what: str, levels: tuple[str, ...]) -> str:
-    named = [level(line(name, 40) or name, "'") for name in levels[:_LEVELS_TOLD]]
+    named = [level(name, "'") for name in levels[:_LEVELS_TOLD]]
     more = f" and {len(levels) - len(named)} more" if len(levels) > len(named) else ""
     return f"{what} {', '.join(named)}{more}" if named else ""
-
-
-def line(text: str, most: int) -> str:
-    """One printable line: names come from data and may hold line breaks or terminal codes."""
-    seen = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return seen if len(seen) <= most else seen[: most - 1].rstrip() + "…"

@@ -17,13 +17,13 @@ from monitor.core.records import (
     Verdict,
     most_telling,
 )
-from monitor.core.unproven import held_by, looks_beyond, unproven
+from monitor.core.unproven import TERMS, Terms, held_by, looks_beyond, unproven
 from monitor.core.verdict import beyond_whole, deciding
 from monitor.core.words import level, plural
 
 CAUSES = 3
 # What a pass says of tests of all columns together that it does not speak for
-_HOW = {Verdict.UNDECIDED: "undecided", Verdict.WATCH: "to watch"}
+_LEFT_OPEN = {Verdict.UNDECIDED: "undecided", Verdict.WATCH: "to watch"}
 _UNUSABLE = {"unreadable_share": "values that are no numbers", "infinite_share": "infinite values"}
 
 
@@ -36,23 +36,22 @@ def headline(
     *,
     names: bool = True,
     moved_at: str = "",
-    versus: str = "in training",
+    terms: Terms = TERMS,
 ) -> str:
     """One sentence; `names` False keeps level names out of it.
 
-    `versus` says what the columns were compared with: "the day before". `moved_at` is the one
-    moment at which the drifted columns moved, where there is one.
+    `moved_at` is the one moment at which the drifted columns moved, where there is one.
     """
     if verdict is Verdict.VIOLATED:
         return _violated(dataset, expectations)
     if verdict is Verdict.DRIFTED:
-        told = _lasting(columns, dataset, names, versus)
+        told = _lasting(columns, dataset, names, terms.versus)
         if not told:
-            told = _drifted(columns, dataset, names, versus) + _together(columns, dataset)
+            told = _drifted(columns, dataset, names, terms.versus) + _together(columns, dataset)
         return told + (f"; they moved at about {moved_at}" if moved_at else "")
     if verdict is Verdict.UNDECIDED:
         return _undecided(columns, dataset, expectations, sample)
-    return _passed(columns, dataset, expectations, sample, names=names, versus=versus)
+    return _passed(columns, dataset, expectations, sample, names=names, terms=terms)
 
 
 def only_where(columns: Sequence[ColumnResult], slices: Sequence[Slice]) -> str:
@@ -261,41 +260,39 @@ def _passed(
     sample: SampleInfo,
     *,
     names: bool,
-    versus: str,
+    terms: Terms,
 ) -> str:
     """What could not be judged or proven comes first: a pass speaks of the other columns alone."""
     compared = [c for c in columns if c.compared]
     states = [c.verdict for c in compared]
     same, watched = states.count(Verdict.PASSED), states.count(Verdict.WATCH)
-    parts = [f"{same} of {len(compared)} columns are as {versus}"] if compared else []
+    parts = [f"{same} of {len(compared)} columns are as {terms.versus}"] if compared else []
     if watched:
         parts.append(f"{watched} to watch")
-    parts += [f"{f.test} {_HOW[f.verdict]}" for f in dataset if f.of_drift and f.verdict in _HOW]
+    parts += [
+        f"{f.test} {_LEFT_OPEN[f.verdict]}"
+        for f in dataset
+        if f.of_drift and f.verdict in _LEFT_OPEN
+    ]
     if expectations:
         held = expectations.evaluated - expectations.failed
         parts.append(f"{held} of {plural(expectations.evaluated, 'expectation')} met")
     parts.append(f"{count(sample.rows_in_window)} rows")
     blind = [c for c in compared if c.verdict is Verdict.UNDECIDED]
     doubts = [_blind(blind, sample, len(compared))] if blind else []
-    if unsure := unproven(compared):
-        doubts.append(_unproven(unsure, dataset, sample, names=names, versus=versus))
+    if unsure := unproven(compared, terms.rule):
+        why = held_by(unsure[0], dataset, sample.rows, terms)
+        doubts.append(_unproven(unsure, why, names=names, versus=terms.versus))
     how = " in part" if blind else " for want of proof" if unsure else ""
     return f"Passed{how}: {'; '.join([*doubts, ', '.join(parts)])}"
 
 
-def _unproven(
-    unsure: Sequence[ColumnResult],
-    dataset: Sequence[Finding],
-    sample: SampleInfo,
-    *,
-    names: bool,
-    versus: str,
-) -> str:
+def _unproven(unsure: Sequence[ColumnResult], why: str, *, names: bool, versus: str) -> str:
     main, *others = unsure
     told = f"`{main.name}` {change_in_words(main, names=names, versus=versus)}"
-    same = f"`{others[0].name}`" if len(others) == 1 else f"{len(others)} other columns"
-    more = f"; the same of {same}" if others else ""
-    return f"{told}, more than is tolerated, but {held_by(main, dataset, sample.rows)}{more}"
+    who = f"`{others[0].name}` seems" if len(others) == 1 else f"{len(others)} other columns seem"
+    more = f"; {who} to be beyond tolerance, too" if others else ""
+    return f"{told}, more than is tolerated, but {why}{more}"
 
 
 def _guard(column: ColumnResult, test: str) -> Finding | None:

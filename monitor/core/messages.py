@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from monitor.core.causes import NAME_CHARS, TEXT_CHARS, causes_of, failed_of, line
+from monitor.core.causes import NAME_CHARS, TEXT_CHARS, causes_of, failed_of
 from monitor.core.consequences import Cause, Change, Episode, EpisodeChange, Message, RetrainRequest
-from monitor.core.people import AuditEntry
+from monitor.core.people import AuditEntry, Deed
 from monitor.core.records import Check, Window
 from monitor.core.routing import Routing, level_of
+from monitor.core.words import line
 
 SCHEMA = 1
 CAUSES_TOLD = 3
@@ -174,20 +175,21 @@ def happened(cause: str, kinds: Iterable[str]) -> str:
     'broken data found'
     """
     steps = [kind.rpartition(".")[2] for kind in kinds]
-    own = _HAPPENED.get(cause)
-    if own is not None:
-        return ", then ".join(own.get(step, f"{cause_text(cause)}, {step}") for step in steps)
-    return f"{cause_text(cause)} {', then '.join(_FOUND.get((cause, s), s) for s in steps)}"
+    own = _HAPPENED.get(cause, {})
+    told = [own.get(step, step) for step in steps]
+    about = "" if steps[0] in own else f"{cause_text(cause)} "
+    return about + ", then ".join(told)
 
 
 # Broken data is found rather than opened, and where there is nothing, nothing opens.
-_FOUND: Mapping[tuple[str, str], str] = {(Cause.QUALITY, Change.OPENED): "found"}
 _HAPPENED: Mapping[str, Mapping[str, str]] = {
+    Cause.QUALITY: {Change.OPENED: f"{_WHAT[Cause.QUALITY]} found"},
     Cause.NO_LOOK: {
         Change.OPENED: _WHAT[Cause.NO_LOOK],
         Change.WORSENED: f"still {_WHAT[Cause.NO_LOOK]}",
         Change.RESOLVED: "something to look at again",
-    }
+        Deed.ACKNOWLEDGED: f"{_WHAT[Cause.NO_LOOK]}, acknowledged",
+    },
 }
 
 

@@ -34,8 +34,13 @@ def column_p(findings: Sequence[Finding]) -> tuple[float | None, float | None]:
     """(p_value, p_tolerance) of a column: min(1, k · smallest) over k findings."""
     return (
         _bonferroni([f.p_value for f in findings if f.p_value is not None]),
-        _bonferroni([f.p_tolerance for f in deciding(findings) if f.p_tolerance is not None]),
+        _bonferroni(tolerances(findings)),
     )
+
+
+def tolerances(findings: Sequence[Finding]) -> list[float]:
+    """p_tolerance of the deciding findings that have one."""
+    return [f.p_tolerance for f in deciding(findings) if f.p_tolerance is not None]
 
 
 def strength_of(findings: Sequence[Finding]) -> float:
@@ -80,7 +85,7 @@ def _judge(column: ColumnResult, rule: Rule, rejected: bool) -> ColumnResult:
     if drifted:
         strongest = min(fired or decisive, key=_by_evidence)
         return replace(column, verdict=Verdict.DRIFTED, reason=strongest.reason)
-    return _quiet(column, min(fired, key=_by_evidence) if fired else None)
+    return _quiet(column, min(fired, key=_by_evidence) if fired else None, rule.alpha)
 
 
 def answers_for_itself(column: ColumnResult, rule: Rule) -> bool:
@@ -97,20 +102,33 @@ def main_findings(column: ColumnResult) -> list[Finding]:
     return [f for f in decisive if not f.guard]
 
 
-def _quiet(column: ColumnResult, alone: Finding | None) -> ColumnResult:
+def _quiet(column: ColumnResult, alone: Finding | None, alpha: float) -> ColumnResult:
     """The verdict of a column that did not drift; `alone` is what fired by itself."""
     main = main_findings(column)
     if all(f.verdict is Verdict.UNDECIDED for f in main):
         reason = main[0].reason if main else "no test applies to this column"
         return replace(column, verdict=Verdict.UNDECIDED, reason=reason)
     if alone is not None:
-        reason = f"{alone.reason}; not when all columns are judged together"
+        reason = f"{alone.reason}; {_not_with(column, alpha)}"
         return replace(column, verdict=Verdict.WATCH, reason=reason)
     watched = [f for f in column.findings if f.verdict in (Verdict.WATCH, Verdict.DRIFTED)]
     if watched:
         return replace(column, verdict=Verdict.WATCH, reason=watched[0].reason)
     strongest = max(deciding(column.findings), key=lambda f: f.strength)
     return replace(column, verdict=Verdict.PASSED, reason=strongest.reason)
+
+
+def _not_with(column: ColumnResult, alpha: float) -> str:
+    """Together with what a finding that fired by itself proves nothing."""
+    if shared_by_tests(column, alpha):
+        return f"not when the {len(tolerances(column.findings))} tests of the column share `alpha`"
+    return "not when all columns are judged together"
+
+
+def shared_by_tests(column: ColumnResult, alpha: float) -> bool:
+    """Whether one test proves it, and not when the tests of this column are judged together."""
+    p = tolerances(column.findings)
+    return column.p_tolerance is not None and min(p, default=1.0) <= alpha < column.p_tolerance
 
 
 def _by_evidence(finding: Finding) -> tuple[float, float]:
@@ -130,6 +148,26 @@ def _rejected(
     cut = passing[-1] if passing else -1.0
     by_column, by_test = ({name for name, p in part.items() if p <= cut} for part in weighted)
     return by_column, by_test
+
+
+def level_of(
+    column: ColumnResult,
+    columns: Sequence[ColumnResult],
+    alpha: float,
+    dataset: Sequence[Finding] = (),
+) -> float:
+    """The p_tolerance at which a column drifts, given what the others show.
+
+    That of Benjamini–Hochberg with as many rejected as there are when the column surely is.
+    """
+    if column.critical:
+        return alpha
+    others = [c for c in columns if c.compared and c.name != column.name]
+    sure = [*others, replace(column, p_tolerance=0.0)]
+    judged = sum(map(len, _weighted_p(sure, dataset)))
+    rejected = sum(map(len, _rejected(sure, alpha, dataset)))
+    weight = _weighted_p([*others, replace(column, p_tolerance=1.0)], dataset)[0][column.name]
+    return alpha * rejected / judged / weight
 
 
 def _weighted_p(

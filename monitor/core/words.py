@@ -1,4 +1,4 @@
-"""How times and lengths of time are told to people: short, in local time, without riddles."""
+"""How times, lengths of time and names from data are told to people: short, without riddles."""
 
 from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
@@ -95,9 +95,29 @@ def plural(count: int, noun: str) -> str:
 def level(name: str, quote: str = "`", most: int = 40) -> str:
     """A value of a column inside a sentence; one that nobody sees is named for what it is.
 
-    >>> level("north"), level(""), level("  ")
-    ('`north`', 'empty text', 'text of blanks')
+    >>> level("north"), level(""), level("  "), level(chr(7))
+    ('`north`', 'empty text', 'text of blanks', 'unprintable text')
     """
+    seen = _printable(name)
+    if seen.strip():
+        return f"{quote}{_cut(seen, most)}{quote}"
     if name.strip():
-        return f"{quote}{name[:most]}{quote}"
+        return "unprintable text"
     return "text of blanks" if name else "empty text"
+
+
+def line(text: str, most: int) -> str:
+    """One printable line: names come from data and may hold line breaks or terminal codes.
+
+    >>> line("one\\n two", 40), line("a long name", 7)
+    ('one two', 'a long…')
+    """
+    return _cut(" ".join(_printable(text).split()), most)
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"

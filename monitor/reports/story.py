@@ -140,8 +140,8 @@ class Story:
         if finding.test == ACCUMULATED:
             return (
                 "Evidence grows with every window that speaks for more than is tolerated and "
-                f"shrinks with every other: 1 is none, {numerals.number(finding.threshold)} raises "
-                "the alarm, and it counts no higher.",
+                "shrinks with every other that could be judged: 1 is none, "
+                f"{numerals.number(finding.threshold)} raises the alarm, and it counts no higher.",
             )
         return (finding.reason.removesuffix(f"; {finding.what}"),) if finding.what else ()
 

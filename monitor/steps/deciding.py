@@ -14,7 +14,8 @@ from monitor.core.onset import shared_onset
 from monitor.core.over_time.variation import MIN_WINDOWS
 from monitor.core.records import Check, ColumnResult, DatasetResult, Notice, Verdict, Window
 from monitor.core.routing import level_of
-from monitor.core.unproven import UNPROVEN, Series, unproven, what_proves_it
+from monitor.core.slices.segments import share_alpha
+from monitor.core.unproven import UNPROVEN, Series, Terms, unproven, what_proves_it
 from monitor.core.verdict import dataset_p, judge_check
 from monitor.references import Reference
 from monitor.steps.kit import Look, Tools, Watch
@@ -89,7 +90,7 @@ def _sentence(watch: Watch, verdict: Verdict, look: Look, window: Window | None)
         look.sample,
         names=watch.show_values != "never",
         moved_at=_moved_at(watch, look.columns, window),
-        versus=watch.versus,
+        terms=_terms(watch),
     )
     if verdict is not Verdict.DRIFTED:
         return sentence
@@ -150,15 +151,22 @@ def _blinded(watch: Watch, reference: Reference | None, look: Look) -> list[Noti
 
 def _unproven(watch: Watch, look: Look) -> list[Notice]:
     """Which setting keeps what looks like a drift from being one, and what it would take."""
-    unsure = unproven([c for c in look.columns if c.compared])
-    if not unsure:
+    terms = _terms(watch)
+    unsure = unproven([c for c in look.columns if c.compared], terms.rule)
+    if not unsure or terms.maintained:
         return []
+    text = what_proves_it(unsure[0], look.columns, look.dataset, look.sample, terms)
+    return [Notice(UNPROVEN, text, unsure[0].name)]
+
+
+def _terms(watch: Watch) -> Terms:
+    """What the columns were judged by: beside segments, at their share of alpha."""
+    plan = share_alpha(watch.plan) if watch.segments else watch.plan
     series = None
     if watch.name and watch.cadence is not None:
-        series = Series(watch.name, watch.cadence, watch.checks_per_alarm)
-    main, alpha = unsure[0], watch.plan.rule.alpha
-    text = what_proves_it(main, look.columns, alpha, look.sample.rows, series)
-    return [Notice(UNPROVEN, text, main.name)]
+        series = Series(watch.name, watch.cadence, both_sides=watch.compare_with != "reference")
+    budget = watch.checks_per_alarm
+    return Terms(plan.rule, budget, watch.in_maintenance, series, watch.versus)
 
 
 def _moved_at(watch: Watch, columns: Sequence[ColumnResult], window: Window | None) -> str:

@@ -53,7 +53,7 @@ def gathered_by(check: Check) -> Before | None:
 
 def can_judge(columns: Sequence[ColumnResult]) -> bool:
     """Whether any column can add evidence."""
-    return any(_judged(c) for c in columns)
+    return any(adds_evidence(c) for c in columns)
 
 
 def spend(
@@ -67,10 +67,10 @@ def spend(
     importance = np.array([c.importance for c in compared])
     kept = [before.columns.get(c.name, Accrued(1.0, 0)) for c in compared]
     then = budget.Gathered(np.array([a.evidence for a in kept]), np.array(before.alarm))
-    p = np.array([c.p_tolerance if _judged(c) else None for c in compared], np.float64)
+    p = np.array([c.p_tolerance if adds_evidence(c) else None for c in compared], np.float64)
     now = budget.add(then, p, importance, checks_per_alarm)
     grown = {
-        c.name: replace(c, accrued=_accrued(a, float(e), _judged(c)))
+        c.name: replace(c, accrued=_accrued(a, float(e), adds_evidence(c)))
         for c, a, e in zip(compared, kept, now.evidence, strict=True)
     }
     finding = _finding(compared, before, now, importance, checks_per_alarm)
@@ -89,7 +89,7 @@ def hold_back(
 
 
 def _held(column: ColumnResult, finding: Finding | None) -> ColumnResult:
-    if column.verdict is not Verdict.DRIFTED or _judged(column):
+    if column.verdict is not Verdict.DRIFTED or adds_evidence(column):
         return waiting(column, finding)
     reason = f"{column.reason}; too few rows to count as evidence within the alarm budget"
     return replace(column, verdict=Verdict.UNDECIDED, reason=reason)
@@ -127,7 +127,7 @@ def waiting(part: Part, finding: Finding | None = None) -> Part:
     return replace(part, verdict=Verdict.WATCH, reason=f"{part.reason}; {waits}")
 
 
-def _judged(column: ColumnResult) -> bool:
+def adds_evidence(column: ColumnResult) -> bool:
     """Whether a column has the rows it takes: a matter of rows alone, not of what they show.
 
     Were strong findings on few rows counted and weak ones not, evidence would grow by itself.
@@ -157,8 +157,8 @@ def _carrying(column: ColumnResult, finding: Finding) -> ColumnResult:
         return column
     last = plural(column.accrued.checks, "check")
     reason = (
-        f"the last {last} together prove it (evidence {so_far(finding)}), this one alone does not; "
-        f"{column.reason}"
+        f"the alarm is on (evidence of all columns {so_far(finding)}), and this column gathered "
+        f"evidence in the last {last}; this window alone does not prove it; {column.reason}"
     )
     return replace(column, verdict=Verdict.DRIFTED, reason=reason)
 

@@ -54,12 +54,15 @@ class Backtest:
     @property
     def shown(self) -> tuple[Trial, ...]:
         """The rules of the table: other tolerances of a rule only where one of them is advised."""
-        return tuple(t for t in self.trials if not t.rule.variant or self.advises(t))
+        return tuple(t for t in self.trials if not self._is_folded(t))
 
     @property
     def folded(self) -> tuple[Trial, ...]:
         """The rules beside the table."""
-        return tuple(t for t in self.trials if t not in self.shown)
+        return tuple(t for t in self.trials if self._is_folded(t))
+
+    def _is_folded(self, trial: Trial) -> bool:
+        return trial.rule.variant and not self.advises(trial)
 
     def advises(self, trial: Trial) -> bool:
         return self.advice.choice is not None and trial.rule.key == self.advice.choice.rule.key
