@@ -20,7 +20,7 @@ from monitor import briefing, wiring
 from monitor.configuration.datasets import FROZEN, SourceSettings
 from monitor.configuration.mistakes import checked
 from monitor.configuration.urls import scheme_of, without_secrets
-from monitor.core import laws, wire
+from monitor.core import feed, laws, wire
 from monitor.core.comparison import Plan
 from monitor.core.records import Check, Verdict, Window
 from monitor.core.side_by_side import are_held
@@ -34,7 +34,7 @@ from monitor.question import (
     time_told,
     times_of,
 )
-from monitor.references import Reference, content_version, version_as_asked
+from monitor.references import Reference, content_version, tell_uneven, version_as_asked
 from monitor.steps.deciding import decide
 from monitor.steps.kit import Look, Timings, Watch
 from monitor.steps.looking import compare_rows, confirm_files, unread_look, validate_rows
@@ -160,7 +160,8 @@ def _check(
         return decide(watch, before, None, unread_look(str(error)), timings)
     _check_names(before.sample, now, asked)
     refuse_untimed(now, window, asked)
-    look = Look(now.info, notices=(*now.notices, *time_told(watch.plan, asked)))
+    uneven = feed.uneven(before.sample.layouts, "the reference: ")
+    look = Look(now.info, notices=(*now.notices, *uneven, *time_told(watch.plan, asked)))
     prepared = _aside(_prepare, meanwhile)
     if watch.suite is not None:
         look = validate_rows(watch, now, look, wiring.validator(), timings)
@@ -220,6 +221,7 @@ def freeze(reference: Any, file: str | Path, **question: Any) -> StoredReference
     refuse_before_reading(asked, (reference, source))
     before = _reference(reference, source, asked)
     refuse_unknown(asked, before.sample.columns, lambda: times_of(before.sample))
+    tell_uneven(before.sample, f"the reference {_told(reference)}")
     plan = briefing.make_plan(asked, kinds=asked.column_kinds, roles={}, names=True)
     version = _fingerprint(source) or content_version(before.sample)
     version = version_as_asked(version, plan)

@@ -44,6 +44,16 @@ def lacking(
     return found
 
 
+def partly_there(layouts: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """The columns that some files lack and others have.
+
+    >>> partly_there({"1.csv": ("a", "b"), "2.csv": ("a", "B")})
+    ('b', 'B')
+    """
+    having = _having(layouts)
+    return tuple(name for name, files in having.items() if len(files) < len(layouts))
+
+
 def files_told(files: Sequence[str]) -> str:
     """The first names of some files, and how many more there are."""
     return ", ".join(files[:TOLD]) + _more(files)
