@@ -126,7 +126,7 @@ class _Dataset:
 
     def _compare_files(self) -> None:
         """Columns that only some files have, and files that hold nothing."""
-        from monitor.core.layouts import files_told, lacking
+        from monitor.core.layouts import empty_told, lacking
         from monitor.ports import InFiles
 
         if not isinstance(self._opened, InFiles):
@@ -134,9 +134,7 @@ class _Dataset:
         layouts = self._opened.layouts(FILES_ASKED)
         blank = [name for name, names in layouts.items() if not names]
         if blank:
-            are = "is" if len(blank) == 1 else "are"
-            told = f"{len(blank)} of {len(layouts)} files {are} empty: {files_told(blank)}"
-            self._told.uneven.append(f"{self._role}: {told}")
+            self._told.uneven.append(f"{self._role}: {empty_told(blank, len(layouts))}")
         stated = {name: names for name, names in layouts.items() if names}
         self._told.uneven += [f"{self._role}: {lack.text}" for lack in lacking(stated)]
 
