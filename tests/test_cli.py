@@ -341,8 +341,8 @@ def test_init_writes_what_is_valid_whatever_the_names_are(newcomer: Path, monito
         ),
         (
             "init w --production data/*.csv --time country",
-            "the first values of 'country' tell no time"
-            "\n  hint: the only column that does is 'created_at'",
+            "none of the first rows has a readable time in 'country'; there are times in "
+            "'created_at'\n  hint: times are timestamps, ISO 8601 text, or seconds since 1970",
         ),
         ("init w --production timeless.csv", "no column of timeless.csv tells a time: a, b"),
         ("init w --production twice.csv", "several columns of twice.csv tell a time: a, b\n  hint"),
@@ -441,8 +441,8 @@ def test_all_mistakes_of_a_configuration_are_told_with_their_lines(
         ("time: at}", "time: att}", "6: monitors.orders.production.time: there is no column named "
          "'att'; there are: age, amount, at, region",
          "did you mean 'at', the only column that tells a time?"),
-        ("time: at}", "time: region}", "6: monitors.orders.production.time: the first values of "
-         "'region' tell no time", "the only column that does is 'at'"),
+        ("time: at}", "time: region}", "6: monitors.orders.production.time: none of the first "
+         "rows has a readable time in 'region'; there are times in 'at'", "times are timestamps"),
         ("explorer: never", "drift: {segments: [regoin]}", "monitors.orders.drift: the reference "
          "has no column 'regoin' (drift); there are: at, amount", "'region' for 'regoin'"),
         ("explorer: never", "drift: {importance: w.csv}", "monitors.orders.drift.importance: the "

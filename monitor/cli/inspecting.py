@@ -114,7 +114,7 @@ class _Dataset:
 
     def no_time(self, name: str, known: Collection[str]) -> AskedWrongly | None:
         """Why a column cannot be the time of a row, with the one that can."""
-        from monitor.tables.glance import no_time, unknown_time
+        from monitor.core.time_columns import FIRST_ROWS, TIMES_ARE, no_time, unknown_time
 
         assert self._opened is not None
         try:
@@ -123,7 +123,9 @@ class _Dataset:
             return None if name in known else UnknownName("column", name, known)
         if name not in known:
             return unknown_time(name, known, times)
-        return None if name in times else no_time(name, times)
+        if name in times:
+            return None
+        return AskedWrongly(no_time(name, times, rows=FIRST_ROWS), hint=TIMES_ARE)
 
     def compare_files(self) -> None:
         """Tell of columns that only some files have, and of files that hold nothing."""

@@ -92,6 +92,11 @@ def uneven(layouts: Mapping[str, tuple[str, ...]], whose: str = "") -> list[Noti
     return [Notice("files_uneven", f"{whose}{lack.text}") for lack in lacking(layouts)]
 
 
+def tells_time(name: str) -> Notice:
+    """A line on a column that was named as the time of a row and is left out for that."""
+    return Notice("time_column", f"{name} tells the time of a row and is not compared", name)
+
+
 def _lost(name: str) -> Finding:
     return Finding(
         test="schema",

@@ -9,11 +9,12 @@ from monitor import wiring
 from monitor.configuration.datasets import FROZEN, SourceSettings
 from monitor.configuration.fields import monitor_name
 from monitor.configuration.urls import scheme_of
+from monitor.core.time_columns import FIRST_ROWS, TIMES_ARE, no_time, unknown_time
 from monitor.errors import AskedWrongly, CouldNotLook, PathNotFound
 from monitor.ports import Described
 from monitor.tables.addresses import place_of
 from monitor.tables.dataset import list_files
-from monitor.tables.glance import first_rows, no_time, unknown_time
+from monitor.tables.glance import first_rows
 
 _STARTER = Path(__file__).parent / "starter"
 _FOLDERS = ("expectations", "reference_data", "reports")
@@ -128,7 +129,7 @@ def _time_column(production: str, named: str | None) -> str:
         if named not in known:
             raise unknown_time(named, known, found)
         if named not in found:
-            raise no_time(named, found)
+            raise AskedWrongly(no_time(named, found, rows=FIRST_ROWS), hint=TIMES_ARE)
         return named
     if len(found) == 1:
         return found[0]

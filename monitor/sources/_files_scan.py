@@ -10,13 +10,14 @@ import pyarrow as pa
 from monitor.configuration.datasets import SourceSettings
 from monitor.core.layouts import empty_told, files_told, lacking
 from monitor.core.records import Notice, Window
+from monitor.core.time_columns import TIMES_ARE, no_time, unknown_time
 from monitor.errors import SourceUnreadable
 from monitor.tables.blocks import Block, TableBlock
 from monitor.tables.columns import HELD_VALUES
 from monitor.tables.dataset import Files, open_format
 from monitor.tables.frames import plain
 from monitor.tables.gate import Extent, Gate
-from monitor.tables.glance import first_rows, times_among, times_told, unknown_time
+from monitor.tables.glance import first_rows, times_in
 from monitor.tables.places import Place, State
 from monitor.tables.reading import Blank, Columnar, Growing, reading, without_rows
 from monitor.tables.roll import Roll, Seen
@@ -261,15 +262,12 @@ class Scan:
             f"; {lack.text}" for lack in lacking(self._roll.layouts(filled=False), [gate.column])
         )
         if self._needs_times and gate.unreadable == gate.seen:
-            raise SourceUnreadable(
-                f"{self._settings.place}: no row has a readable time in {gate.column!r}{example}"
-                f"{without}{times_told(self._times_there())}",
-                hint="times are timestamps, ISO 8601 text, or seconds since 1970",
-            )
+            told = no_time(gate.column, self._times_there(), seen=f"{example}{without}")
+            raise SourceUnreadable(f"{self._settings.place}: {told}", hint=TIMES_ARE)
         self.notices.append(Notice("time_unreadable", f"{told}{example}{without}", gate.column))
 
     def _times_there(self) -> list[str]:
-        return times_among(first_rows(self._files, self._settings), self._settings.timezone)
+        return times_in(first_rows(self._files, self._settings), self._settings.timezone)
 
 
 def _only(table: pa.Table, columns: Sequence[str] | None) -> pa.Table:

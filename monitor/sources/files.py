@@ -17,7 +17,7 @@ from monitor.tables.blocks import Block
 from monitor.tables.columns import HELD_VALUES, to_sample
 from monitor.tables.dataset import Files, list_files, open_format
 from monitor.tables.gate import Gate
-from monitor.tables.glance import first_rows, times_among
+from monitor.tables.glance import first_rows, times_in
 from monitor.tables.places import Place
 from monitor.tables.reading import Blank, Growing, reading
 from monitor.tables.reservoir import Reservoir
@@ -139,7 +139,7 @@ class FileSource:
 
     def times(self, named: str | None = None) -> list[str]:
         rows = first_rows(self._files(), self._settings)
-        return times_among(rows, self._settings.timezone, named)
+        return times_in(rows, self._settings.timezone, named)
 
     def layouts(self, most: int) -> dict[str, tuple[str, ...]]:
         files = self._files()
