@@ -20,10 +20,11 @@ from monitor import briefing, wiring
 from monitor.configuration.datasets import FROZEN, SourceSettings
 from monitor.configuration.mistakes import checked
 from monitor.configuration.urls import scheme_of, without_secrets
-from monitor.core import laws, wire
+from monitor.core import feed, laws, wire
 from monitor.core.comparison import Plan
 from monitor.core.records import Check, Verdict, Window
 from monitor.core.side_by_side import are_held
+from monitor.core.time_columns import times_among
 from monitor.errors import AskedWrongly, CouldNotLook, NoCommonColumns, PathNotFound
 from monitor.ports import Sample, Source, StoredReference
 from monitor.question import (
@@ -32,9 +33,8 @@ from monitor.question import (
     refuse_unknown,
     refuse_untimed,
     time_told,
-    times_of,
 )
-from monitor.references import Reference, content_version, version_as_asked
+from monitor.references import Reference, content_version, tell_uneven, version_as_asked
 from monitor.steps.deciding import decide
 from monitor.steps.kit import Look, Timings, Watch
 from monitor.steps.looking import compare_rows, confirm_files, unread_look, validate_rows
@@ -160,7 +160,8 @@ def _check(
         return decide(watch, before, None, unread_look(str(error)), timings)
     _check_names(before.sample, now, asked)
     refuse_untimed(now, window, asked)
-    look = Look(now.info, notices=(*now.notices, *time_told(watch.plan, asked)))
+    uneven = feed.uneven(before.sample.layouts, "the reference: ")
+    look = Look(now.info, notices=(*now.notices, *uneven, *time_told(watch.plan, asked)))
     prepared = _aside(_prepare, meanwhile)
     if watch.suite is not None:
         look = validate_rows(watch, now, look, wiring.validator(), timings)
@@ -219,7 +220,8 @@ def freeze(reference: Any, file: str | Path, **question: Any) -> StoredReference
     source = _source(reference, asked)
     refuse_before_reading(asked, (reference, source))
     before = _reference(reference, source, asked)
-    refuse_unknown(asked, before.sample.columns, lambda: times_of(before.sample))
+    refuse_unknown(asked, before.sample.columns, lambda: times_among(before.sample.columns))
+    tell_uneven(before.sample, f"the reference {_told(reference)}")
     plan = briefing.make_plan(asked, kinds=asked.column_kinds, roles={}, names=True)
     version = _fingerprint(source) or content_version(before.sample)
     version = version_as_asked(version, plan)
@@ -331,7 +333,7 @@ def _span_of_all(source: Source) -> Window | None:
 
 def _check_names(before: Sample, now: Sample, asked: Question) -> None:
     """Every column that was named exists; there is something in common."""
-    refuse_unknown(asked, {**before.columns, **now.columns}, lambda: times_of(now))
+    refuse_unknown(asked, {**before.columns, **now.columns}, lambda: times_among(now.columns))
     if before.columns and now.columns and not set(before.columns) & set(now.columns):
         raise NoCommonColumns(
             f"the two datasets share no column: the reference has {_listing(before)}, "

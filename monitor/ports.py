@@ -31,6 +31,8 @@ class Sample:
     # The columns of each file that has rows here, by how people name it; where rows are in files
     # that state their columns
     layouts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    # Columns that some of its files lack; a reference knows them when its files are gone, too
+    optional: tuple[str, ...] = ()
 
 
 @runtime_checkable

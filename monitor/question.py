@@ -11,8 +11,9 @@ from monitor.configuration.comparing import DriftSettings
 from monitor.configuration.datasets import CsvSettings, ShowValues
 from monitor.core.columns import Kind
 from monitor.core.comparison import Plan
-from monitor.core.kinds import decide_kind
+from monitor.core.feed import tells_time
 from monitor.core.records import Notice, Window
+from monitor.core.time_columns import TIMES_ARE, no_time, times_among, unknown_time
 from monitor.errors import AskedWrongly, CouldNotLook, UnknownName
 from monitor.ports import Described, Sample, Source
 
@@ -58,8 +59,6 @@ def refuse_unknown(
     asked: Question, known: Collection[str], times: Callable[[], Sequence[str]]
 ) -> None:
     """AskedWrongly for a name that is no column; `times` finds those that tell a time."""
-    from monitor.tables.glance import unknown_time
-
     for option, names in asked.named.items():
         for name in names:
             if name not in known:
@@ -112,21 +111,13 @@ def _times(side: Side) -> list[str]:
     return []
 
 
-def times_of(sample: Sample) -> list[str]:
-    """The columns that tell a time."""
-    return [n for n, c in sample.columns.items() if decide_kind(c.head()).kind is Kind.TIME]
-
-
 def refuse_untimed(now: Sample, window: Window | None, asked: Question) -> None:
     """AskedWrongly for a time column no value of which is a time."""
     name = asked.time_column
     if name is None or window is not None or not now.info.rows or name not in now.columns:
         return
-    told = times_of(now)
-    raise AskedWrongly(
-        f"time_column: no value of {name!r} tells a time",
-        hint=f"columns that do: {', '.join(told)}" if told else "no column of the new data does",
-    )
+    told = no_time(name, times_among(now.columns))
+    raise AskedWrongly(f"time_column: {told}", hint=TIMES_ARE)
 
 
 def time_told(plan: Plan, asked: Question) -> list[Notice]:
@@ -134,4 +125,4 @@ def time_told(plan: Plan, asked: Question) -> list[Notice]:
     name = asked.time_column
     if name is None or not plan.wants(name) or plan.kinds.get(name) is not Kind.TIME:
         return []
-    return [Notice("time_column", f"{name} tells the time of a row and is not compared", name)]
+    return [tells_time(name)]

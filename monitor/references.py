@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from monitor.core import feed
 from monitor.core.columns import Floats, Kind
 from monitor.core.comparison import Plan, kind_of
 from monitor.core.frozen import are_frozen
@@ -19,6 +21,8 @@ from monitor.ports import Clock, Sample, Snapshots, Source, StoredReference
 
 if TYPE_CHECKING:
     from monitor.archive import Store
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +69,7 @@ class ReferenceMaker:
     def build(self, store: "Store", clock: Clock) -> Reference:
         """Read the rows, decide the kinds, freeze both as the current version."""
         sample = self._read()
+        tell_uneven(sample, f"the reference of {self.monitor}")
         version, path = self._keep(sample)
         picture = self._picture(sample, version, path, clock)
         reference = self._frozen(picture, sample, self.kinds)
@@ -210,6 +215,12 @@ class ReferenceMaker:
         return (
             f"{self.location} from {self.window.start.isoformat()} to {self.window.end.isoformat()}"
         )
+
+
+def tell_uneven(sample: Sample, whose: str) -> None:
+    """Log which columns only some files of a reference have, once, when it is built."""
+    for notice in feed.uneven(sample.layouts, f"{whose}: "):
+        log.warning("%s", notice.text)
 
 
 def version_as_asked(version: str, plan: Plan) -> str:

@@ -116,7 +116,7 @@ def test_the_window_is_that_of_the_new_data() -> None:
             "start": "2026-03-01T00:00:00+00:00", "end": "2026-03-25T23:00:00.000001+00:00",
         }  # fmt: skip
         assert compare(BEFORE, current, time_column="at", sample=50).to_dict()["window"] == window
-    with pytest.raises(AskedWrongly, match="no value of 'city' tells a time"):
+    with pytest.raises(AskedWrongly, match="no row has a readable time in 'city'"):
         compare(BEFORE, OLDER, time_column="city")
 
 

@@ -341,8 +341,8 @@ def test_init_writes_what_is_valid_whatever_the_names_are(newcomer: Path, monito
         ),
         (
             "init w --production data/*.csv --time country",
-            "the first values of 'country' tell no time"
-            "\n  hint: the only column that does is 'created_at'",
+            "none of the first rows has a readable time in 'country'; there are times in "
+            "'created_at'\n  hint: times are timestamps, ISO 8601 text, or seconds since 1970",
         ),
         ("init w --production timeless.csv", "no column of timeless.csv tells a time: a, b"),
         ("init w --production twice.csv", "several columns of twice.csv tell a time: a, b\n  hint"),
@@ -358,6 +358,16 @@ def test_init_refuses_what_cannot_work(
     assert (said.code, said.out) == (64, "")
     assert told in said.err
     assert files(newcomer) == before
+
+
+def test_init_looks_into_a_frozen_reference(newcomer: Path, monitor: Monitor) -> None:
+    assert monitor("reference", "freeze", "train.csv", "train.reference").code == 0
+    content = Path("train.reference").read_bytes()
+    Path("damaged.reference").write_bytes(content[:-50])
+    for name, told in (("damaged", "cut off or damaged"), ("trian", "there is no")):
+        said = monitor("init", "watch", "--reference", f"{name}.reference")
+        assert said.code == 64 and told in said.err and not Path("watch").exists()
+    assert monitor("init", "watch", "--reference", "train.reference").code == 0
 
 
 @pytest.mark.parametrize(("text", "told"), [("", "is empty (0 bytes)"), ("a,b\n", "has no rows")])
@@ -431,8 +441,8 @@ def test_all_mistakes_of_a_configuration_are_told_with_their_lines(
         ("time: at}", "time: att}", "6: monitors.orders.production.time: there is no column named "
          "'att'; there are: age, amount, at, region",
          "did you mean 'at', the only column that tells a time?"),
-        ("time: at}", "time: region}", "6: monitors.orders.production.time: the first values of "
-         "'region' tell no time", "the only column that does is 'at'"),
+        ("time: at}", "time: region}", "6: monitors.orders.production.time: none of the first "
+         "rows has a readable time in 'region'; there are times in 'at'", "times are timestamps"),
         ("explorer: never", "drift: {segments: [regoin]}", "monitors.orders.drift: the reference "
          "has no column 'regoin' (drift); there are: at, amount", "'region' for 'regoin'"),
         ("explorer: never", "drift: {importance: w.csv}", "monitors.orders.drift.importance: the "
@@ -497,6 +507,21 @@ def test_files_that_are_not_like_the_others_are_told(
     said = monitor("check", "orders", "--at", "2026-03-02", "--dry-run")
     assert said.code == 2 and "the rows of the window are those of 2026-03-02.csv" in said.out
     assert "1 of 3 files is empty: 2026-03-03.csv" in said.out
+
+
+def test_a_file_that_cannot_be_read_hides_no_mistake(
+    newcomer: Path, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert monitor(*INIT, "data/*.csv").code == 0
+    Path("data/2026-03-02.csv").write_text("a,a\n1,2\n")  # neither the first file nor the last
+    monkeypatch.chdir("watch")
+    [told] = monitor("config", "check", "--json", "-").json["monitors"]
+    [note] = told["notes"]
+    assert note.startswith("production: ") and "two columns have the same name: 'a'" in note
+    config = Path("monitor.yaml")
+    config.write_text(config.read_text().replace("created_at", "country"))
+    said = monitor("config", "check")
+    assert said.code == 64 and "'country'" in said.err
 
 
 def test_a_time_that_was_to_be_compared_is_told_to_be_left_out(

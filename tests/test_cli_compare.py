@@ -409,7 +409,8 @@ def test_a_time_column_without_any_time_is_asked_wrongly(
 ) -> None:
     said = refused("reference.csv", current, "--time-column", "city")
     assert said.splitlines() == [
-        "time_column: no value of 'city' tells a time", "  hint: columns that do: at",
+        "time_column: no row has a readable time in 'city'; there are times in 'at'",
+        "  hint: times are timestamps, ISO 8601 text, or seconds since 1970",
     ]  # fmt: skip
 
 

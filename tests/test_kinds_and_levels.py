@@ -243,7 +243,7 @@ def test_a_change_of_type_is_a_notice() -> None:
         "d": empty(3, "d"),
         "new": numbers([1.0], "new"),
     }
-    findings, notices = feed.schema(reference, current, late=(), layouts={}, before={})
+    findings, notices = feed.schema(reference, current, late=(), layouts={}, optional=())
     told = [(n.kind, n.column, n.text) for n in notices]
     assert told == [
         ("column_new", "new", "new is not in the reference and is not compared"),
@@ -256,7 +256,7 @@ def test_a_change_of_type_is_a_notice() -> None:
 
 def test_a_label_that_has_not_arrived_is_no_violation() -> None:
     findings, notices = feed.schema(
-        {"repaid": "boolean"}, {}, late={"repaid"}, layouts={}, before={}
+        {"repaid": "boolean"}, {}, late={"repaid"}, layouts={}, optional=()
     )
     assert findings == ()
     assert [n.kind for n in notices] == ["label_absent"]

@@ -205,6 +205,19 @@ def test_a_frozen_reference_that_contradicts_itself_is_refused(tmp_path: Path, c
         frozen.read_frozen(LocalPlace(file))
 
 
+def test_a_frozen_reference_of_an_earlier_version_knows_no_optional_columns(tmp_path: Path) -> None:
+    file = tmp_path / "x.reference"
+    _write(tmp_path / "d" / "0.parquet", {"x": _text(), "y": np.arange(ROWS) * 0.5})
+    api.freeze(_write(tmp_path / "d" / "1.parquet", {"x": _text()}).parent, file)
+    assert frozen.read_frozen(LocalPlace(file)).optional == ("y",)
+
+    def earlier(told: bytes) -> str:
+        return json.dumps({k: v for k, v in json.loads(told).items() if k != "optional"})
+
+    file.write_bytes(_damaged(file.read_bytes(), earlier))
+    assert frozen.read_frozen(LocalPlace(file)).optional == ()
+
+
 def test_flipped_bits_of_a_frozen_reference_do_not_end_the_process(tmp_path: Path) -> None:
     file = tmp_path / "x.reference"
     api.freeze(_write(tmp_path / "a.parquet", {"x": _text(), "y": np.arange(ROWS) * 0.5}), file)

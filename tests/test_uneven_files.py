@@ -1,6 +1,7 @@
 """Files of one dataset that are not like the others: renamed columns, and files without content."""
 
 import datetime as dt
+import gzip
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -190,23 +191,34 @@ def test_an_empty_file_leaves_the_windows_of_others_alone(tmp_path: Path, train:
     folder = days(tmp_path / "data", {})
     (folder / "2026-03-02.csv").write_bytes(b"")
     files = source(folder)
-    for day in ("2026-03-01", "2026-03-03", "2026-03-04"):
+    told = ["1 of 4 files is empty: 2026-03-02.csv"]
+    # That it may have held rows of the first day's last minutes, or of the third day, is told there
+    for day, notices in (("2026-03-01", told), ("2026-03-03", told), ("2026-03-04", [])):
         sample = files.read(window(day))
         assert sample.info.rows == ROWS
-        assert [n.text for n in sample.notices] == ["1 of 4 files is empty: 2026-03-02.csv"]
+        assert [n.text for n in sample.notices] == notices
     with pytest.raises(SourceUnreadable, match=r"no row of the window was.*2026-03-02\.csv"):
         files.read(window("2026-03-02"))
     assert files.read(window("2026-03-09")).info.rows == 0  # its file is not the one of the second
     assert compare(train, folder, time_column="at").verdict is Verdict.PASSED
 
 
-@pytest.mark.parametrize("content", [b"", b"\n\n"])
-def test_an_empty_last_file_may_be_that_of_any_later_window(tmp_path: Path, content: bytes) -> None:
-    folder = days(tmp_path / "data", {})
-    (folder / "2026-03-04.csv").write_bytes(content)
-    assert source(folder).read(window("2026-03-01")).info.rows == ROWS
-    with pytest.raises(SourceUnreadable, match=r"2026-03-04\.csv, where its rows could have been"):
+@pytest.mark.parametrize("content", [b"", b"\n\n", gzip.compress(b""), gzip.compress(b"\n\n")])
+@pytest.mark.parametrize(("write", "ending"), [(write_csv, "csv"), (write_ndjson, "ndjson")])
+def test_an_empty_last_file_may_be_that_of_any_later_window(
+    tmp_path: Path, write: Write, ending: str, content: bytes
+) -> None:
+    folder = days(tmp_path / "data", {}, write)
+    last = folder / f"2026-03-04.{ending}"
+    if content.startswith(b"\x1f\x8b"):
+        last = last.rename(f"{last}.gz")
+    last.write_bytes(content)
+    before = source(folder).read(window("2026-03-01"))
+    assert (before.info.rows, before.notices) == (ROWS, ())
+    with pytest.raises(SourceUnreadable, match=rf"{last.name}, where its rows could have been"):
         source(folder).read(window("2026-03-05"))
+    told = [n.text for n in source(folder).read().notices if n.kind == "file_empty"]
+    assert told == [f"1 of 4 files is empty: {last.name}"]
 
 
 def test_where_names_do_not_follow_time_an_empty_file_may_be_that_of_any_window(
@@ -266,5 +278,7 @@ def test_the_column_that_tells_a_time_is_the_hint(tmp_path: Path, write: Write) 
     with pytest.raises(UnknownName, match="no column named 'when'") as told:
         source(folder, "when").read(window(DAYS[0]))
     assert told.value.hint == "did you mean 'at', the only column that tells a time?"
-    with pytest.raises(SourceUnreadable, match=r"in 'country' \(they look like 'aa'\); 'at' has$"):
+    with pytest.raises(
+        SourceUnreadable, match=r"in 'country' \(they look like 'aa'\); there are times in 'at'$"
+    ):
         source(folder, "country").read(window(DAYS[0]))

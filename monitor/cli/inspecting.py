@@ -18,7 +18,7 @@ FILES_ASKED = 1000  # files of a dataset whose columns are looked at
 class Told:
     """What is to be said of the data of a monitor, and is no mistake of its configuration."""
 
-    absent: list[str] = field(default_factory=list)  # not there yet, or not to be reached
+    notes: list[str] = field(default_factory=list)  # of data not there yet, or not to be reached
     uneven: list[str] = field(default_factory=list)  # files that differ from their neighbours
 
 
@@ -52,7 +52,7 @@ def inspected(settings: "Settings", name: str, wrong: Wrong) -> dict[str, Any]:
         "monitor": name,
         "summary": f"windows of {monitor.window}, {against}, {suite}",
         "expectations": expectations,
-        "notes": told.absent,
+        "notes": told.notes,
         "uneven": told.uneven,
     }
 
@@ -73,10 +73,13 @@ def _look_at_columns(
     here = production.columns([time] if time else [])
     if here and time is not None and (error := production.no_time(time, here)):
         wrong[at] = error
+    production.compare_files()
     reference = monitor.reference
     if isinstance(reference, SourceSettings):
-        names = _Dataset(settings, "reference", reference, told)
-        _look_for_names(monitor, weights, names.columns(_named(monitor, weights)), wrong)
+        trained = _Dataset(settings, "reference", reference, told)
+        names = trained.columns(_named(monitor, weights))
+        trained.compare_files()
+        _look_for_names(monitor, weights, names, wrong)
     elif reference is not None:
         _look_for_names(monitor, weights, here, wrong)
 
@@ -100,20 +103,18 @@ class _Dataset:
             self._opened = opened if isinstance(opened, Described) else None
 
     def columns(self, sought: Collection[str]) -> list[str]:
-        """None of data that cannot be reached now, or only at a price."""
+        """None of data that cannot be reached now, or only at a price; why is told."""
         if self._opened is None:
             return []
         try:
-            found = self._opened.columns(sought)
-            self._compare_files()
+            return self._opened.columns(sought)
         except (AskedWrongly, CouldNotLook) as error:
             self._out_of_reach(error)
             return []
-        return found
 
     def no_time(self, name: str, known: Collection[str]) -> AskedWrongly | None:
         """Why a column cannot be the time of a row, with the one that can."""
-        from monitor.tables.glance import no_time, unknown_time
+        from monitor.core.time_columns import FIRST_ROWS, TIMES_ARE, no_time, unknown_time
 
         assert self._opened is not None
         try:
@@ -122,27 +123,33 @@ class _Dataset:
             return None if name in known else UnknownName("column", name, known)
         if name not in known:
             return unknown_time(name, known, times)
-        return None if name in times else no_time(name, times)
+        if name in times:
+            return None
+        return AskedWrongly(no_time(name, times, rows=FIRST_ROWS), hint=TIMES_ARE)
 
-    def _compare_files(self) -> None:
-        """Columns that only some files have, and files that hold nothing."""
-        from monitor.core.layouts import files_told, lacking
+    def compare_files(self) -> None:
+        """Tell of columns that only some files have, and of files that hold nothing."""
+        from monitor.core.layouts import empty_told, lacking
         from monitor.ports import InFiles
 
         if not isinstance(self._opened, InFiles):
             return
-        layouts = self._opened.layouts(FILES_ASKED)
+        try:
+            layouts = self._opened.layouts(FILES_ASKED)
+        except (AskedWrongly, CouldNotLook) as error:
+            self._out_of_reach(error)
+            return
         blank = [name for name, names in layouts.items() if not names]
         if blank:
-            are = "is" if len(blank) == 1 else "are"
-            told = f"{len(blank)} of {len(layouts)} files {are} empty: {files_told(blank)}"
-            self._told.uneven.append(f"{self._role}: {told}")
+            self._told.uneven.append(f"{self._role}: {empty_told(blank, len(layouts))}")
         stated = {name: names for name, names in layouts.items() if names}
         self._told.uneven += [f"{self._role}: {lack.text}" for lack in lacking(stated)]
 
     def _out_of_reach(self, error: AskedWrongly | CouldNotLook) -> None:
+        """Tell why nothing is seen, once, and look no more."""
+        self._opened = None
         hint = f" ({error.hint})" if error.hint else ""
-        self._told.absent.append(f"{self._role}: {error}{hint}")
+        self._told.notes.append(f"{self._role}: {error}{hint}")
 
 
 def _named(monitor: "MonitorSettings", weights: Mapping[str, float]) -> list[str]:

@@ -53,21 +53,20 @@ def schema(
     current: Mapping[str, Stream],
     late: Collection[str],
     layouts: Mapping[str, tuple[str, ...]],
-    before: Mapping[str, tuple[str, ...]],
+    optional: Collection[str],
 ) -> tuple[tuple[Finding, ...], tuple[Notice, ...]]:
     """Lost columns as findings, also of some files alone; new, retyped and late ones as notices.
 
     `reference` maps columns to dtype families; `late` names labels, which may arrive afterwards.
-    `layouts` are the columns of each file that has rows in the window, `before` those of the
-    reference. What files lacked in training already may be lacking.
+    `layouts` are the columns of each file that has rows in the window. `optional` are those that
+    some files lacked in training already: some files may lack them now, and all of them may not.
     """
     lost = [name for name in reference if name not in current]
     findings = [_lost(name) for name in lost if name not in late]
-    optional = {name for lack in lacking(before, [*reference]) for name in lack.columns}
     partly = lacking(layouts, [n for n in reference if n not in late and n not in optional])
     findings += [Finding("schema", Verdict.VIOLATED, lack.text) for lack in partly]
-    notices = uneven(before, "the reference: ")
-    notices += [Notice("files_uneven", lack.text) for lack in lacking(layouts, optional)]
+    known = [name for name in optional if name in reference]
+    notices = [Notice("files_uneven", lack.text) for lack in lacking(layouts, known)]
     if layouts and any(name not in late for name in lost):
         text = f"the rows of the window are those of {files_told([*layouts])}"
         notices.append(Notice("files_of_window", text))
@@ -89,8 +88,13 @@ def schema(
 
 
 def uneven(layouts: Mapping[str, tuple[str, ...]], whose: str = "") -> list[Notice]:
-    """A line on columns that only some files have, where there is nothing to hold them against."""
+    """A line on columns that only some files have; `whose` files they are begins it."""
     return [Notice("files_uneven", f"{whose}{lack.text}") for lack in lacking(layouts)]
+
+
+def tells_time(name: str) -> Notice:
+    """A line on a column that was named as the time of a row and is left out for that."""
+    return Notice("time_column", f"{name} tells the time of a row and is not compared", name)
 
 
 def _lost(name: str) -> Finding:

@@ -44,6 +44,26 @@ def lacking(
     return found
 
 
+def partly_there(layouts: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """The columns that some files lack and others have.
+
+    >>> partly_there({"1.csv": ("a", "b"), "2.csv": ("a", "B")})
+    ('b', 'B')
+    """
+    having = _having(layouts)
+    return tuple(name for name, files in having.items() if len(files) < len(layouts))
+
+
+def empty_told(empty: Sequence[str], files: int) -> str:
+    """The sentence on those of so many files that hold nothing.
+
+    >>> empty_told(["2.csv"], 30)
+    '1 of 30 files is empty: 2.csv'
+    """
+    are = "is" if len(empty) == 1 else "are"
+    return f"{len(empty)} of {files} files {are} empty: {files_told(empty)}"
+
+
 def files_told(files: Sequence[str]) -> str:
     """The first names of some files, and how many more there are."""
     return ", ".join(files[:TOLD]) + _more(files)

@@ -9,10 +9,12 @@ from monitor import wiring
 from monitor.configuration.datasets import FROZEN, SourceSettings
 from monitor.configuration.fields import monitor_name
 from monitor.configuration.urls import scheme_of
+from monitor.core.time_columns import FIRST_ROWS, TIMES_ARE, no_time, unknown_time
 from monitor.errors import AskedWrongly, CouldNotLook, PathNotFound
 from monitor.ports import Described
+from monitor.tables.addresses import place_of
 from monitor.tables.dataset import list_files
-from monitor.tables.glance import first_rows, no_time, unknown_time
+from monitor.tables.glance import first_rows
 
 _STARTER = Path(__file__).parent / "starter"
 _FOLDERS = ("expectations", "reference_data", "reports")
@@ -75,12 +77,13 @@ def _refuse_rowless(reference: str) -> None:
     """Nothing can ever be compared with a reference that holds no rows, or cannot be read."""
     settings = SourceSettings(path=reference)
     try:
-        files = list_files(settings, Path())
-        rows = reference.endswith(FROZEN) or first_rows(files, settings).num_rows
+        if reference.endswith(FROZEN):  # which none is without rows
+            _described(settings).columns()
+        elif not first_rows(list_files(settings, Path()), settings).num_rows:
+            told = f"reference: {reference} has no rows"
+            raise AskedWrongly(told, hint="name the training data")
     except CouldNotLook as error:
         raise AskedWrongly(f"reference: {error}", hint=error.hint) from None
-    if not rows:
-        raise AskedWrongly(f"reference: {reference} has no rows", hint="name the training data")
 
 
 def _check_name(name: str) -> None:
@@ -95,11 +98,19 @@ def _absent(start: Start) -> dict[str, PathNotFound]:
     absent = {}
     for role, path in (("reference", start.reference), ("production", start.production)):
         try:
-            if path is not None:
+            if path is not None and role == "reference" and path.endswith(FROZEN):
+                _refuse_absent(path)
+            elif path is not None:
                 list_files(SourceSettings(path=path), Path())
         except PathNotFound as error:
             absent[role] = error
     return absent
+
+
+def _refuse_absent(file: str) -> None:
+    place = place_of(file, Path())
+    if not place.is_file():
+        raise place.missing()
 
 
 def _nothing_there(absent: Mapping[str, PathNotFound]) -> AskedWrongly:
@@ -112,14 +123,13 @@ def _nothing_there(absent: Mapping[str, PathNotFound]) -> AskedWrongly:
 
 
 def _time_column(production: str, named: str | None) -> str:
-    source = wiring.open_source(SourceSettings(path=production), Path())
-    assert isinstance(source, Described)
+    source = _described(SourceSettings(path=production))
     known, found = source.columns([named] if named else []), source.times(named)
     if named is not None:
         if named not in known:
             raise unknown_time(named, known, found)
         if named not in found:
-            raise no_time(named, found)
+            raise AskedWrongly(no_time(named, found, rows=FIRST_ROWS), hint=TIMES_ARE)
         return named
     if len(found) == 1:
         return found[0]
@@ -129,6 +139,12 @@ def _time_column(production: str, named: str | None) -> str:
         else f"no column of {production} tells a time: {', '.join(known)}",
         hint="say which one tells when a row happened: --time COLUMN",
     )
+
+
+def _described(settings: SourceSettings) -> Described:
+    source = wiring.open_source(settings, Path())
+    assert isinstance(source, Described)
+    return source
 
 
 def _seen_from(folder: Path, path: str | None) -> str | None:

@@ -8,15 +8,16 @@ from datetime import datetime
 import pyarrow as pa
 
 from monitor.configuration.datasets import SourceSettings
-from monitor.core.layouts import files_told, lacking
+from monitor.core.layouts import empty_told, files_told, lacking
 from monitor.core.records import Notice, Window
+from monitor.core.time_columns import TIMES_ARE, no_time, unknown_time
 from monitor.errors import SourceUnreadable
 from monitor.tables.blocks import Block, TableBlock
 from monitor.tables.columns import HELD_VALUES
 from monitor.tables.dataset import Files, open_format
 from monitor.tables.frames import plain
 from monitor.tables.gate import Extent, Gate
-from monitor.tables.glance import first_rows, times_among, times_told, unknown_time
+from monitor.tables.glance import first_rows, times_in
 from monitor.tables.places import Place, State
 from monitor.tables.reading import Blank, Columnar, Growing, reading, without_rows
 from monitor.tables.roll import Roll, Seen
@@ -207,26 +208,25 @@ class Scan:
 
     def _check(self) -> None:
         """What only the end allows to say: of files that hold nothing, of times, of columns."""
-        self._check_blank()
+        suspects = self._roll.of_window(self._gate)
+        self._check_blank([seen.name for seen in suspects if seen.blank])
         self._check_times()
-        self._check_rowless()
+        self._check_rowless(suspects)
         if not self._format.states_columns:
             for lack in lacking(self._roll.layouts(filled=True)):
                 self.notices.append(Notice("files_uneven", lack.text))
 
-    def _check_blank(self) -> None:
-        """A file that holds nothing is told of, and no reason not to look at the others."""
-        blank, count = [s.name for s in self._roll.files if s.blank], len(self._roll.files)
-        if not blank:
-            return
-        if len(blank) == count:
-            told = f"{self._settings.place}: all {count} files are empty"
-            raise SourceUnreadable(self._roll.files[0].blank if count == 1 else told)
-        are = "is" if len(blank) == 1 else "are"
-        told = f"{len(blank)} of {count} files {are} empty: {files_told(blank)}"
-        self.notices.append(Notice("file_empty", told))
+    def _check_blank(self, suspects: Sequence[str]) -> None:
+        """A file that holds nothing is told of where rows of the window may have been meant for
+        it, and no reason not to look at the others."""
+        files = self._roll.files
+        if files and all(seen.blank for seen in files):
+            told = f"{self._settings.place}: all {len(files)} files are empty"
+            raise SourceUnreadable(files[0].blank if len(files) == 1 else told)
+        if suspects:
+            self.notices.append(Notice("file_empty", empty_told(suspects, len(files))))
 
-    def _check_rowless(self) -> None:
+    def _check_rowless(self, suspects: Sequence[Seen]) -> None:
         """SourceUnreadable when rows of the window could have been in a file that holds nothing.
 
         One that names its columns says that it has no rows, and is told of where rows are missed.
@@ -234,7 +234,6 @@ class Scan:
         roll, count = self._roll, len(self._roll.files)
         if self._tolerant and any(seen.rows for seen in roll.files):
             return
-        suspects = roll.of_window(self._gate)
         blank = [seen.name for seen in suspects if seen.blank]
         if self._tolerant and blank:
             raise SourceUnreadable(
@@ -263,15 +262,12 @@ class Scan:
             f"; {lack.text}" for lack in lacking(self._roll.layouts(filled=False), [gate.column])
         )
         if self._needs_times and gate.unreadable == gate.seen:
-            raise SourceUnreadable(
-                f"{self._settings.place}: no row has a readable time in {gate.column!r}{example}"
-                f"{without}{times_told(self._times_there())}",
-                hint="times are timestamps, ISO 8601 text, or seconds since 1970",
-            )
+            told = no_time(gate.column, self._times_there(), seen=f"{example}{without}")
+            raise SourceUnreadable(f"{self._settings.place}: {told}", hint=TIMES_ARE)
         self.notices.append(Notice("time_unreadable", f"{told}{example}{without}", gate.column))
 
     def _times_there(self) -> list[str]:
-        return times_among(first_rows(self._files, self._settings), self._settings.timezone)
+        return times_in(first_rows(self._files, self._settings), self._settings.timezone)
 
 
 def _only(table: pa.Table, columns: Sequence[str] | None) -> pa.Table:

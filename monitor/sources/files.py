@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from monitor.configuration.datasets import SourceSettings
+from monitor.core.layouts import partly_there
 from monitor.core.records import Notice, SampleInfo, Window
 from monitor.errors import AskedWrongly, PathNotFound, SourceUnreadable
 from monitor.ports import Sample, Source
@@ -16,7 +17,7 @@ from monitor.tables.blocks import Block
 from monitor.tables.columns import HELD_VALUES, to_sample
 from monitor.tables.dataset import Files, list_files, open_format
 from monitor.tables.gate import Gate
-from monitor.tables.glance import first_rows, times_among
+from monitor.tables.glance import first_rows, times_in
 from monitor.tables.places import Place
 from monitor.tables.reading import Blank, Growing, reading
 from monitor.tables.reservoir import Reservoir
@@ -95,7 +96,7 @@ class FileSource:
     ) -> Sample:  # fmt: skip
         table = scan.finish(pieces, columns)
         times = row_times(table, self._settings.time, self._settings.timezone)
-        return replace(to_sample(table, info, scan.notices, times), layouts=scan.layouts)
+        return _with_layouts(to_sample(table, info, scan.notices, times), scan)
 
     def _of_blocks(
         self, scan: Scan, blocks: Sequence[Block], names: Sequence[str], info: SampleInfo
@@ -109,7 +110,7 @@ class FileSource:
             time=self._settings.time,
             notices=scan.notices,
         )
-        return replace(sample, layouts=scan.layouts)
+        return _with_layouts(sample, scan)
 
     def _streamed(
         self, files: Files, window: Window | None, columns: Sequence[str] | None
@@ -138,7 +139,7 @@ class FileSource:
 
     def times(self, named: str | None = None) -> list[str]:
         rows = first_rows(self._files(), self._settings)
-        return times_among(rows, self._settings.timezone, named)
+        return times_in(rows, self._settings.timezone, named)
 
     def layouts(self, most: int) -> dict[str, tuple[str, ...]]:
         files = self._files()
@@ -206,6 +207,11 @@ class FileSource:
                 return list_files(self._settings, self._root)
         except FileNotFoundError as error:
             raise SourceUnreadable(f"{error.filename} vanished while it was listed") from None
+
+
+def _with_layouts(sample: Sample, scan: Scan) -> Sample:
+    layouts = scan.layouts
+    return replace(sample, layouts=layouts, optional=partly_there(layouts))
 
 
 def _digest_of(path: Place) -> str:

@@ -6,8 +6,8 @@ from pathlib import Path
 from threading import Lock
 
 from monitor.configuration.datasets import SourceSettings
-from monitor.core.columns import Kind
 from monitor.core.records import Window
+from monitor.core.time_columns import times_among
 from monitor.errors import AskedWrongly
 from monitor.ports import Sample, Source
 from monitor.tables.addresses import place_of
@@ -57,8 +57,7 @@ class FrozenSource:
         return list(self._frozen().pictures)
 
     def times(self, named: str | None = None) -> list[str]:
-        pictures = self._frozen().pictures
-        return [name for name, picture in pictures.items() if picture.kind is Kind.TIME]
+        return times_among(self._frozen().sample().columns)
 
     def fingerprint(self) -> str:
         """That of the data it was made of, and of the kinds and columns that were asked for."""

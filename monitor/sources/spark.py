@@ -16,6 +16,7 @@ import pyarrow as pa
 from monitor.configuration.datasets import SourceSettings, SparkSettings
 from monitor.core.columns import Floats
 from monitor.core.records import Notice, SampleInfo, Window
+from monitor.core.time_columns import no_time
 from monitor.errors import AskedWrongly, PathNotFound, SourceUnreadable
 from monitor.ports import Sample, Source
 from monitor.sources._spark_cluster import Cluster, cluster_of, not_found
@@ -163,7 +164,7 @@ def _of_untimed(name: str, rows: int) -> list[Notice]:
 def _refuse_untimed(rows: Rows, times: Times, count: int) -> None:
     if count:
         raise SourceUnreadable(
-            f"{rows.cluster.place}: no row has a readable time in {times.name!r}",
+            f"{rows.cluster.place}: {no_time(times.name)}",
             hint="times are timestamps, dates, or seconds since 1970",
         )
 

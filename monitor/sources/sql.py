@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from monitor.configuration.datasets import SourceSettings, SqlSettings
 from monitor.configuration.fields import table_name
 from monitor.core.records import Notice, SampleInfo, Window
+from monitor.core.time_columns import TIMES_ARE, no_time, unknown_time
 from monitor.errors import AskedWrongly, ConfigError, SourceUnreadable
 from monitor.ports import Sample, Source
 from monitor.sources._sql_aggregates import Asked, SqlTable
@@ -21,13 +22,14 @@ from monitor.sources._sql_postgresql import open_postgresql
 from monitor.sources._sql_sqlite import open_sqlite
 from monitor.tables.columns import to_sample
 from monitor.tables.gate import Gate
-from monitor.tables.glance import unknown_time
 from monitor.tables.reservoir import Reservoir
 from monitor.tables.spool import Spool
 from monitor.tables.streams import Streams, streamed_sample
 from monitor.tables.stretches import Range
 from monitor.tables.times import row_times, to_datetime
 from monitor.tables.unify import unify
+
+_MOMENTS = re.compile(r"(date|datetime|timestamp\w*)\b", re.IGNORECASE)
 
 
 def make(settings: SourceSettings, root: Path) -> Source:
@@ -102,8 +104,8 @@ class SqlSource:
 
 
 def _times(fields: Iterable[Field]) -> list[str]:
-    """Columns of a type that tells a time."""
-    return [f.name for f in fields if re.search("date|time", f.kind, re.IGNORECASE)]
+    """Columns of a type that tells a moment, which a time of day does not."""
+    return [f.name for f in fields if _MOMENTS.match(f.kind)]
 
 
 class _Look:
@@ -201,10 +203,8 @@ class _Look:
             everything = Gate(name, None, self._zone, rows=False)
             self._show_edges(everything, Range())
             if everything.newest_us is None:
-                raise SourceUnreadable(
-                    f"{self._rows.place}: no row has a readable time in {name!r}",
-                    hint="times are timestamps, ISO 8601 text, or seconds since 1970",
-                )
+                told = no_time(name, _times(self._fields.values()))
+                raise SourceUnreadable(f"{self._rows.place}: {told}", hint=TIMES_ARE)
         text = f"{count} rows have no readable time in {name!r}"
         return [Notice("time_unreadable", text, name)]
 

@@ -8,6 +8,7 @@ from monitor.core import episodes, words
 from monitor.core.columns import Kind
 from monitor.core.comparison import TOLD_DESIGN_EFFECT
 from monitor.core.consequences import Change, EpisodeChange, RetrainRequest
+from monitor.core.feed import tells_time
 from monitor.core.headline import also_in_segments, headline, in_segments, only_where
 from monitor.core.numerals import number
 from monitor.core.onset import shared_onset
@@ -108,11 +109,7 @@ def _left_out(watch: Watch, look: Look) -> list[Notice]:
     apart = [c for c in look.columns if not c.compared and c.name not in named]
     plan = watch.plan
     wanted = {*plan.only, *plan.importance, *plan.critical} & {watch.time}
-    time = [
-        Notice("time_column", f"{c.name} tells the time of a row and is not compared", c.name)
-        for c in look.columns
-        if not c.compared and c.name in wanted
-    ]
+    time = [tells_time(c.name) for c in look.columns if not c.compared and c.name in wanted]
     if not apart:
         return time
     told = ", ".join(f"`{c.name}` ({_WHY_APART[c.kind]})" for c in apart[:MOST_NAMED])

@@ -124,7 +124,10 @@ def as_reference(
     sample: Sample,
     reference: Reference | None = None,
 ) -> Reference:
-    """A window that another one is held against; kinds and dtypes are those of `reference`."""
+    """A window that another one is held against.
+
+    Kinds, dtypes, and which columns some files may lack are those of `reference`.
+    """
     frozen = reference.stored if reference else None
     precise = "seconds" if before.start.second or before.end.second else "minutes"
     start, end = (moment.isoformat(timespec=precise) for moment in (before.start, before.end))
@@ -138,4 +141,5 @@ def as_reference(
         built_at=before.end,
         origin=named,
     )
-    return Reference(stored, sample)
+    optional = reference.sample.optional if reference else ()
+    return Reference(stored, replace(sample, optional=optional))

@@ -130,7 +130,7 @@ def _compare(
         {name: column for name, column in sample.columns.items() if wants(name)},
         late,
         sample.layouts,
-        reference.sample.layouts,
+        reference.sample.optional,
     )
     plan = share_alpha(watch.plan) if watch.segments else watch.plan
     before, now = reference.sample.columns, sample.columns

@@ -47,6 +47,7 @@ class Frozen:
     origin: str  # for people: where the data lay
     pictures: Mapping[str, Picture]
     drawn: pa.Table
+    optional: tuple[str, ...] = ()  # columns that some files of the data lacked
 
     @property
     def rows(self) -> int:
@@ -58,7 +59,8 @@ class Frozen:
             name: FrozenColumn(name, picture, partial(self._drawn, name), again)
             for name, picture in self.pictures.items()
         }
-        return Sample(SampleInfo(self.rows, self.rows, "all"), columns, self.drawn)
+        info = SampleInfo(self.rows, self.rows, "all")
+        return Sample(info, columns, self.drawn, optional=self.optional)
 
     def _drawn(self, name: str) -> Column:
         """Of a column that identifies rows nothing is kept."""
@@ -73,7 +75,8 @@ def frozen_of(sample: Sample, plan: Plan, version: str, origin: str) -> Frozen:
         columns = {name: column for name, column in columns.items() if plan.wants(name)}
     with side_by_side(columns) as run:
         pictures = freeze(columns, plan, run)
-    return Frozen(version, origin, pictures, _drawn_rows(sample, pictures))
+    optional = tuple(name for name in sample.optional if name in pictures)
+    return Frozen(version, origin, pictures, _drawn_rows(sample, pictures), optional)
 
 
 def _drawn_rows(sample: Sample, pictures: Pictures) -> pa.Table:
@@ -92,6 +95,7 @@ def write_frozen(place: Place, frozen: Frozen) -> None:
         "version": frozen.version,
         "origin": frozen.origin,
         "columns": {name: _told(picture) for name, picture in frozen.pictures.items()},
+        "optional": frozen.optional,
         "summaries": len(kept),  # bytes
     }
     if frozen.drawn.nbytes > MOST_BYTES:
@@ -156,7 +160,8 @@ def _frozen(table: pa.Table, body: memoryview) -> Frozen:
     kept = from_bytes(body[len(body) - told["summaries"] :])
     pictures = _pictures(told["columns"], kept)
     drawn = table.replace_schema_metadata(None)
-    return Frozen(str(told["version"]), str(told["origin"]), pictures, drawn)
+    optional = tuple(map(str, told.get("optional", ())))  # files of earlier versions know of none
+    return Frozen(str(told["version"]), str(told["origin"]), pictures, drawn, optional)
 
 
 def _pictures(told: Mapping[str, Any], kept: Kept) -> dict[str, Picture]:

@@ -13,7 +13,7 @@ from monitor.errors import SourceUnreadable
 from monitor.tables.frames import to_array
 from monitor.tables.gate import Gate
 from monitor.tables.places import Place
-from monitor.tables.reading import Growing, open_text, refuse_repeated
+from monitor.tables.reading import Blank, Growing, open_text, refuse_repeated
 
 SUFFIXES = (".ndjson", ".jsonl", ".json", ".ndjson.gz", ".jsonl.gz", ".json.gz")
 
@@ -35,7 +35,7 @@ class Ndjson:
     ) -> Iterator[pa.Table]:
         with open_text(path, "NDJSON") as stream:
             texts: set[str] = set()
-            lines = 0
+            lines, filled = 0, False
             for block in _blocks(stream):
                 if not lines and block.lstrip().startswith(b"["):
                     raise SourceUnreadable(
@@ -47,7 +47,10 @@ class Ndjson:
                 yield table
                 if len(complete) < len(block):
                     raise Growing
+                filled = filled or table.num_rows > 0
                 lines += block.count(b"\n")
+            if not filled:
+                raise Blank(f"{path} holds no row")
 
     def learn(self, rows: pa.Table) -> None:
         """Nothing to learn: the file says what its columns hold."""
