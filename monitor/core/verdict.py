@@ -260,15 +260,19 @@ def _blind(
     expectations: ExpectationReport | None,
     expected_to_compare: bool,
 ) -> bool:
-    """Whether something that had to be looked at was not."""
+    """Whether something that had to be looked at was not.
+
+    A column to watch is no pass: where all others cannot be judged, nothing is known to be as it was.
+    """
     compared = [c for c in columns if c.compared]
     undecided = [c for c in compared if c.verdict is Verdict.UNDECIDED]
+    passed = any(c.verdict is Verdict.PASSED for c in compared)
     unevaluated = expectations is not None and any(r.success is None for r in expectations.results)
-    return (
+    return bool(
         unevaluated
         or any(f.verdict is Verdict.UNDECIDED and not f.of_drift for f in dataset)
         or any(c.critical for c in undecided)
-        or (expected_to_compare and len(undecided) == len(compared))
+        or (expected_to_compare and not passed and (undecided or not compared))
     )
 
 
