@@ -273,7 +273,7 @@ def _refuse_frozen(current: Any) -> None:
 def _source(data: Any, asked: Question, time: str | None = None) -> Source | None:
     """Where rows are read from; None when they are in memory."""
     if isinstance(data, str | Path):
-        settings = SourceSettings(path=str(data), time=time, csv=asked.csv)
+        settings = checked(SourceSettings, {"path": str(data), "time": time, "csv": asked.csv})
         return wiring.open_source(settings, Path())
     return wiring.source_of(data, time)
 

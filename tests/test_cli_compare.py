@@ -182,6 +182,8 @@ def test_words_alone_are_on_stdout_without_json(data: Path, tmp_path: Path) -> N
         pytest.param(["reference.csv", "older.csv", "--exit-zero"], 0, marks=pytest.mark.slow),
         pytest.param(["reference.csv", "cut.parquet"], 3, marks=pytest.mark.slow),
         (["reference.csv", "nosuch.csv"], 64),
+        (["reference.csv", "no**.csv"], 64),
+        (["reference.csv", ""], 64),
         (["reference.csv"], 64),
     ],
 )

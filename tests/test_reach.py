@@ -83,7 +83,8 @@ def test_what_is_named_is_allowed_and_nothing_beside_it() -> None:
 @pytest.mark.parametrize(
     "address",
     ["169.254.169.254", "::ffff:169.254.169.254", "64:ff9b::169.254.169.254",
-     "fe80::a9fe:a9fe%eth0", "fd00::5efe:169.254.169.254", "fd00:ec2::254", "fd20:ce::254",
+     "fe80::a9fe:a9fe%eth0", "fd00::5efe:169.254.169.254", "fd00:ec2::23", "fd00:ec2::254",
+     "fd20:ce::254",
      "100.100.100.200", "168.63.129.16", "192.0.0.192", "64:ff9b::168.63.129.16"],
 )  # fmt: skip
 def test_the_name_of_a_host_opens_no_place_of_credentials(address: str) -> None:

@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,10 @@ from monitor.errors import (
 )
 from monitor.ports import Sample
 from monitor.settings import datasets_folder
+from monitor.sources._files_scan import Scan
 from monitor.sources.files import FileSource, make
+from monitor.tables.places import Place
+from monitor.tables.roll import Seen
 from monitor.tables.times import to_datetime
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -648,6 +651,28 @@ def test_a_file_that_vanishes_while_others_are_read(
         source(folder).fingerprint()
 
 
+@pytest.mark.parametrize(("size", "wrong"), [(-1, True), (1, False)])
+def test_a_file_that_is_written_anew_while_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, wrong: bool
+) -> None:
+    """One that grew meanwhile is no other file."""
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"when,n\n2026-01-01,1\n")
+    read = Scan._read
+
+    def read_and_write(self: Scan, seen: Seen, place: Place, *asked: Any) -> Iterator[pa.Table]:
+        yield from read(self, seen, place, *asked)
+        content = path.read_bytes()
+        path.write_bytes(content[:size] if size < 0 else content + b"\n" * size)
+
+    monkeypatch.setattr(Scan, "_read", read_and_write)
+    if wrong:
+        with pytest.raises(SourceUnreadable, match=r"a\.csv: it was written anew"):
+            source(path).read(FIRST_DAY)
+    else:
+        assert source(path).read(FIRST_DAY).info.rows == 1
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
@@ -783,6 +808,8 @@ def test_json_as_it_comes(tmp_path: Path, lines: Sequence[str], expected: Any) -
     [
         (('{"a": 1}', "{a: 1}", '{"a": 1}'), "line 2 is not JSON"),
         (('{"a": 1}', "3"), "line 2 is not a JSON object"),
+        (("null", '{"a": 1}'), "line 1 is not a JSON object"),
+        (('{"a": 1}', "  null", '{"a": 1}'), "line 2 is not a JSON object"),
         (('[{"a": 1}]',), "one JSON array"),
     ],
 )

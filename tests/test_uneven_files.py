@@ -2,6 +2,7 @@
 
 import datetime as dt
 import gzip
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -282,3 +283,23 @@ def test_the_column_that_tells_a_time_is_the_hint(tmp_path: Path, write: Write) 
         SourceUnreadable, match=r"in 'country' \(they look like 'aa'\); there are times in 'at'$"
     ):
         source(folder, "country").read(window(DAYS[0]))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file names are text there")
+def test_a_name_that_is_no_text_is_told_as_text(tmp_path: Path) -> None:
+    """It is stored, sent and exported; what the bytes were can still be seen."""
+    days(tmp_path / "now", {})
+    odd = os.fsencode(tmp_path / "now") + b"/\xff.csv"
+    Path(os.fsdecode(odd)).write_text("at,country\n2026-03-04T12:00,de\n")
+    write_csv(orders("2026-02-01", 1), tmp_path / "train")
+    check = compare(tmp_path / "train.csv", tmp_path / "now", time_column="at").check
+    assert "has no column `amount`: \\xff.csv" in check.headline
+    check.headline.encode()
+
+
+def test_a_headline_is_one_line_whatever_columns_are_called(tmp_path: Path) -> None:
+    renamed = {day: {"amount": "a\nPassed: all is well"} for day in DAYS[:2]}
+    days(tmp_path / "now", renamed)
+    write_csv(orders("2026-02-01", 1), tmp_path / "train")
+    check = compare(tmp_path / "train.csv", tmp_path / "now", time_column="at").check
+    assert check.verdict is Verdict.VIOLATED and "\n" not in check.headline

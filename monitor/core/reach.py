@@ -40,7 +40,14 @@ _NOBODYS = tuple(
 # that look like any of the world.
 _CREDENTIALS = {
     ip_address(text)
-    for text in ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254")
+    for text in (
+        "100.100.100.200",
+        "168.63.129.16",
+        "192.0.0.192",
+        "fd00:ec2::23",
+        "fd00:ec2::254",
+        "fd20:ce::254",
+    )
 }
 
 

@@ -262,7 +262,7 @@ def _blind(
 ) -> bool:
     """Whether something that had to be looked at was not.
 
-    A column to watch is no pass: where all others cannot be judged, nothing is known to be as it was.
+    A column to watch is no pass: with all others undecided, none is known to be as it was.
     """
     compared = [c for c in columns if c.compared]
     undecided = [c for c in compared if c.verdict is Verdict.UNDECIDED]

@@ -115,6 +115,15 @@ def line(text: str, most: int) -> str:
     return _cut(" ".join(_printable(text).split()), most)
 
 
+def on_one_line(text: str) -> str:
+    """A sentence of names from data, which could begin a line of their own.
+
+    >>> on_one_line("`a\\nPassed` moved")
+    '`a Passed` moved'
+    """
+    return " ".join(text.splitlines())
+
+
 def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 

@@ -18,7 +18,7 @@ from monitor.tables.dataset import Files, open_format
 from monitor.tables.frames import plain
 from monitor.tables.gate import Extent, Gate
 from monitor.tables.glance import first_rows, times_in
-from monitor.tables.places import Place, State
+from monitor.tables.places import Place, State, readable
 from monitor.tables.reading import Blank, Columnar, Growing, reading, without_rows
 from monitor.tables.roll import Roll, Seen
 from monitor.tables.times import to_datetime
@@ -64,7 +64,7 @@ class Scan:
         asked = [*columns, *([time] if time else [])] if columns is not None else None
         needed = None if asked is None else list(dict.fromkeys(asked))
         for name, path in self._named():
-            state, told = path.state(), len(self.notices)
+            state, noted = path.state(), len(self.notices)
             if known := self._passed_over(name, path):
                 yield _only(known.columns, columns)
                 continue
@@ -77,13 +77,19 @@ class Scan:
                 seen.rows += rows.num_rows
                 self._format.learn(rows)
                 yield rows if whole else plain(rows)
-            if state is not None and state == path.state_now() and told == len(self.notices):
+            now = path.state_now()
+            if seen.rows and _is_rewritten(state, now):
+                told = f"{path}: it was written anew while it was read"
+                raise SourceUnreadable(
+                    told, hint="write another file and rename it when it is whole"
+                )
+            if state is not None and state == now and noted == len(self.notices):
                 self._extents[path] = Known(state, seen.extent, empty)
 
     def _named(self) -> Iterator[tuple[str, Place]]:
         """The files with their names relative to the dataset, which are unlike."""
         for name, path in zip(self._files.names, self._files.paths, strict=True):
-            yield name or path.name, path
+            yield readable(name) or path.name, path
 
     def _passed_over(self, name: str, path: Place) -> Known | None:
         """What is remembered of a file nothing of which comes in; None of one to be read."""
@@ -268,6 +274,13 @@ class Scan:
 
     def _times_there(self) -> list[str]:
         return times_in(first_rows(self._files, self._settings), self._settings.timezone)
+
+
+def _is_rewritten(before: State | None, after: State | None) -> bool:
+    """Whether a file is another than it was; one that only grew has new rows at its end."""
+    if before is None or after is None:
+        return False
+    return before != after and after[0] <= before[0]
 
 
 def _only(table: pa.Table, columns: Sequence[str] | None) -> pa.Table:

@@ -47,7 +47,7 @@ def decide(
         expected_to_compare=reference is not None,
         segments=look.segments,
     )
-    sentence = _sentence(watch, verdict, look, window)
+    sentence = words.on_one_line(_sentence(watch, verdict, look, window))
     dataset = DatasetResult(
         p_value=dataset_p(look.columns),
         drifted_columns=sum(c.verdict is Verdict.DRIFTED for c in compared),

@@ -9,7 +9,7 @@ from monitor.configuration.datasets import SourceSettings
 from monitor.core.records import Notice
 from monitor.errors import AskedWrongly
 from monitor.tables.addresses import place_of
-from monitor.tables.places import Place, some
+from monitor.tables.places import Place, readable, some
 from monitor.tables.reading import Format
 
 _FORMATS = "monitor.tables.formats"
@@ -49,7 +49,12 @@ def list_files(settings: SourceSettings, root: Path) -> Files:
     if len(used) > 1:
         raise _several(place, {name: form for name, form in formats.items() if form})
     skipped = [name for name in found if not formats[name]]
-    notices = [Notice("file_skipped", f"not read, of no known format: {some(skipped)}")]
+    notices = [
+        Notice(
+            "file_skipped",
+            f"not read, of no known format: {some([readable(name) for name in skipped])}",
+        )
+    ]
     told = tuple(notices if skipped else ())
     return Files(tuple(known.values()), tuple(known), used[0], told)
 
@@ -93,7 +98,7 @@ def _format_or_refuse(place: Place) -> str:
 
 def _several(place: Place, formats: dict[str, str]) -> AskedWrongly:
     examples = {form: name.rsplit("/", 1)[-1] for name, form in reversed(formats.items())}
-    told = ", ".join(f"{form} ({name})" for form, name in sorted(examples.items()))
+    told = ", ".join(f"{form} ({readable(name)})" for form, name in sorted(examples.items()))
     return AskedWrongly(
         f"{place} holds files of different formats: {told}",
         hint="name one kind with a pattern, like folder/*.parquet",

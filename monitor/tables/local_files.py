@@ -10,8 +10,8 @@ from glob import has_magic
 from pathlib import Path
 from typing import BinaryIO
 
-from monitor.errors import PathNotFound
-from monitor.tables.places import Place, State, nothing_there
+from monitor.errors import AskedWrongly, PathNotFound
+from monitor.tables.places import Place, State, nothing_there, readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +21,11 @@ class LocalPlace:
     path: Path
 
     def __str__(self) -> str:
-        return str(self.path)
+        return readable(str(self.path))
 
     @property
     def name(self) -> str:
-        return self.path.name
+        return readable(self.path.name)
 
     def is_file(self) -> bool:
         return self.path.is_file()
@@ -36,7 +36,7 @@ class LocalPlace:
             base, hits = path, [path]
         elif has_magic(str(path)):
             base = next(folder for folder in path.parents if not has_magic(str(folder)))
-            hits = list(base.glob(str(path.relative_to(base))))
+            hits = _matching(base, str(path.relative_to(base)))
         else:
             return
         inside = {f for hit in hits for f in (hit.rglob("*") if hit.is_dir() else (hit,))}
@@ -109,6 +109,16 @@ class LocalPlace:
 
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)
+
+
+def _matching(folder: Path, pattern: str) -> list[Path]:
+    try:
+        return list(folder.glob(pattern))
+    except ValueError:  # before Python 3.13
+        raise AskedWrongly(
+            f"{folder / pattern}: `**` stands for folders, between two `/`",
+            hint="write `**/*.csv` for files in folders of any depth",
+        ) from None
 
 
 @lru_cache(maxsize=4096)

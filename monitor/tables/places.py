@@ -1,5 +1,6 @@
 """What every place of files promises, whether on this machine or in an object store."""
 
+import os
 from collections.abc import Collection, Iterator
 from glob import has_magic
 from typing import Any, BinaryIO, Protocol
@@ -82,6 +83,11 @@ def some(names: list[str]) -> str:
     """The first names of a list, and how many more there are."""
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     return ", ".join(names[:_LISTED]) + more
+
+
+def readable(name: str) -> str:
+    """The name of a file as it is told and stored: bytes that are no text are written out."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def nothing_there(asked: str, part: str, folder: Place, there: list[str]) -> PathNotFound:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
@@ -19,6 +20,9 @@ SUFFIXES = (".ndjson", ".jsonl", ".json", ".ndjson.gz", ".jsonl.gz", ".json.gz")
 
 _BLOCK_BYTES = 8 << 20
 _BOM = b"\xef\xbb\xbf"
+_NULL = re.compile(
+    rb"^[ \t]*null\b", re.MULTILINE
+)  # Arrow dies of such a line, or takes it for a row
 
 
 def make(settings: CsvSettings) -> "Ndjson":
@@ -85,6 +89,8 @@ def _parse(path: Place, block: bytes, lines_before: int, texts: set[str]) -> pa.
     """
     if not block.strip():
         return pa.table({})
+    if _NULL.search(block):
+        return _parse_lines(path, block, lines_before)
     try:
         table = _parse_fast(block, texts)
         looks = {f.name for f in table.schema if pa.types.is_timestamp(f.type)}
