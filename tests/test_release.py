@@ -12,6 +12,7 @@ import venv
 import zipfile
 from pathlib import Path
 
+import httpx
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -98,16 +99,17 @@ def test_the_wheel_alone_runs_the_demo(installed: Path, tmp_path: Path) -> None:
     demo = run(installed, "demo", str(tmp_path / "demo"), cwd=tmp_path)
     assert demo.returncode == 0, demo.stderr
     assert list((tmp_path / "demo" / "reports").glob("*.html"))
-    pages = (
-        "from pathlib import Path\n"
-        "from monitor.service import open_service\n"
-        "from monitor.web.app import make_app\n"
-        "from fastapi.testclient import TestClient\n"
-        "service = open_service(Path('monitor.yaml'))\n"
-        "app = make_app(service.store, service.reports, lambda: [], service.clock)\n"
-        "print(TestClient(app).get('/').status_code, service.store.schema())\n"
-    )
-    assert run_python(installed, pages, tmp_path / "demo").startswith("200 ")
+    serve = [str(installed), "serve", "--no-scheduler", "--port", "0"]
+    with subprocess.Popen(
+        serve, cwd=tmp_path / "demo", stdout=subprocess.PIPE, text=True
+    ) as served:
+        try:
+            assert served.stdout is not None
+            [address] = re.findall(r"http://[\w.:]+", served.stdout.readline())
+            assert "loans" in httpx.get(address, timeout=60).raise_for_status().text
+        finally:
+            served.terminate()
+    assert served.returncode == 0
 
 
 def run_python(installed: Path, code: str, cwd: Path) -> str:
