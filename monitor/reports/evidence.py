@@ -12,7 +12,6 @@ from monitor.core.over_time.spending import ACCUMULATED
 from monitor.core.records import ColumnResult, ExpectationResult, Finding, Verdict
 from monitor.reports import bars, picture, words
 
-
 _PROMISES = ("freshness", "volume")  # of the feed: nothing is estimated, nothing compared
 
 
