@@ -179,7 +179,7 @@ def _tell(out: Output, done: "Backtest", settings: "MonitorSettings") -> None:
 
 
 def _heads(done: "Backtest") -> tuple[str, ...]:
-    rates = ("episodes", "per 90 d")
+    rates: tuple[str, ...] = ("episodes", "per 90 d")
     if done.advice.quiet_until is not None:  # what drifted for real must not pass for a rate
         rates = ("episodes", "false", "false per 90 d")
     return ("rule", "drifted checks", *rates, "first", "smallest drift seen")
