@@ -31,7 +31,14 @@ from monitor.core.replay.alarms import (
     by_tolerance,
     by_verdict,
 )
-from monitor.core.replay.history import Candidate, Fires, Looked, Trial, replayed
+from monitor.core.replay.history import (
+    Candidate,
+    Fires,
+    Looked,
+    Trial,
+    length_days,
+    replayed,
+)
 from monitor.core.replay.sensitivity import (
     Scene,
     Smallest,
@@ -90,7 +97,7 @@ def test_an_episode_is_a_run_of_alarms_that_an_unseen_window_does_not_end() -> N
     found = trial("..xx?x..x.")
     assert [w.start for w in found.episodes] == [day(2).start, day(8).start]
     assert len(found.alarmed) == 4
-    assert found.per_90_days == pytest.approx(2 / 10 * 90)
+    assert found.per_90_days == pytest.approx(2 / 9 * 90)  # of nine days something is known
     assert found.columns == {"a": 4}
 
 
@@ -119,6 +126,18 @@ def test_a_trial_up_to_a_time_holds_the_windows_that_ended_by_then() -> None:
     found = trial("..x.").until(day(2).start)
     assert (len(found.windows), found.episodes) == (2, [])
     assert trial("..x.").until(day(-3).start).per_90_days is None
+
+
+def test_alarms_are_counted_against_the_days_that_were_looked_at() -> None:
+    """A stray check of months ago does not make half a year of ten days; overlaps count once."""
+    far = replace(trial("x........."), windows=(day(-120), *(day(n) for n in range(9))))
+    assert far.days == 10 and far.per_90_days == pytest.approx(9.0)
+    assert advise([far], BUDGET, None).days == 10
+    quiet = advise([replace(far, alarms=((),) * 10)], BUDGET, day(4).start)
+    assert (quiet.windows, quiet.days) == (5, 5)
+    assert any(line.startswith("so short a history") for line in advice_lines(quiet, UTC))
+    twice = replace(day(0), end=day(1).end), replace(day(1), end=day(2).end), day(1)
+    assert length_days(reversed(twice)) == 3 and length_days([]) == 0
 
 
 def test_what_nobody_looked_at_is_asked_of_no_rule() -> None:
@@ -412,6 +431,36 @@ def test_a_range_and_a_quiet_time(project: Path, capsys: pytest.CaptureFixture[s
     assert advice["rule"] is not None
 
 
+def test_false_alarms_are_told_apart_from_real_drift(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["backtest", "orders", "--quiet-until", "2026-03-04"]) == 0
+    _, _, heads, own, *lines = capsys.readouterr().out.splitlines()
+    assert heads.split()[3:8] == ["episodes", "false", "false", "per", "90"]
+    assert re.search(r" 4 +1 +0 +0\.0 +2026-03-04", own)  # the episode is real
+    assert "a false one opens before Wed 4 Mar 2026, while nothing drifted" in lines
+    own = told(capsys, "orders", "--quiet-until", "2026-03-04")["rules"][0]
+    assert (len(own["episodes"]), own["false_episodes"]) == (1, [])
+    assert (own["episodes_per_90_days"], own["false_episodes_per_90_days"]) == (15, 0)
+
+
+def test_a_stray_stored_check_does_not_stretch_history(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stray = rows(3, 800, day(-140).start)
+    pq.write_table(stray, project / "data" / "stray.parquet")
+    for span in (["--from", "2025-10-13", "--to", "2025-10-14"], ["--from", "2026-03-02"]):
+        assert run(["backfill", "orders", *span]) == 0
+    capsys.readouterr()
+    assert run(["backtest", "orders", "--stored"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("Over 7 days the current rule") and "(7 windows, 7 days)" in said
+    assert (
+        "of the 146 days from Mon 13 Oct 2025 on, 7 were looked at: rates are per day looked at"
+        in said
+    )
+
+
 def test_stored_checks_say_the_same_and_no_row_is_read(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -597,6 +646,19 @@ def test_the_page_has_a_strip_for_every_rule_and_column(page: str) -> None:
     assert strip is not None
     assert 'class="h4"' in strip[1]  # two standard deviations are many times the tolerance
     assert re.findall(r'class="tick" d="M2 10\.7h4', strip[1])  # four alarms from the third day on
+
+
+def test_the_page_tells_false_alarms_apart_and_dates_do_not_overlap(page: str) -> None:
+    [section] = re.findall(r'<section id="rules".*?</section>', page, re.DOTALL)
+    assert "false per 90 d" in section and "opens before Wed 4 Mar 2026" in section
+    [axis] = re.findall(r'<svg class="days two">(.*?)</svg>', section)
+    lines = re.findall(r'y="([\d.]+)rem" class="(\w*)">([^<]+)', axis)
+    assert [(side, text) for _, side, text in lines] == [
+        ("", "Mon 2 Mar 2026"),
+        ("end", "Sat 7 Mar 2026"),
+        ("", "drift Wed 4 Mar 2026"),
+    ]
+    assert lines[0][0] == lines[1][0] != lines[2][0]
 
 
 def test_long_histories_show_the_worst_of_neighbouring_windows(project: Path) -> None:

@@ -511,3 +511,24 @@ def test_the_largest_of_many_shares_agrees_with_random_tables() -> None:
         assert told == pytest.approx(drawn, abs=0.06)
         summed = sum_p(total_variation._score, before, now, 1.0)
         assert summed == pytest.approx(total_variation._null(before, now, 1.0)[0], abs=0.03)
+
+
+def test_new_levels_that_were_to_be_expected_are_told_with_their_share() -> None:
+    """An effect of 0 beside many new levels: the reference held each of its levels once, too."""
+    before, now = (
+        Summary(1000, 0, counts={f"ticket {i}": 1 for i in range(start, start + 1000)})
+        for start in (0, 5000)
+    )
+    found = finding("unseen_share", Pair("x", Kind.CATEGORY, before, now))
+    assert found.effect == 0.0
+    assert found.reason.endswith(
+        "levels the reference does not hold are in 100 % of rows, and by those that occur once in "
+        "it 100 % were to be expected"
+    )
+
+
+def test_new_levels_that_are_old_ones_with_blanks_are_told_as_such() -> None:
+    before = Summary(1000, 0, counts={"644": 500, "645": 500})
+    now = Summary(420, 0, counts={" 644": 300, "645": 100, "new": 20})
+    found = finding("unseen_share", Pair("x", Kind.CATEGORY, before, now))
+    assert found.reason.endswith("less the blanks around them, 1 of the 2 new levels is known")

@@ -1,6 +1,7 @@
 """The client and the commands that use it: here, and over a real port with a token."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
@@ -269,6 +270,18 @@ def test_tokens_from_the_command_line(here: Command) -> None:
     states = [bool(token["revoked_at"]) for token in here("token", "list")]
     assert states == [True, True]
     assert all("digest" not in token for token in here("token", "list"))
+
+
+def test_a_table_of_tokens_says_each_word_once(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = str(project)
+    assert run(["token", "make", "ci", "--why", "for ci", "--config", config]) == 0
+    capsys.readouterr()
+    assert run(["token", "list", "--config", config]) == 0
+    heads, row = capsys.readouterr().out.splitlines()
+    assert heads.split() == ["token", "scopes", "made", "used", "ends", "name"]
+    assert re.fullmatch(r"\S+ +read +\d{4}-\d\d-\d\d \d\d:\d\d +never +never +ci", row)
 
 
 def test_commands_on_a_service_elsewhere(

@@ -43,6 +43,7 @@ def levels(**rows: int) -> Column:
         (numbers([9.5, 50.5, 60.0] * 900), numbers([19.5, 60.5, 70.0] * 300), "is 25 % higher"),
         (numbers(NORMAL), numbers(NORMAL[:900] - 20), "is 50 % lower"),
         (numbers(NORMAL - 40), numbers(NORMAL[:900]), "is higher than in training (mean "),
+        (numbers(NORMAL), numbers(60 * NORMAL[:900]), "is 60 times as high as in training (mean "),
         (numbers(NORMAL), numbers((NORMAL[:900] - 40) * 3 + 40), "is spread wider"),
         (numbers(NORMAL), numbers(np.full(900, 40.0)), "is spread closer"),
         (

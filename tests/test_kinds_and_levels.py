@@ -250,8 +250,26 @@ def test_a_change_of_type_is_a_notice() -> None:
         ("dtype_changed", "a", "a was integer in the reference and is float now"),
     ]
     assert [(f.verdict, f.reason) for f in findings] == [
-        (Verdict.VIOLATED, "the column e is in the reference and not in the window")
+        (Verdict.VIOLATED, "the column `e` is missing (the window has `new` instead)")
     ]
+
+
+def test_a_lost_column_is_told_beside_what_came_in_its_place() -> None:
+    reference = {"id": "string", "duration_min": "float"}
+    layouts = {"rentals_1.csv": ("id", "duration_minutes", "note")}
+
+    def lost(*new: Column) -> str:
+        current = {c.name: c for c in (texts(["x"], "id"), *new)}
+        [finding], _ = feed.schema(reference, current, (), layouts, ())
+        return finding.reason
+
+    note, minutes = texts(["y"], "note"), numbers([3.0], "duration_minutes")
+    assert lost(note, minutes) == (
+        "the column `duration_min` is missing (rentals_1.csv has `duration_minutes` instead)"
+    )
+    plain = "the column `duration_min` is in the reference and not in the window"
+    assert lost(note) == plain  # text is no number by another name
+    assert lost(*(numbers([1.0], f"n{i}") for i in range(4))) == plain  # and it is not all of these
 
 
 def test_a_label_that_has_not_arrived_is_no_violation() -> None:

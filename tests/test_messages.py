@@ -231,9 +231,21 @@ def test_no_look_tells_what_could_not_be_evaluated() -> None:
 # --- Sentences ---
 
 
-def test_the_episode_has_the_word_while_it_is_open() -> None:
-    moved = change(Change.WORSENED, headline="Drifted: `age` too")
-    assert payload(check(), moved)["headline"] == "Drifted: `age` too"
+def test_all_of_a_message_is_of_one_window() -> None:
+    """The headline is that of the check whose causes, rows and window stand beneath it."""
+    now = check(id="check-9", headline="Drifted: `age` too")
+    for what in (Change.OPENED, Change.WORSENED):
+        content = payload(now, change(what))
+        assert (content["check_id"], content["opened_at"]) == ("check-9", DAY.isoformat())
+        assert content["headline"].startswith("Drifted: `age` too")
+    assert content["headline"] == "Drifted: `age` too"
+
+
+def test_what_people_hear_of_late_says_since_when_it_is_open() -> None:
+    late = payload(check(id="check-9", headline="Drifted: " + "`age` " * 200), change())
+    assert late["headline"].endswith(" (open since 2019-03-31 00:00 UTC)")
+    assert len(late["headline"]) <= 600
+    assert payload(check(), change())["headline"] == HEADLINE
 
 
 def test_resolved_says_what_is_over_and_since_when_it_was_open() -> None:

@@ -206,6 +206,10 @@ def test_freshness_and_volume_are_causes_with_pictures() -> None:
     assert "Freshness" in page.text
     assert "expected at most 2 h" in page.text
     assert "found 5 h" in page.text
+    html = draw(check)
+    found = html[html.index('<section id="dataset"') :]
+    entry = found[found.index("<b>freshness</b>") :]
+    assert 'class="n"' not in entry[: entry.index("</li>")]  # its sentence has every figure
     empty = fixtures.empty()
     told = page_of(empty, history=fixtures.history(fixtures.drifted(), 5)).text
     assert "0 rows; the last 5 checks saw 10 000 in the middle" in told

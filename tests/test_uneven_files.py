@@ -158,7 +158,7 @@ def test_what_files_lacked_in_training_may_be_lacking(tmp_path: Path) -> None:
 def test_a_lost_column_names_the_files_of_the_window(tmp_path: Path, train: Path) -> None:
     renamed = {day: {"amount": "amt"} for day in DAYS}
     found = compare(train, days(tmp_path / "data", renamed))
-    assert found.headline == "Violated: the column amount is in the reference and not in the window"
+    assert found.headline == "Violated: the column `amount` is missing (4 files have `amt` instead)"
     assert ("files_of_window", "the rows of the window are those of 2026-03-01.csv, "
             "2026-03-02.csv, 2026-03-03.csv and 1 more") in [
         (n.kind, n.text) for n in found.check.notices

@@ -70,7 +70,7 @@ def test_what_files_of_a_reference_lacked_may_be_lacking(
 def test_a_column_that_no_file_has_is_lost_also_where_some_may_lack_it(tmp_path: Path) -> None:
     service = project(tmp_path)
     (tmp_path / "data" / "day2-a.parquet").unlink()
-    told = "the column age is in the reference and not in the window"
+    told = "the column `age` is in the reference and not in the window"
     assert schema_of(service.check("m", day(2)).check) == [told]
 
 

@@ -154,12 +154,14 @@ def _from_store(
 
 
 def _tell(out: Output, done: "Backtest", settings: "MonitorSettings") -> None:
-    from monitor.core.replay.words import headline, scene_line
+    from monitor.core.replay.words import counting_lines, headline, scene_line
+    from monitor.core.words import plural
 
     out.say(headline(done, settings.timezone).replace("`", ""))
     out.say()
-    out.table([_HEADS, *(_row(done, trial, settings) for trial in done.shown)])
-    out.say("an episode is one run of drifted checks: people are told once that it opens")
+    out.table([_heads(done), *(_row(done, trial, settings) for trial in done.shown)])
+    for line in counting_lines(done, settings.timezone):
+        out.say(line)
     out.say(scene_line(done))
     for line in done.absent:
         out.say(f"not replayed: {line}")
@@ -170,20 +172,30 @@ def _tell(out: Output, done: "Backtest", settings: "MonitorSettings") -> None:
         out.say(f"drifted checks by column: {told}")
     for start, why in done.unseen[:MOST_COLUMNS]:
         out.say(f"not looked at: {start.astimezone(settings.timezone):%Y-%m-%d %H:%M}, {why}")
+    if len(done.unseen) > MOST_COLUMNS:
+        more = plural(len(done.unseen) - MOST_COLUMNS, "more window")
+        out.say(f"not looked at: {more}; --json has them all")
     _advise(out, done.advice, settings)
 
 
-_HEADS = ("rule", "drifted checks", "episodes", "per 90 d", "first", "smallest drift seen")
+def _heads(done: "Backtest") -> tuple[str, ...]:
+    rates: tuple[str, ...] = ("episodes", "per 90 d")
+    if done.advice.quiet_until is not None:  # what drifted for real must not pass for a rate
+        rates = ("episodes", "false", "false per 90 d")
+    return ("rule", "drifted checks", *rates, "first", "smallest drift seen")
 
 
 def _row(done: "Backtest", trial: "Trial", settings: "MonitorSettings") -> tuple[str, ...]:
     from monitor.core.replay.words import smallest_drift, title
 
-    rate = trial.per_90_days
+    quiet = done.quiet(trial)
+    rate = quiet.per_90_days
+    false = () if done.advice.quiet_until is None else (str(len(quiet.episodes)),)
     return (
         title(done, trial),
         str(len(trial.alarmed)),
         str(len(trial.episodes)),
+        *false,
         "–" if rate is None else f"{rate:.1f}",
         picking.told(trial.alarmed[0], settings) if trial.alarmed else "never",
         smallest_drift(trial.rule),

@@ -152,8 +152,8 @@ def _scopes(text: str) -> "list[Scope]":
 
 
 def _row(token: "Token") -> tuple[str, ...]:
-    ends = f"until {minute(token.expires_at)}" if token.expires_at else ""
+    ends = minute(token.expires_at) or "never"
     state = f"revoked {minute(token.revoked_at)}" if token.revoked_at else ends
-    used = f"used {minute(token.used_at)}" if token.used_at else "never used"
+    used = minute(token.used_at) or "never"
     scopes = ",".join(token.scopes)
-    return token.id, scopes, f"made {minute(token.made_at)}", used, state, token.name
+    return token.id, scopes, minute(token.made_at), used, state, token.name

@@ -4,10 +4,11 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from monitor.core.columns import Stream
-from monitor.core.layouts import files_told, lacking
+from monitor.core.layouts import TOLD, files_told, lacking, quoted
 from monitor.core.records import Finding, Notice, Verdict
 
 UNTYPED = "other"
+_NUMBERS = frozenset({"integer", "float"})
 
 
 def freshness(newest: datetime | None, end: datetime, max_age: timedelta) -> Finding:
@@ -62,7 +63,7 @@ def schema(
     some files lacked in training already: some files may lack them now, and all of them may not.
     """
     lost = [name for name in reference if name not in current]
-    findings = [_lost(name) for name in lost if name not in late]
+    findings = [_lost(n, _instead(n, reference, current), layouts) for n in lost if n not in late]
     partly = lacking(layouts, [n for n in reference if n not in late and n not in optional])
     findings += [Finding("schema", Verdict.VIOLATED, lack.text) for lack in partly]
     known = [name for name in optional if name in reference]
@@ -97,12 +98,34 @@ def tells_time(name: str) -> Notice:
     return Notice("time_column", f"{name} tells the time of a row and is not compared", name)
 
 
-def _lost(name: str) -> Finding:
-    return Finding(
-        test="schema",
-        verdict=Verdict.VIOLATED,
-        reason=f"the column {name} is in the reference and not in the window",
-    )
+def _lost(name: str, instead: list[str], layouts: Mapping[str, tuple[str, ...]]) -> Finding:
+    """A column that is gone, beside what came in its place where that can be told."""
+    told = f"the column `{name}` is in the reference and not in the window"
+    if instead:
+        files = [file for file, names in layouts.items() if not {*instead}.isdisjoint(names)]
+        who = f"{files[0]} has" if len(files) == 1 else f"{len(files)} files have"
+        who = who if files else "the window has"
+        told = f"the column `{name}` is missing ({who} {quoted(instead)} instead)"
+    return Finding(test="schema", verdict=Verdict.VIOLATED, reason=told)
+
+
+def _instead(name: str, reference: Mapping[str, str], current: Mapping[str, Stream]) -> list[str]:
+    """The new columns that may be a lost one by another name: a few, of the same type.
+
+    Many would explain nothing. Whole numbers and others are alike, and what has no type may be any.
+    """
+    before = reference[name]
+    new = [
+        stream.name
+        for stream in current.values()
+        if stream.name not in reference
+        and (
+            stream.dtype == before
+            or UNTYPED in (stream.dtype, before)
+            or _NUMBERS.issuperset((stream.dtype, before))
+        )
+    ]
+    return new if len(new) <= TOLD else []
 
 
 def _retyped(

@@ -22,6 +22,7 @@ from monitor.core.verdict import beyond_whole, deciding
 from monitor.core.words import level, plural
 
 CAUSES = 3
+_MANY_TIMES = 10  # a rise by this many times the mean before is not told in per cent
 # What a pass says of tests of all columns together that it does not speak for
 _LEFT_OPEN = {Verdict.UNDECIDED: "undecided", Verdict.WATCH: "to watch"}
 _UNUSABLE = {"unreadable_share": "values that are no numbers", "infinite_share": "infinite values"}
@@ -346,9 +347,24 @@ def _mean_change(column: ColumnResult, versus: str) -> str:
     figures = f"({what} {pair(before, now)})"
     direction = "higher" if now > before else "lower"
     relative = abs(now - before) / abs(before) if before else 0.0
-    if not 0.005 <= relative < 10:
+    if times := times_as_high(before, now, sd):
+        return f"is {times} as {versus} {figures}"
+    if not 0.005 <= relative < _MANY_TIMES:
         return f"is {direction} than {versus} {figures}"
     return f"is {share(relative)} {direction} than {versus} {figures}"
+
+
+def times_as_high(before: float, now: float, sd: float | None) -> str:
+    """A rise of a mean that is too large to be told in per cent; "" for any other.
+
+    Nothing is so many times a mean that is about zero.
+
+    >>> times_as_high(17.4, 960.0, 12.0), times_as_high(17.4, 20.0, 12.0), times_as_high(0.1, 9, 5)
+    ('55 times as high', '', '')
+    """
+    if before <= 0.1 * (sd or 0.0) or before <= 0 or now / before - 1 < _MANY_TIMES:
+        return ""
+    return f"{number(now / before, 2)} times as high"
 
 
 def _spread_change(sd: float, sd_now: float, versus: str) -> str:

@@ -69,6 +69,11 @@ def files_told(files: Sequence[str]) -> str:
     return ", ".join(files[:TOLD]) + _more(files)
 
 
+def quoted(names: Sequence[str]) -> str:
+    """The first names of some columns, and how many more there are."""
+    return ", ".join(f"`{name}`" for name in names[:TOLD]) + _more(names)
+
+
 def _having(layouts: Mapping[str, tuple[str, ...]]) -> dict[str, frozenset[str]]:
     """The files that have a column, by its name."""
     having: dict[str, list[str]] = {}
@@ -90,9 +95,9 @@ def _told(
         holders = sorted(having[names[0]])
         verb = "has" if len(holders) == 1 else "have"
         told = f"only {len(holders)} of {count} files {verb} the {column}"
-        return f"{told} {_quoted(names)}: {files_told(holders)}"
+        return f"{told} {quoted(names)}: {files_told(holders)}"
     verb = "has" if len(without) == 1 else "have"
-    told = f"{len(without)} of {count} files {verb} no {column} {_quoted(names)}"
+    told = f"{len(without)} of {count} files {verb} no {column} {quoted(names)}"
     told = f"{told}: {files_told(without)}"
     if not others:
         return told
@@ -101,11 +106,7 @@ def _told(
     who = files_told(holders)
     if len(holders) == len(without):
         who = "it" if len(without) == 1 else "they"
-    return f"{told}; {who} {verb} {_quoted(others)}, which no other file has"
-
-
-def _quoted(names: Sequence[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names[:TOLD]) + _more(names)
+    return f"{told}; {who} {verb} {quoted(others)}, which no other file has"
 
 
 def _more(names: Sequence[str]) -> str:

@@ -266,7 +266,7 @@ def _payload(check: Check, change: EpisodeChange, show_values: str) -> dict[str,
         "event": f"episode.{change.change}",
         "monitor": episode.monitor,
         "cause": str(episode.cause),
-        "headline": line(_resolved(episode) if over else episode.headline, _HEADLINE_CHARS),
+        "headline": _resolved(episode) if over else _said(check, change),
         "verdict": str(check.verdict),
         "level": None if over else str(level_of(check, episode.cause)),
         "causes": causes[:CAUSES_TOLD],
@@ -285,15 +285,33 @@ def _payload(check: Check, change: EpisodeChange, show_values: str) -> dict[str,
     }
 
 
+def _said(check: Check, change: EpisodeChange) -> str:
+    """The check in its own words: all numbers of a message are of the window it names.
+
+    An episode may open for people later than it did, when somebody begins to listen, or a silence
+    ends: then it says since when.
+    """
+    episode = change.episode
+    if change.change is not Change.OPENED or episode.opened_by == check.id:
+        return line(check.headline, _HEADLINE_CHARS)
+    since = f" (open since {_since(episode)})"
+    return line(check.headline, _HEADLINE_CHARS - len(since)) + since
+
+
+def _since(episode: Episode) -> str:
+    return f"{episode.opened_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
 def _resolved(episode: Episode) -> str:
-    since = f"{episode.opened_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    since = _since(episode)
     if episode.cause is Cause.NO_LOOK:
         return f"Resolved: there is something to look at again; there was nothing from {since} on"
     names = [line(name, NAME_CHARS) for name in episode.columns[:CAUSES_TOLD]]
     more = len(episode.columns) - len(names)
     where = ", ".join(names) + (f" and {more} more" if more else "")
     told = f" ({where})" if where else ""
-    return f"Resolved: {_WHAT[episode.cause]}{told}, open since {since}, is over"
+    whole = f"Resolved: {_WHAT[episode.cause]}{told}, open since {since}, is over"
+    return line(whole, _HEADLINE_CHARS)
 
 
 def _window(window: Window | None) -> dict[str, str] | None:

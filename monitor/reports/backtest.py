@@ -59,21 +59,25 @@ class Picture:
         return [max((v for v in part if v is not None), default=None) for part in bins]
 
     def axis(self) -> Markup:
-        """First and last day, and the day of the first alarm of the current rule."""
+        """First and last day, and beneath them that of the first alarm of the current rule.
+
+        On a line of its own, which ends or begins at its place, it fits however narrow the page.
+        """
         windows, alarmed = self.done.current.windows, self.done.current.alarmed
-        ends = [(0.0, windows[0]), (100.0, windows[-1])]
-        if alarmed:
-            place = 100 * windows.index(alarmed[0]) / len(windows)
-            if 15 < place < 75:
-                ends.insert(1, (place, alarmed[0]))
-        return Markup('<svg class="days">{}</svg>').format(
-            Markup("").join(self._date(place, window) for place, window in ends)
+        dates = [self._date(0, windows[0], line=1)]
+        dates += [self._date(100, windows[-1], line=1)] if len(windows) > 1 else []
+        first = windows.index(alarmed[0]) if alarmed else 0
+        if first:
+            dates.append(self._date(100 * first / len(windows), alarmed[0], line=2, what="drift "))
+        return Markup('<svg class="days{}">{}</svg>').format(
+            " two" if first else "", Markup("").join(dates)
         )
 
-    def _date(self, place: float, window: Window) -> Markup:
-        side = "end" if place == 100 else "mid" if place else ""
-        text = Markup('<text x="{}%" y="80%" class="{}">{}</text>')
-        return text.format(f"{place:.4g}", side, words.day(window.start, self.zone))
+    def _date(self, place: float, window: Window, *, line: int, what: str = "") -> Markup:
+        side = "end" if place > 50 else ""
+        text = Markup('<text x="{}%" y="{}rem" class="{}">{}</text>')
+        told = f"{what}{words.day(window.start, self.zone)}"
+        return text.format(f"{place:.4g}", f"{line * 0.95 - 0.05:.3g}", side, told)
 
     def spark(self, column: ColumnPast) -> Markup:
         return bars.sparkline(column.strengths)
@@ -113,6 +117,7 @@ def draw_backtest(done: Backtest, *, zone: tzinfo, command: str) -> str:
         pic=Picture(done, zone),
         headline=backtest_words.headline(done, zone),
         advice=backtest_words.advice_lines(done.advice, zone),
+        counting=backtest_words.counting_lines(done, zone),
         scene=backtest_words.scene_line(done),
         smallest_drift=backtest_words.smallest_drift,
         title=backtest_words.title,

@@ -7,9 +7,12 @@ from markupsafe import Markup
 
 from monitor.core import numerals
 from monitor.core.columns import Kind
+from monitor.core.headline import times_as_high
 from monitor.core.over_time.spending import ACCUMULATED
 from monitor.core.records import ColumnResult, ExpectationResult, Finding, Verdict
 from monitor.reports import bars, picture, words
+
+_PROMISES = ("freshness", "volume")  # of the feed: nothing is estimated, nothing compared
 
 
 def _bound(finding: Finding) -> str:
@@ -79,7 +82,9 @@ def _move(
     sd = statistics.get("sd", (None, None))[0]
     if sd and math.isfinite(steps := (after - before) / sd) and abs(steps) >= 0.005:
         told.append(f"{'+' if steps > 0 else ''}{numerals.number(steps, 2)} sd")
-    if before > 0 and after > 0 and 0.01 <= abs(change := after / before - 1) < 10:
+    if times := times_as_high(before, after, sd):
+        told.append(times)
+    elif before > 0 and after > 0 and 0.01 <= abs(change := after / before - 1) < 10:
         told.append(f"{numerals.share(abs(change))} {'higher' if change > 0 else 'lower'}")
     return "".join(f", {text}" for text in told)
 
@@ -110,7 +115,9 @@ def _sane(shares: Sequence[float]) -> bool:
 
 
 def figures(finding: Finding, sides: tuple[str, str]) -> str:
-    """Every figure of a finding on one line, each with its name."""
+    """Every figure of a finding on one line, each with its name; none where its words have all."""
+    if finding.test in _PROMISES:
+        return ""
     low, high = finding.effect_low, finding.effect_high
     interval = ""
     if low is not None and high is not None:

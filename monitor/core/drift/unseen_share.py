@@ -7,6 +7,8 @@ n · f₁ / (f₁ + 2 f₂) rows; as such a share it enters the tolerance test o
 reference with more levels than are counted singly cannot tell which are new; PSI has the others.
 """
 
+from collections.abc import Collection
+
 import numpy as np
 
 from monitor.core.cells import Pair
@@ -19,6 +21,7 @@ from monitor.core.laws.proportions import (
     tolerance_limit,
     tolerance_p,
 )
+from monitor.core.numerals import share
 
 SPEC = TestSpec(
     title="unseen share",
@@ -63,6 +66,7 @@ def measure(pair: Pair, bounds: Bounds) -> Evidence | None:
         else 1.0,
         threshold=limit,
         named=f"new: {_names(unseen)}",
+        what="; ".join(filter(None, (_expected(hits / m, expected), _blanks(pair, unseen)))),
     )
 
 
@@ -80,6 +84,25 @@ def _at_least(hits: int, m: int, expected: float, rows: int) -> float:
     seen = expected * rows
     shares = special.betaincinv(seen + 1, max(rows - seen, 1.0), QUANTILES)
     return float(np.mean(special.bdtrc(hits - 1, m, shares)))
+
+
+def _expected(seen: float, expected: float) -> str:
+    """Beside an effect that is less than the share of rows: how many were to be expected."""
+    if share(seen) == share(max(0.0, seen - expected)):
+        return ""
+    return (
+        f"levels the reference does not hold are in {share(seen)} of rows, and by those that "
+        f"occur once in it {share(expected)} were to be expected"
+    )
+
+
+def _blanks(pair: Pair, unseen: Collection[str]) -> str:
+    """How many of the new levels are old ones with other blanks around them."""
+    known = {level.strip() for level in pair.reference.counts}
+    if not (padded := sum(level.strip() in known for level in unseen)):
+        return ""
+    are = "is" if padded == 1 else "are"
+    return f"less the blanks around them, {padded} of the {len(unseen)} new levels {are} known"
 
 
 def _names(levels: dict[str, int]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.core.over_time.budget import Budget
-from monitor.core.replay.history import DAYS, ColumnPast, Trial, length_days
+from monitor.core.replay.history import DAYS, ColumnPast, Trial
 from monitor.core.replay.sensitivity import Scene
 from monitor.core.words import plural
 
@@ -18,8 +18,8 @@ class Advice:
     """The rule that would have kept the budget, and how far the history can tell."""
 
     budget: Budget
-    windows: int  # that count as quiet
-    days: float
+    windows: int  # that were looked at and count as quiet
+    days: float  # that these cover
     allowed: int  # episodes that the budget has room for in these days
     choice: Trial | None  # over the quiet windows; None when no rule that can be ranked keeps it
     kept_by: tuple[str, ...]  # keys of the rules that keep it
@@ -49,7 +49,12 @@ class Backtest:
 
     @property
     def days(self) -> float:
-        return length_days(self.current.windows)
+        """Days that were looked at."""
+        return self.current.days
+
+    def quiet(self, trial: Trial) -> Trial:
+        """The same over the time that counts as quiet, in which every episode is a false alarm."""
+        return trial.until(self.advice.quiet_until)
 
     @property
     def shown(self) -> tuple[Trial, ...]:
@@ -76,17 +81,17 @@ def advise(trials: Sequence[Trial], budget: Budget, quiet_until: datetime | None
     fixed limit that was quiet so far may have been lucky.
     """
     quiet = [trial.until(quiet_until) for trial in trials]
-    days = length_days(quiet[0].windows)
+    days = quiet[0].days
     allowed = math.floor(budget.alarms * days / (budget.per.duration.total_seconds() / 86400) + 0.5)
     kept = [t for t in quiet if t.rule.snippet and len(t.episodes) <= allowed]
     advised = [t for t in kept if t.rule.proven or t.rule is trials[0].rule]
     sighted = [t for t in advised if t.rule.smallest.shift is not None]
     choice = min(sighted, key=lambda t: round(t.rule.smallest.shift or 0.0, 2), default=None)
-    if not quiet[0].windows:
+    if not quiet[0].looked_at:
         choice = None
     return Advice(
         budget=budget,
-        windows=len(quiet[0].windows),
+        windows=len(quiet[0].looked_at),
         days=days,
         allowed=allowed,
         choice=choice,
@@ -109,7 +114,7 @@ def _cannot_rule_out(choice: Trial | None, days: float) -> float | None:
 
 
 def _why(choice: Trial | None, quiet: Sequence[Trial], allowed: int, *, unranked: int) -> str:
-    if not quiet[0].windows:
+    if not quiet[0].looked_at:
         return "there is no quiet window to judge by"
     room = f"the budget has room for {allowed} in this time"
     if not allowed:

@@ -65,6 +65,15 @@ class Trial:
     blind: tuple[Names, ...]  # what could not be judged
 
     @property
+    def looked_at(self) -> list[Window]:
+        return [w for w, names in zip(self.windows, self.alarms, strict=True) if names is not None]
+
+    @property
+    def days(self) -> float:
+        """Days that were looked at: what alarms are counted against."""
+        return length_days(self.looked_at)
+
+    @property
     def alarmed(self) -> list[Window]:
         return [w for w, names in zip(self.windows, self.alarms, strict=True) if names]
 
@@ -95,8 +104,8 @@ class Trial:
 
     @property
     def per_90_days(self) -> float | None:
-        """Episodes in 90 days; None without windows."""
-        days = length_days(self.windows)
+        """Episodes in 90 days that were looked at; None without any."""
+        days = self.days
         return len(self.episodes) / days * DAYS if days else None
 
     def until(self, end: datetime | None) -> "Trial":
@@ -112,11 +121,17 @@ class Trial:
         )
 
 
-def length_days(windows: Sequence[Window]) -> float:
-    """Days from the start of the first window to the end of the last; 0 without windows."""
-    if not windows:
-        return 0.0
-    return (max(w.end for w in windows) - min(w.start for w in windows)) / _DAY
+def length_days(windows: Iterable[Window]) -> float:
+    """Days that lie in a window: those in several count once, those in none do not count.
+
+    A stray check of months ago would otherwise turn a month of history into half a year.
+    """
+    total, reached = timedelta(0), None
+    for window in sorted(windows, key=lambda w: w.start):
+        begin = window.start if reached is None else max(window.start, reached)
+        total += max(window.end - begin, timedelta(0))
+        reached = window.end if reached is None else max(window.end, reached)
+    return total / _DAY
 
 
 def replayed(rule: Candidate, looked: Sequence[Looked]) -> Trial:

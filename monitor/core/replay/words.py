@@ -35,17 +35,13 @@ def headline(done: Backtest, zone: tzinfo) -> str:
     opening = f"Over {words.plural(round(done.days), 'day')} the current rule would have opened"
     sees = f"it sees {_sight(current.rule)}"
     if not current.alarmed:
-        return f"{opening} no episode in {words.plural(_looked_at(current), 'check')}; {sees}"
+        return f"{opening} no episode in {words.plural(len(current.looked_at), 'check')}; {sees}"
     episodes = words.plural(len(current.episodes), "episode")
     first = words.day(current.alarmed[0].start, zone)
     return (
-        f"{opening} {episodes} ({len(current.alarmed)} of {_looked_at(current)} checks drifted) "
+        f"{opening} {episodes} ({len(current.alarmed)} of {len(current.looked_at)} checks drifted) "
         f"for {_blamed(current.columns)}, first on {first}; {sees}"
     )
-
-
-def _looked_at(trial: Trial) -> int:
-    return sum(names is not None for names in trial.alarms)
 
 
 def _blamed(columns: Mapping[str, int]) -> str:
@@ -126,6 +122,22 @@ def _limits(advice: Advice, zone: tzinfo) -> list[str]:
     return told
 
 
+def counting_lines(done: Backtest, zone: tzinfo) -> list[str]:
+    """What the numbers of the table count, and over which time."""
+    told = ["an episode is one run of drifted checks: people are told once that it opens"]
+    if (until := done.advice.quiet_until) is not None:
+        told.append(f"a false one opens before {words.day(until, zone)}, while nothing drifted")
+    windows = done.current.windows
+    first, end = min(w.start for w in windows), max(w.end for w in windows)
+    span_days = round((end - first).total_seconds() / 86400)
+    if round(done.days) < span_days:
+        told.append(
+            f"of the {words.plural(span_days, 'day')} from {words.day(first, zone)} on, "
+            f"{count(round(done.days))} were looked at: rates are per day looked at"
+        )
+    return told
+
+
 def scene_line(done: Backtest) -> str:
     """What the smallest drifts are told for."""
     scene = done.scene
@@ -148,7 +160,7 @@ def backtest_to_json(done: Backtest, zone: tzinfo) -> dict[str, Any]:
         "stored": done.stored,
         "windows": {
             "count": len(windows),
-            "looked_at": _looked_at(done.current),
+            "looked_at": len(done.current.looked_at),
             "start": windows[0].start.isoformat(),
             "end": windows[-1].end.isoformat(),
             "days": done.days,
@@ -163,14 +175,15 @@ def backtest_to_json(done: Backtest, zone: tzinfo) -> dict[str, Any]:
             "tests": done.scene.tests,
             "power": 0.8,
         },
-        "rules": [_rule(trial) for trial in done.trials],
+        "rules": [_rule(done, trial) for trial in done.trials],
         "columns": [_column(column) for column in done.columns],
         "advice": _advice(done.advice),
     }
 
 
-def _rule(trial: Trial) -> dict[str, Any]:
+def _rule(done: Backtest, trial: Trial) -> dict[str, Any]:
     rule = trial.rule
+    quiet = done.quiet(trial)
     return {
         "rule": rule.key,
         "title": rule.title,
@@ -178,6 +191,8 @@ def _rule(trial: Trial) -> dict[str, Any]:
         "alarms": len(trial.alarmed),
         "episodes": [window.start.isoformat() for window in trial.episodes],
         "episodes_per_90_days": trial.per_90_days,
+        "false_episodes": [window.start.isoformat() for window in quiet.episodes],
+        "false_episodes_per_90_days": quiet.per_90_days,
         "first": _start(trial.alarmed[0]) if trial.alarmed else None,
         "smallest_drift": {
             "effects": dict(rule.smallest.effects),
