@@ -25,7 +25,7 @@ from monitor.core.comparison import Plan
 from monitor.core.records import Check, Verdict, Window
 from monitor.core.side_by_side import are_held
 from monitor.core.time_columns import times_among
-from monitor.errors import AskedWrongly, CouldNotLook, NoCommonColumns, PathNotFound
+from monitor.errors import AskedWrongly, CouldNotLook, NoCommonColumns, PathNotFound, one_line
 from monitor.ports import Sample, Source, StoredReference
 from monitor.question import (
     Question,
@@ -157,7 +157,7 @@ def _check(
         if before is not None and version is not None:
             with suppress(CouldNotLook, PathNotFound):
                 before = _versioned(before, version)
-        return decide(watch, before, None, unread_look(str(error)), timings)
+        return decide(watch, before, None, unread_look(one_line(error)), timings)
     _check_names(before.sample, now, asked)
     refuse_untimed(now, window, asked)
     uneven = feed.uneven(before.sample.layouts, "the reference: ")

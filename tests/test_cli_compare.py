@@ -551,6 +551,26 @@ def test_what_cannot_be_read_is_undecided(compare: Compare, current: str, told: 
     assert compare("reference.csv", current, "--exit-zero")[0] == 0
 
 
+def test_what_may_help_is_said_with_what_cannot_be_read(compare: Compare) -> None:
+    assert "`--encoding latin-1`" in compare("reference.csv", "bytes.csv")[1]["headline"]
+
+
+def test_sides_with_different_separators_are_compared_as_the_hint_says(
+    compare: Compare, data: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    lines = (data / "alike.csv").read_text().replace(",", ";")
+    (other := tmp_path / "other.csv").write_text(lines)
+    assert run(["compare", str(data / "reference.csv"), str(other)]) == 64
+    assert "is its separator ';'? `--separator`" in capsys.readouterr().err
+    flags = ("--separator", ";")
+    assert run(["compare", str(data / "reference.csv"), str(other), *flags]) == 64
+    assert "`monitor reference freeze` the training data with their" in capsys.readouterr().err
+    frozen = str(tmp_path / "train.reference")
+    assert run(["reference", "freeze", str(data / "reference.csv"), frozen]) == 0
+    capsys.readouterr()
+    assert compare(frozen, str(other), *flags)[0] == 0
+
+
 def test_an_unreadable_reference_is_undecided(compare: Compare) -> None:
     code, document = compare("cut.parquet", "alike.csv")
     assert (code, document["reference"]) == (3, None)
