@@ -342,8 +342,8 @@ def test_init_writes_what_is_valid_whatever_the_names_are(newcomer: Path, monito
         ),
         (
             "init w --production data/*.csv --time country",
-            "none of the first rows has a readable time in 'country' (the first is 'fr'); there are "
-            "times in 'created_at'\n  hint: times are timestamps, ISO 8601 text, or seconds since 1970",
+            "none of the first rows has a readable time in 'country' (the first is 'fr'); there "
+            "are times in 'created_at'\n  hint: times are timestamps, ISO 8601 text, or seconds",
         ),
         (
             "init w --production timeless.csv",

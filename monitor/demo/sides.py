@@ -119,7 +119,7 @@ def _format(settings: SourceSettings) -> str:
 def _has_several_columns(settings: SourceSettings) -> bool:
     """Also where it cannot be seen: another step tells why."""
     try:
-        return _first_rows(settings).num_columns != 1
+        return len(_first_rows(settings).column_names) != 1
     except (CouldNotLook, PathNotFound):
         return True
     except AskedWrongly:  # one column, named like several
