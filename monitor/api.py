@@ -338,8 +338,20 @@ def _check_names(before: Sample, now: Sample, asked: Question) -> None:
         raise NoCommonColumns(
             f"the two datasets share no column: the reference has {_listing(before)}, "
             f"the other one {_listing(now)}",
-            hint="are both files of the same kind, and is the separator right?",
+            hint=_spelt_alike(before, now)
+            or "are both files of the same kind, and is the separator right?",
         )
+
+
+def _spelt_alike(before: Sample, now: Sample) -> str:
+    """Names that differ only in upper and lower case: two columns here, one to most people."""
+    small = {name.lower(): name for name in before.columns}
+    pairs = [(small[name.lower()], name) for name in now.columns if name.lower() in small]
+    if not pairs:
+        return ""
+    told = ", ".join(f"{ours!r} and {theirs!r}" for ours, theirs in pairs[:3])
+    more = f" and {len(pairs) - 3} more" if len(pairs) > 3 else ""
+    return f"names differ only in upper and lower case: {told}{more}; write both sides alike"
 
 
 def _listing(sample: Sample) -> str:

@@ -722,8 +722,11 @@ def test_a_window_that_is_not_complete_is_refused(project: Path, monitor: Monito
     said = monitor("check", "orders", "--at", tomorrow)
     assert (said.code, said.out) == (64, "")
     assert f"the window of {tomorrow} is complete at" in said.err
+    assert "hint: without --at the latest complete window is checked" in said.err
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    said = monitor("check", "orders", "--at", today)
     assert "--dry-run looks at what is there" in said.err
-    assert monitor("check", "orders", "--at", tomorrow, "--dry-run").code == 2
+    assert monitor("check", "orders", "--at", today, "--dry-run").code == 2
     said = monitor("check", "orders", "--at", "yesterday")
     assert said.code == 64
     assert "'yesterday' is not a time\n  hint: write 2026-03-01" in said.err
@@ -827,6 +830,12 @@ def test_a_report_of_no_check(checked: Path, monitor: Monitor) -> None:
     said = monitor("report", "orders-20260305T0000-20260306T000")
     assert said.code == 64
     assert "did you mean 'orders-20260305T0000-20260306T0000'?" in said.err
+    for begun in ("orders-20260303", "orders-2026-03-03", "2026-03-03", "2026-03-03T00:00"):
+        said = monitor("report", begun)
+        assert "did you mean 'orders-20260303T0000-20260304T0000'?" in said.err, begun
+    assert " ids begin so: orders-2026030" in monitor("report", "orders-2026").err
+    said = monitor("report", "2020-01-01")
+    assert "hint: `monitor check NAME --at TIME` ends by naming the id of its check" in said.err
     assert "cannot be written" in monitor("report", "x", "--html", "no/such.html").err
 
 

@@ -76,6 +76,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "header.csv").write_text("id,at,age,city,owner,term\n")
     (folder / "empty.csv").write_text("")
     (folder / "other.csv").write_text("x,y\n1,2\n3,4\n")
+    (folder / "shouted.csv").write_text("ID,AT,AGE\n1,2026-03-01,3\n")
     (folder / "noise.parquet").write_bytes(b"PAR1" + b"\x00noise" * 200 + b"PAR1")
     (folder / "cut.parquet").write_bytes((folder / "older.parquet").read_bytes()[:4000])
     (folder / "cut.csv.gz").write_bytes((folder / "older.csv.gz").read_bytes()[:2000])
@@ -610,6 +611,10 @@ WRONG: list[tuple[str, str]] = [
     ("header.csv alike.csv", "the reference has no rows: header.csv\n  hint: the training data"),
     ("empty.csv alike.csv", "the reference empty.csv is empty (0 bytes)"),
     ("reference.csv other.csv", "the two datasets share no column: the reference has id, at, age"),
+    (
+        "reference.csv shouted.csv",
+        "hint: names differ only in upper and lower case: 'id' and 'ID', ",
+    ),
     ("--tests nosuch", "there is no drift test named 'nosuch'; there are: anderson_darling, "),
     ("--tests chi_sqared", "hint: did you mean 'chi_squared'?"),
     ("--alpha 2", f"{ALPHA}less than 0.5"),

@@ -153,6 +153,7 @@ def check_config(
     """
     out = Output(json_to, verbose)
     from monitor.cli.inspecting import inspected
+    from monitor.configuration.telling import linkless
     from monitor.settings import load_settings
 
     settings = load_settings(config)
@@ -171,7 +172,10 @@ def check_config(
     if uneven:
         out.say("files that are not like the others:")
         out.table(uneven)
-    out.document({"config": str(config), "monitors": rows})
+    unlinked = linkless(settings.alerts, settings.base_url)
+    if unlinked:
+        out.prose(unlinked)
+    out.document({"config": str(config), "monitors": rows, "alerts": unlinked or None})
     return 0
 
 
