@@ -362,7 +362,7 @@ def test_init_writes_what_is_valid_whatever_the_names_are(newcomer: Path, monito
         ("init w --production german.csv", "hint: is its separator ';'? `--separator` or `csv: {"),
         (
             "init w --production latin.csv",
-            "invalid UTF8 data\n  hint: name the encoding it was written in: `--encoding latin-1`",
+            "invalid UTF8 data\n  hint: name the encoding it was written in, as `--encoding",
         ),
         ("init w --later --separator ;;", "a CSV separator is one character, not ';;'"),
         ("init w --decimal ;", "decimal: should be '.' or ','"),

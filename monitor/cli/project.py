@@ -76,8 +76,8 @@ def init(  # noqa: PLR0913, PLR0917 - typer takes every flag as an argument
     """Begin a project: a commented monitor.yaml, its folders, an example suite.
 
     Data that are named and not there are a mistake (64, and nothing is written), unless --later.
-    How CSV files are written (--separator, --encoding, --decimal) is noted for both sides, or for
-    the one that is written so.
+    --separator, --encoding and --decimal are noted for both sides, or for the one
+    whose CSV files are written so.
     """
     out = Output(json_to, verbose)
     from monitor.configuration.datasets import CsvSettings

@@ -137,8 +137,8 @@ def _packed_or_refuse(path: Place, name: str, found: str | None) -> bool:
 def _undecodable(path: Place | str, error: Exception) -> SourceUnreadable:
     return SourceUnreadable(
         f"{path}: not text in the expected encoding: {_told(error)}",
-        hint="name the encoding it was written in: `--encoding latin-1` (cp1252, utf-16 ...), or "
-        "`csv: {encoding: latin-1}` in monitor.yaml",
+        hint="name the encoding it was written in, as `--encoding latin-1` or, in monitor.yaml, "
+        "`csv: {encoding: latin-1}`",
     )
 
 
