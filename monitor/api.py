@@ -25,7 +25,7 @@ from monitor.core.comparison import Plan
 from monitor.core.records import Check, Verdict, Window
 from monitor.core.side_by_side import are_held
 from monitor.core.time_columns import times_among
-from monitor.errors import AskedWrongly, CouldNotLook, NoCommonColumns, PathNotFound
+from monitor.errors import AskedWrongly, CouldNotLook, NoCommonColumns, PathNotFound, one_line
 from monitor.ports import Sample, Source, StoredReference
 from monitor.question import (
     Question,
@@ -157,7 +157,7 @@ def _check(
         if before is not None and version is not None:
             with suppress(CouldNotLook, PathNotFound):
                 before = _versioned(before, version)
-        return decide(watch, before, None, unread_look(str(error)), timings)
+        return decide(watch, before, None, unread_look(one_line(error)), timings)
     _check_names(before.sample, now, asked)
     refuse_untimed(now, window, asked)
     uneven = feed.uneven(before.sample.layouts, "the reference: ")
@@ -338,8 +338,20 @@ def _check_names(before: Sample, now: Sample, asked: Question) -> None:
         raise NoCommonColumns(
             f"the two datasets share no column: the reference has {_listing(before)}, "
             f"the other one {_listing(now)}",
-            hint="are both files of the same kind, and is the separator right?",
+            hint=_spelt_alike(before, now)
+            or "are both files of the same kind, and is the separator right?",
         )
+
+
+def _spelt_alike(before: Sample, now: Sample) -> str:
+    """Names that differ only in upper and lower case: two columns here, one to most people."""
+    small = {name.lower(): name for name in before.columns}
+    pairs = [(small[name.lower()], name) for name in now.columns if name.lower() in small]
+    if not pairs:
+        return ""
+    told = ", ".join(f"{ours!r} and {theirs!r}" for ours, theirs in pairs[:3])
+    more = f" and {len(pairs) - 3} more" if len(pairs) > 3 else ""
+    return f"names differ only in upper and lower case: {told}{more}; write both sides alike"
 
 
 def _listing(sample: Sample) -> str:

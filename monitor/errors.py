@@ -26,6 +26,7 @@ MonitorError
 Bad data is not an error: it is a verdict. Anything outside this tree is a fault of ours (exit 70).
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
@@ -65,9 +66,8 @@ class UnknownCheck(AskedWrongly):
     """An id of no stored check; `known` are the ids there are, the latest first."""
 
     def __init__(self, check_id: str, known: Sequence[str]) -> None:
-        near = nearest(check_id, known)
         latest = f"; the latest ones are {', '.join(known[:3])}" if known else ""
-        hint = f"did you mean {near!r}?" if near else "" if known else "nothing was checked yet"
+        hint = _near_check(check_id, known) if known else "nothing was checked yet"
         super().__init__(f"there is no check {check_id!r}{latest}", hint=hint)
 
 
@@ -154,6 +154,25 @@ def one_line(error: Exception) -> str:
     hint = getattr(error, "hint", "")
     text = str(error) if isinstance(error, MonitorError) else f"{type(error).__name__}: {error}"
     return " ".join(f"{text} ({hint})".split()) if hint else " ".join(text.split())
+
+
+def _near_check(asked: str, known: Sequence[str]) -> str:
+    """The ids that begin as was typed, or whose window does, with the day as people write it."""
+    typed = re.sub(r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):?(\d\d)?)?", _as_in_ids, asked)
+    begun = [k for k in known if k.startswith(typed) or f"-{typed}" in k.rpartition("-")[0]]
+    if len(begun) > 1 and typed:
+        more = " ..." if len(begun) > 3 else ""
+        return f"{len(begun)} ids begin so: {', '.join(begun[:3])}{more}"
+    near = begun[0] if len(begun) == 1 else nearest(asked, known)
+    if near:
+        return f"did you mean {near!r}?"
+    return "`monitor check NAME --at TIME` ends by naming the id of its check" if typed else ""
+
+
+def _as_in_ids(time: "re.Match[str]") -> str:
+    """`2026-03-01T12:00` as ids have it: `20260301T1200`."""
+    clock = "".join(part or "" for part in time.groups()[3:])
+    return "".join(time.groups()[:3]) + (f"T{clock}" if clock else "")
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -137,8 +137,11 @@ def must_allow(reach: Reach, host: str, address: str) -> None:
     """DeliveryRefused when a host may not be written to where it leads; ValueError: no address."""
     if not reach.allows(host, address):
         where = address if host == address else f"{host} leads to {address}, which"
+        bare = address.partition("%")[0]
+        named = f'"{bare}"' if ":" in bare else bare  # as YAML wants it in a list
         raise DeliveryRefused(
-            f"{where} is not an address of the world; `allow_private_addresses` can permit it"
+            f"{where} is not an address of the world; "
+            f"`allow_private_addresses: [{named}]` at the top of monitor.yaml permits it"
         )
 
 

@@ -57,7 +57,8 @@ def configured(folder: Path, alerts: str) -> Path:
 
 
 def three(server: SlackServer, web: Web, mail: MailServer) -> str:
-    return f"""alerts:
+    return f"""base_url: https://drift.example.org
+alerts:
   slack: {{token: {TOKEN}, channel: "#ml", api_url: "{server.api_url}"}}
   webhook: {{url: "{web.url}"}}
   channels:
@@ -89,6 +90,18 @@ def test_channels_are_tried_now_and_each_says_what_became_of_it(
         only = ask(config, "alerts test webhook")
         assert (only.code, only.out.split()) == (0, ["webhook", "taken"])
         assert (len(web.requests), len(server.calls)) == (2, 1)
+
+
+def test_alerts_without_links_are_told_of(tmp_path: Path, ask: Ask, web: Web) -> None:
+    lines = f'alerts:\n  webhook: {{url: "{web.url}"}}\n'
+    told = "alerts by webhook carry no link to their checks: `base_url: https://...` at the top of"
+    config = configured(tmp_path, lines)
+    for line in ("alerts test", "config check"):
+        said = ask(config, line)
+        assert said.code == 0 and told in " ".join(said.out.split())
+    config.write_text(config.read_text() + "base_url: https://drift.example.org\n")
+    for line in ("alerts test", "config check"):
+        assert "base_url" not in ask(config, line).out
 
 
 def test_a_channel_that_does_not_take_it_is_told(

@@ -310,6 +310,7 @@ def test_init_without_anything_is_a_project_in_order(newcomer: Path, monitor: Mo
         "written": ["monitor.yaml", "expectations/my_model.json"],
         "time": "timestamp",
         "notes": [],
+        "csv": {},
     }
     said = monitor("config", "check", "--json", "-")
     assert said.code == 0
@@ -341,10 +342,30 @@ def test_init_writes_what_is_valid_whatever_the_names_are(newcomer: Path, monito
         ),
         (
             "init w --production data/*.csv --time country",
-            "none of the first rows has a readable time in 'country'; there are times in "
-            "'created_at'\n  hint: times are timestamps, ISO 8601 text, or seconds since 1970",
+            "none of the first rows has a readable time in 'country' (the first is 'fr'); there "
+            "are times in 'created_at'\n  hint: times are timestamps, ISO 8601 text, or seconds",
         ),
-        ("init w --production timeless.csv", "no column of timeless.csv tells a time: a, b"),
+        (
+            "init w --production timeless.csv",
+            "no column of timeless.csv tells a time: a, b\n  hint",
+        ),
+        (
+            "init w --production german.csv --separator ;",
+            "no column of german.csv tells a time: at, n; not understood as a time: at has "
+            "'12.11.2026 08:00:00'\n  hint: times are timestamps, ISO 8601 text, or seconds",
+        ),
+        (
+            "init w --production german.csv --separator ; --time at",
+            "none of the first rows has a readable time in 'at' (the first is '12.11.2026 08:00:00'"
+            ")\n  hint: times are timestamps, ISO 8601 text, or seconds since 1970",
+        ),
+        ("init w --production german.csv", "hint: is its separator ';'? `--separator` or `csv: {"),
+        (
+            "init w --production latin.csv",
+            "invalid UTF8 data\n  hint: name the encoding it was written in, as `--encoding",
+        ),
+        ("init w --later --separator ;;", "a CSV separator is one character, not ';;'"),
+        ("init w --decimal ;", "decimal: should be '.' or ','"),
         ("init w --production twice.csv", "several columns of twice.csv tell a time: a, b\n  hint"),
     ],
 )
@@ -352,12 +373,59 @@ def test_init_refuses_what_cannot_work(
     newcomer: Path, monitor: Monitor, line: str, told: str
 ) -> None:
     Path("timeless.csv").write_text("a,b\n1,2\n3,4\n")
+    Path("german.csv").write_text("at;n\n12.11.2026 08:00:00;1,5\n13.11.2026 08:00:00;2,5\n")
+    Path("latin.csv").write_text("at,city\n2026-11-12,Köln\n", encoding="latin-1")
     Path("twice.csv").write_text("a,b\n2026-01-01,2026-01-02\n2026-02-01,2026-02-02\n")
     before = files(newcomer)
     said = monitor(*line.split())
     assert (said.code, said.out) == (64, "")
     assert told in said.err
     assert files(newcomer) == before
+
+
+WAY = {"separator": ";", "decimal": ","}
+
+
+@pytest.mark.parametrize("german", ["train", "met", "both"])
+def test_init_notes_how_each_side_is_written(
+    newcomer: Path, monitor: Monitor, monkeypatch: pytest.MonkeyPatch, german: str
+) -> None:
+    for side in ("train", "met"):
+        way = {"sep": ";", "decimal": ","} if german in (side, "both") else {}
+        production("2026-03-01", 3, rows=300).to_csv(f"{side}.csv", index=False, **way)
+    flags = ("--separator", ";", "--decimal", ",")
+    said = monitor("init", "w", "--reference", "train.csv", "--production", "met.csv", *flags)
+    assert (said.code, said.err) == (0, "")
+    config = yaml.safe_load(Path("w/monitor.yaml").read_text())["monitors"]["my_model"]
+    assert config["production"].get("csv", {}) == (WAY if german != "train" else {})
+    trained = {"path": "../train.csv", "csv": WAY} if german != "met" else "../train.csv"
+    assert config["reference"] == trained
+    monkeypatch.chdir("w")
+    said = monitor("check", "my_model", "--at", "2026-03-01", "--dry-run", "--json", "-")
+    kinds = {column["name"]: column["kind"] for column in said.json["columns"]}
+    assert said.code == 0 and kinds["amount"] == "number"
+
+
+@pytest.mark.parametrize(
+    ("train", "met"), [("utf-8", "latin-1"), ("latin-1", "utf-8"), ("latin-1", "latin-1")]
+)
+def test_init_takes_no_utf_8_for_another_encoding(
+    newcomer: Path, monitor: Monitor, train: str, met: str
+) -> None:
+    for name, encoding in (("train.csv", train), ("met.csv", met)):
+        Path(name).write_text("at,city\n2026-03-01 08:00:00,Köln\n", encoding=encoding)
+    sides = ("--reference", "train.csv", "--production", "met.csv", "--encoding", "latin-1")
+    said = monitor("init", "w", *sides, "--json", "-")
+    named = {"reference": train, "production": met}
+    told = {side: '{encoding: "latin-1"}' for side, way in named.items() if way != "utf-8"}
+    assert (said.code, said.json["csv"]) == (0, told)
+
+
+def test_init_says_nothing_of_csv_where_there_is_none(newcomer: Path, monitor: Monitor) -> None:
+    monitor("reference", "freeze", "train.csv", "train.reference")
+    sides = ("--reference", "train.reference", "--production", "to_come.parquet", "--later")
+    said = monitor("init", "w", *sides, "--separator", ";", "--json", "-")
+    assert (said.code, said.json["csv"]) == (0, {})
 
 
 def test_init_looks_into_a_frozen_reference(newcomer: Path, monitor: Monitor) -> None:
@@ -654,8 +722,11 @@ def test_a_window_that_is_not_complete_is_refused(project: Path, monitor: Monito
     said = monitor("check", "orders", "--at", tomorrow)
     assert (said.code, said.out) == (64, "")
     assert f"the window of {tomorrow} is complete at" in said.err
+    assert "hint: without --at the latest complete window is checked" in said.err
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    said = monitor("check", "orders", "--at", today)
     assert "--dry-run looks at what is there" in said.err
-    assert monitor("check", "orders", "--at", tomorrow, "--dry-run").code == 2
+    assert monitor("check", "orders", "--at", today, "--dry-run").code == 2
     said = monitor("check", "orders", "--at", "yesterday")
     assert said.code == 64
     assert "'yesterday' is not a time\n  hint: write 2026-03-01" in said.err
@@ -759,6 +830,12 @@ def test_a_report_of_no_check(checked: Path, monitor: Monitor) -> None:
     said = monitor("report", "orders-20260305T0000-20260306T000")
     assert said.code == 64
     assert "did you mean 'orders-20260305T0000-20260306T0000'?" in said.err
+    for begun in ("orders-20260303", "orders-2026-03-03", "2026-03-03", "2026-03-03T00:00"):
+        said = monitor("report", begun)
+        assert "did you mean 'orders-20260303T0000-20260304T0000'?" in said.err, begun
+    assert " ids begin so: orders-2026030" in monitor("report", "orders-2026").err
+    said = monitor("report", "2020-01-01")
+    assert "hint: `monitor check NAME --at TIME` ends by naming the id of its check" in said.err
     assert "cannot be written" in monitor("report", "x", "--html", "no/such.html").err
 
 

@@ -76,6 +76,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "header.csv").write_text("id,at,age,city,owner,term\n")
     (folder / "empty.csv").write_text("")
     (folder / "other.csv").write_text("x,y\n1,2\n3,4\n")
+    (folder / "shouted.csv").write_text("ID,AT,AGE\n1,2026-03-01,3\n")
     (folder / "noise.parquet").write_bytes(b"PAR1" + b"\x00noise" * 200 + b"PAR1")
     (folder / "cut.parquet").write_bytes((folder / "older.parquet").read_bytes()[:4000])
     (folder / "cut.csv.gz").write_bytes((folder / "older.csv.gz").read_bytes()[:2000])
@@ -553,6 +554,26 @@ def test_what_cannot_be_read_is_undecided(compare: Compare, current: str, told: 
     assert compare("reference.csv", current, "--exit-zero")[0] == 0
 
 
+def test_what_may_help_is_said_with_what_cannot_be_read(compare: Compare) -> None:
+    assert "`--encoding latin-1`" in compare("reference.csv", "bytes.csv")[1]["headline"]
+
+
+def test_sides_with_different_separators_are_compared_as_the_hint_says(
+    compare: Compare, data: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    lines = (data / "alike.csv").read_text().replace(",", ";")
+    (other := tmp_path / "other.csv").write_text(lines)
+    assert run(["compare", str(data / "reference.csv"), str(other)]) == 64
+    assert "is its separator ';'? `--separator`" in capsys.readouterr().err
+    flags = ("--separator", ";")
+    assert run(["compare", str(data / "reference.csv"), str(other), *flags]) == 64
+    assert "`monitor reference freeze` the training data with their" in capsys.readouterr().err
+    frozen = str(tmp_path / "train.reference")
+    assert run(["reference", "freeze", str(data / "reference.csv"), frozen]) == 0
+    capsys.readouterr()
+    assert compare(frozen, str(other), *flags)[0] == 0
+
+
 def test_an_unreadable_reference_is_undecided(compare: Compare) -> None:
     code, document = compare("cut.parquet", "alike.csv")
     assert (code, document["reference"]) == (3, None)
@@ -592,6 +613,10 @@ WRONG: list[tuple[str, str]] = [
     ("header.csv alike.csv", "the reference has no rows: header.csv\n  hint: the training data"),
     ("empty.csv alike.csv", "the reference empty.csv is empty (0 bytes)"),
     ("reference.csv other.csv", "the two datasets share no column: the reference has id, at, age"),
+    (
+        "reference.csv shouted.csv",
+        "hint: names differ only in upper and lower case: 'id' and 'ID', ",
+    ),
     ("--tests nosuch", "there is no drift test named 'nosuch'; there are: anderson_darling, "),
     ("--tests chi_sqared", "hint: did you mean 'chi_squared'?"),
     ("--alpha 2", f"{ALPHA}less than 0.5"),

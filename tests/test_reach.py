@@ -13,6 +13,7 @@ from typing import Any
 
 import certifi
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from slack_server import SlackServer
@@ -23,7 +24,7 @@ from monitor.errors import DeliveryDelayed, DeliveryRefused
 from monitor.judging import judged
 from monitor.notifiers.slack import Slack
 from monitor.notifiers.webhook import Webhook
-from monitor.posting import Endpoint, first_taking
+from monitor.posting import Endpoint, first_taking, must_allow
 from monitor.slack.client import Api
 
 INSIDE = [
@@ -273,9 +274,17 @@ def test_a_name_that_leads_inside_is_refused_and_says_where_it_leads(
         hook(f"http://hook.example:{port_of(web)}/hush").send(alert(), {})
     assert str(caught.value) == (
         "hook.example leads to 127.0.0.1, which is not an address of the world; "
-        "`allow_private_addresses` can permit it"
+        "`allow_private_addresses: [127.0.0.1]` at the top of monitor.yaml permits it"
     )
     assert web.requests == []
+
+
+@pytest.mark.parametrize("address", ["10.0.0.7", "::1", "fe80::1%eth0"])
+def test_the_line_that_is_proposed_permits_it(address: str) -> None:
+    with pytest.raises(DeliveryRefused) as caught:
+        must_allow(WORLD, "hook.example", address)
+    line = str(caught.value).split("`")[1]
+    must_allow(Reach.of(yaml.safe_load(line)["allow_private_addresses"]), "hook.example", address)
 
 
 def test_one_address_inside_among_several_is_enough(

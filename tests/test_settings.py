@@ -280,6 +280,13 @@ REFUSED = [
     ("drift:\n  alhpa: 1", "5: monitors.loans.drift.alhpa: unknown key; did you mean `alpha`?"),
     ("alpha: 0.1", "4: monitors.loans.alpha: unknown key here; it belongs under `drift:`"),
     (
+        "retrain: {url: http://a, secret: x, allow_private_addresses: [10.0.0.7]}",
+        "4: monitors.loans.retrain.allow_private_addresses: unknown key here; it belongs at the "
+        "top, not under `monitors.loans.retrain:`",
+    ),
+    ("base_url: x", "4: monitors.loans.base_url: unknown key here; it belongs at the top, not under"
+     " `monitors.loans:`"),
+    (
         "freshness: {hours: 2}",
         "4: monitors.loans.freshness.max_age: is required\n"
         "monitor.yaml:4: monitors.loans.freshness.hours: unknown key; known are max_age",

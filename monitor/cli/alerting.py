@@ -50,6 +50,7 @@ def test(
     Nothing is stored, and nothing is sent again. Exits 70 when a channel did not take it.
     """
     from monitor.channels import open_notifiers
+    from monitor.configuration.telling import linkless
     from monitor.settings import load_settings
     from monitor.wiring import now
 
@@ -61,6 +62,9 @@ def test(
     notifiers = open_notifiers(settings, now)
     tried = [_tried(name, notifiers[name], now) for name in names if channel in (None, name)]
     out.table([(t["channel"], t["outcome"], t["error"]) for t in tried])
+    unlinked = linkless(settings.alerts, settings.base_url)
+    if unlinked and channel != "console":
+        out.prose(unlinked)
     out.document({"channels": tried})
     return 0 if all(t["outcome"] == "taken" for t in tried) else ExitCode.FAULT
 

@@ -26,10 +26,10 @@ def window_of(
     complete = window.end + lateness
     if complete > now and not early:
         local = f"{complete.astimezone(settings.timezone):%Y-%m-%d %H:%M} {settings.timezone}"
-        raise AskedWrongly(
-            f"the window of {at} is complete at {local}, not yet",
-            hint="--dry-run looks at what is there without storing it",
-        )
+        told = f"the window of {at} is complete at {local}, not yet"
+        if window.start > now:
+            raise AskedWrongly(told, hint="without --at the latest complete window is checked")
+        raise AskedWrongly(told, hint="--dry-run looks at what is there without storing it")
     return window
 
 

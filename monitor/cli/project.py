@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor.cli.options import DEFAULT_CONFIG, ConfigPath, JsonTo, UnusedConfig, Verbose
+from monitor.cli.options import (
+    DEFAULT_CONFIG,
+    ConfigPath,
+    Decimal,
+    Encoding,
+    JsonTo,
+    Separator,
+    UnusedConfig,
+    Verbose,
+)
 from monitor.cli.output import Output
 from monitor.errors import AskedWrongly, UnknownName
 
@@ -57,6 +66,9 @@ def init(  # noqa: PLR0913, PLR0917 - typer takes every flag as an argument
     later: Annotated[
         bool, typer.Option("--later", help="The data that are named may come later.")
     ] = False,
+    separator: Separator = ",",
+    encoding: Encoding = "utf-8",
+    decimal: Decimal = ".",
     json_to: JsonTo = None,
     config: UnusedConfig = DEFAULT_CONFIG,
     verbose: Verbose = False,
@@ -64,13 +76,20 @@ def init(  # noqa: PLR0913, PLR0917 - typer takes every flag as an argument
     """Begin a project: a commented monitor.yaml, its folders, an example suite.
 
     Data that are named and not there are a mistake (64, and nothing is written), unless --later.
+    --separator, --encoding and --decimal are noted for both sides, or for the one
+    whose CSV files are written so.
     """
     out = Output(json_to, verbose)
+    from monitor.configuration.datasets import CsvSettings
+    from monitor.configuration.mistakes import checked
     from monitor.demo.start import Start, start_project
 
-    started = start_project(folder, Start(name, reference, production, time, later))
+    told = {"separator": separator, "encoding": encoding, "decimal": decimal}
+    csv = checked(CsvSettings, told)
+    started = start_project(folder, Start(name, reference, production, time, later, csv))
     out.table([("wrote", str(path)) for path in started.written])
     out.table([("not there yet", note) for note in started.notes])
+    out.table([(f"{role} is read with", f"csv: {way}") for role, way in started.csv.items()])
     if production is not None:
         out.say(f"the time of a row is in the column {started.time!r}")
     steps = [
@@ -85,6 +104,7 @@ def init(  # noqa: PLR0913, PLR0917 - typer takes every flag as an argument
             "written": [str(path) for path in started.written],
             "time": started.time,
             "notes": started.notes,
+            "csv": started.csv,
         }
     )
     return 0
@@ -133,6 +153,7 @@ def check_config(
     """
     out = Output(json_to, verbose)
     from monitor.cli.inspecting import inspected
+    from monitor.configuration.telling import linkless
     from monitor.settings import load_settings
 
     settings = load_settings(config)
@@ -151,7 +172,10 @@ def check_config(
     if uneven:
         out.say("files that are not like the others:")
         out.table(uneven)
-    out.document({"config": str(config), "monitors": rows})
+    unlinked = linkless(settings.alerts, settings.base_url)
+    if unlinked:
+        out.prose(unlinked)
+    out.document({"config": str(config), "monitors": rows, "alerts": unlinked or None})
     return 0
 
 

@@ -75,10 +75,12 @@ def _unknown(keys: Keys, root: type[BaseModel]) -> str:
     if model is None:
         return "unknown key"
     known = _fields(model)
+    home = next((name for name, inner in known.items() if _holds(inner, keys[-1])), None)
+    if model is not root and not home and _holds(root, keys[-1]):
+        return f"unknown key here; it belongs at the top, not under `{'.'.join(keys[:-1])}:`"
     near = nearest(keys[-1], known)
     if near:
         return f"unknown key; did you mean `{near}`?"
-    home = next((name for name, inner in known.items() if _holds(inner, keys[-1])), None)
     if home:
         return f"unknown key here; it belongs under `{home}:`"
     return f"unknown key; known are {', '.join(known)}"

@@ -123,6 +123,17 @@ def routing_of(alerts: AlertSettings) -> Routing:
     return Routing(routes, digests)
 
 
+def linkless(alerts: AlertSettings, base_url: str) -> str:
+    """What to say where other channels than the console get messages that lead nowhere."""
+    if base_url or not alerts.named:
+        return ""
+    return (
+        f"alerts by {', '.join(alerts.named)} carry no link to their checks: "
+        "`base_url: https://...` at the top of monitor.yaml tells where people reach "
+        "`monitor serve`"
+    )
+
+
 def wrong_routes(alerts: AlertSettings, monitors: Collection[str]) -> Iterator[Mistake]:
     """Routes that lead nowhere, and what no route leads to: nobody would be told."""
     if not alerts.routes:

@@ -1,20 +1,16 @@
 """A new project: a commented monitor.yaml for somebody's own files, its folders, a first suite."""
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from monitor import wiring
-from monitor.configuration.datasets import FROZEN, SourceSettings
+from monitor.configuration.datasets import CsvSettings, SourceSettings
 from monitor.configuration.fields import monitor_name
 from monitor.configuration.urls import scheme_of
-from monitor.core.time_columns import FIRST_ROWS, TIMES_ARE, no_time, unknown_time
-from monitor.errors import AskedWrongly, CouldNotLook, PathNotFound
-from monitor.ports import Described
-from monitor.tables.addresses import place_of
-from monitor.tables.dataset import list_files
-from monitor.tables.glance import first_rows
+from monitor.demo.sides import PLAIN, absent_of, refuse_rowless, source_of, time_column
+from monitor.errors import AskedWrongly, PathNotFound
 
 _STARTER = Path(__file__).parent / "starter"
 _FOLDERS = ("expectations", "reference_data", "reports")
@@ -29,6 +25,7 @@ class Start:
     production: str | None = None
     time: str | None = None
     later: bool = False  # the data may come later
+    csv: CsvSettings = PLAIN  # how CSV files are written, of both sides or of one
 
 
 @dataclass(slots=True)
@@ -38,6 +35,7 @@ class Started:
     written: list[Path]
     time: str
     notes: list[str] = field(default_factory=list)
+    csv: dict[str, str] = field(default_factory=dict)  # how each side is read, if not plainly
 
 
 def start_project(folder: Path, start: Start) -> Started:
@@ -56,34 +54,37 @@ def start_project(folder: Path, start: Start) -> Started:
     absent = _absent(start)
     if absent and not start.later:
         raise _nothing_there(absent)
+    trained = source_of(start.reference or "reference_data/train.csv", start.csv)
+    met = source_of(start.production or "data/*.csv", start.csv)
     if start.reference is not None and "reference" not in absent:
-        _refuse_rowless(start.reference)
+        refuse_rowless(trained)
     started = Started([config, suite], start.time or "timestamp")
     started.notes += [f"{role}: {error}" for role, error in absent.items()]
     if start.production is not None and "production" not in absent:
-        started.time = _time_column(start.production, start.time)
+        started.time = time_column(met, start.time)
+    ways = {"reference": _way(trained.csv), "production": _way(met.csv)}
+    started.csv = {role: way for role, way in ways.items() if way}
     text = (_STARTER / "monitor.yaml").read_text(encoding="utf-8")
     filled = text.format(
         name=start.name,
-        reference=_quoted(_seen_from(folder, start.reference) or "reference_data/train.csv"),
-        production=_quoted(_seen_from(folder, start.production) or "data/*.csv"),
+        reference=_reference(_seen_from(folder, start.reference, trained), ways["reference"]),
+        production=_quoted(_seen_from(folder, start.production, met)),
         time=_quoted(started.time),
+        csv=f", csv: {ways['production']}" if ways["production"] else "",
     )
     _write(folder, config, suite, filled)
     return started
 
 
-def _refuse_rowless(reference: str) -> None:
-    """Nothing can ever be compared with a reference that holds no rows, or cannot be read."""
-    settings = SourceSettings(path=reference)
-    try:
-        if reference.endswith(FROZEN):  # which none is without rows
-            _described(settings).columns()
-        elif not first_rows(list_files(settings, Path()), settings).num_rows:
-            told = f"reference: {reference} has no rows"
-            raise AskedWrongly(told, hint="name the training data")
-    except CouldNotLook as error:
-        raise AskedWrongly(f"reference: {error}", hint=error.hint) from None
+def _way(csv: CsvSettings) -> str:
+    """How CSV files are written, as YAML; nothing when it is as everywhere."""
+    told = csv.model_dump(exclude_defaults=True, mode="json")
+    parts = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in told.items()]
+    return "{" + ", ".join(parts) + "}" if parts else ""
+
+
+def _reference(path: str, way: str) -> str:
+    return f"{{path: {_quoted(path)}, csv: {way}}}" if way else _quoted(path)
 
 
 def _check_name(name: str) -> None:
@@ -95,22 +96,9 @@ def _check_name(name: str) -> None:
 
 def _absent(start: Start) -> dict[str, PathNotFound]:
     """Of the data that were named, what is not there."""
-    absent = {}
-    for role, path in (("reference", start.reference), ("production", start.production)):
-        try:
-            if path is not None and role == "reference" and path.endswith(FROZEN):
-                _refuse_absent(path)
-            elif path is not None:
-                list_files(SourceSettings(path=path), Path())
-        except PathNotFound as error:
-            absent[role] = error
-    return absent
-
-
-def _refuse_absent(file: str) -> None:
-    place = place_of(file, Path())
-    if not place.is_file():
-        raise place.missing()
+    named = (("reference", start.reference), ("production", start.production))
+    found = {role: absent_of(path) for role, path in named if path is not None}
+    return {role: error for role, error in found.items() if error is not None}
 
 
 def _nothing_there(absent: Mapping[str, PathNotFound]) -> AskedWrongly:
@@ -122,34 +110,10 @@ def _nothing_there(absent: Mapping[str, PathNotFound]) -> AskedWrongly:
     )
 
 
-def _time_column(production: str, named: str | None) -> str:
-    source = _described(SourceSettings(path=production))
-    known, found = source.columns([named] if named else []), source.times(named)
-    if named is not None:
-        if named not in known:
-            raise unknown_time(named, known, found)
-        if named not in found:
-            raise AskedWrongly(no_time(named, found, rows=FIRST_ROWS), hint=TIMES_ARE)
-        return named
-    if len(found) == 1:
-        return found[0]
-    raise AskedWrongly(
-        f"several columns of {production} tell a time: {', '.join(found)}"
-        if found
-        else f"no column of {production} tells a time: {', '.join(known)}",
-        hint="say which one tells when a row happened: --time COLUMN",
-    )
-
-
-def _described(settings: SourceSettings) -> Described:
-    source = wiring.open_source(settings, Path())
-    assert isinstance(source, Described)
-    return source
-
-
-def _seen_from(folder: Path, path: str | None) -> str | None:
+def _seen_from(folder: Path, named: str | None, source: SourceSettings) -> str:
     """A path of the current folder as it is written in a file of `folder`."""
-    if path is None or scheme_of(path) or path.startswith("~") or Path(path).is_absolute():
+    path = source.path
+    if named is None or scheme_of(path) or path.startswith("~") or Path(path).is_absolute():
         return path
     return Path(os.path.relpath(path, folder)).as_posix()
 

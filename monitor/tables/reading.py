@@ -137,7 +137,8 @@ def _packed_or_refuse(path: Place, name: str, found: str | None) -> bool:
 def _undecodable(path: Place | str, error: Exception) -> SourceUnreadable:
     return SourceUnreadable(
         f"{path}: not text in the expected encoding: {_told(error)}",
-        hint="set `csv: {encoding: ...}` to the encoding the file was written in",
+        hint="name the encoding it was written in, as `--encoding latin-1` or, in monitor.yaml, "
+        "`csv: {encoding: latin-1}`",
     )
 
 

@@ -19,6 +19,11 @@ from monitor.tables.reading import Blank, Growing, open_text, refuse_repeated
 SUFFIXES = (".csv", ".csv.gz")
 
 _SEPARATORS = (";", "\t", "|", ",")
+# Said where a separator was chosen already: probably the other side is written with it.
+_TWO_SIDES = (
+    "where the two sides differ, `monitor reference freeze` the training data with their own "
+    "`--separator`, and compare what it writes; in monitor.yaml each side has its own `csv:`"
+)
 _BLOCK_BYTES = 8 << 20
 _TAIL_BYTES = 1 << 16
 
@@ -97,10 +102,10 @@ class Csv:
         """One column whose name holds another separator is a file read with the wrong one."""
         other = next((mark for mark in _SEPARATORS if mark in names[0]), None)
         if len(names) == 1 and other is not None:
-            raise AskedWrongly(
-                f"{path} has one column, named {names[0][:60]!r}",
-                hint=f"is its separator {other!r}? `--separator` or `csv: {{separator: ...}}` tell",
-            )
+            hint = f"is its separator {other!r}? `--separator` or `csv: {{separator: ...}}` tell"
+            chosen = self._settings.separator != CsvSettings().separator
+            told = f"{path} has one column, named {names[0][:60]!r}"
+            raise AskedWrongly(told, hint=f"{hint}\n{_TWO_SIDES}" if chosen else hint)
 
     def _open(
         self, stream: io.BufferedReader, names: list[str], wanted: list[str], ragged: "_Ragged"
