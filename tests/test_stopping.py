@@ -188,3 +188,12 @@ def test_a_check_is_stopped_at_any_moment(tmp_path: Path) -> None:
         _, complained = process.communicate(timeout=60)
         assert (process.returncode, complained) == (130, "monitor: stopped\n")
     assert not list(tmp_path.glob("drift-monitor-*"))
+
+
+def test_a_command_ends_when_all_that_was_left_to_its_end_is_done() -> None:
+    code = (
+        "import atexit, sys; atexit.register(print, 'put away'); from monitor.cli.main import main;"
+    )
+    code += "sys.argv = ['monitor', '--version']; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("put away\n") and len(done.stdout.splitlines()) == 2

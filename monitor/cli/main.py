@@ -1,12 +1,14 @@
 """`monitor`: the list of commands, and what every failure becomes: a message and an exit code."""
 
+import atexit
 import gc
 import logging
 import os
 import sys
-from contextlib import AbstractContextManager, nullcontext
+import threading
+from contextlib import AbstractContextManager, nullcontext, suppress
 from io import TextIOWrapper
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -75,8 +77,21 @@ def main() -> None:
     # Looking for plugins that watch what is checked reads the metadata of all that is installed.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     gc.set_threshold(GARBAGE_AFTER, *gc.get_threshold()[1:])
-    code = run(sys.argv[1:], Stopping().listening())
-    gc.freeze()  # the process ends: looking through all that large libraries made frees nothing
+    _end(run(sys.argv[1:], Stopping().listening()))
+
+
+def _end(code: int) -> NoReturn:
+    """End the process without what Python does last.
+
+    It would free what the machine frees anyway; and a thread of a library that still reads for a
+    command which gave up would be ended inside of C++, which aborts the process.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]  # who is no daemon is waited for
+    atexit._run_exitfuncs()
+    with suppress(OSError):  # what cannot be written is for Python to tell
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)
 
 
