@@ -172,7 +172,14 @@ class Heartbeat:
                 log.warning("no heartbeat: the store does not answer error=%r", str(error))
             except Exception:
                 log.exception("no heartbeat")
-            stop.wait(max(1.0, min(LOOK_S, self._next_s - time.monotonic())))
+            stop.wait(self._until_next_s())
+
+    def _until_next_s(self) -> float:
+        """Until the next look, or the next ping where that comes before; never at once."""
+        if self._endpoint is None:
+            return LOOK_S
+        left_s = self._next_s - time.monotonic()
+        return max(1.0, min(LOOK_S, left_s if left_s > 0 else self._every_s))
 
     def beat(self) -> bool:
         """One look at how things are; whether a ping was sent and taken.

@@ -235,6 +235,19 @@ def test_the_loop_outlives_whatever_fails(store: Store, clock: Time, outside: Ou
     assert not thread.is_alive()
 
 
+def test_without_an_endpoint_the_store_is_left_in_peace(store: Store, clock: Time) -> None:
+    waits: list[float] = []
+
+    class Stop(Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            waits.append(timeout or 0.0)
+            self.set()
+            return True
+
+    Heartbeat(watch(store, clock), clock).run(Stop())
+    assert waits == [60.0]
+
+
 # --- When a scheduler last got on ---
 
 
