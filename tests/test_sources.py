@@ -809,6 +809,8 @@ def test_json_as_it_comes(tmp_path: Path, lines: Sequence[str], expected: Any) -
         (('{"a": 1}', "{a: 1}", '{"a": 1}'), "line 2 is not JSON"),
         (('{"a": 1}', "3"), "line 2 is not a JSON object"),
         (("null", '{"a": 1}'), "line 1 is not a JSON object"),
+        (("\r null", '{"a": 1}'), "line 1 is not a JSON object"),
+        (("nullx", '{"a": 1}'), "line 1 is not JSON"),
         (('{"a": 1}', "  null", '{"a": 1}'), "line 2 is not a JSON object"),
         (('[{"a": 1}]',), "one JSON array"),
     ],

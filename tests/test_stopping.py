@@ -191,9 +191,16 @@ def test_a_check_is_stopped_at_any_moment(tmp_path: Path) -> None:
 
 
 def test_a_command_ends_when_all_that_was_left_to_its_end_is_done() -> None:
-    code = (
-        "import atexit, sys; atexit.register(print, 'put away'); from monitor.cli.main import main;"
-    )
-    code += "sys.argv = ['monitor', '--version']; main()"
+    code = "import atexit, sys; from monitor.cli.main import main; "
+    code += "sys.argv = ['monitor', '--version']; atexit.register(print, 'put away'); main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("put away\n") and len(done.stdout.splitlines()) == 2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell closes the stream")
+@pytest.mark.parametrize("closed", ["1", "2"])
+def test_a_command_ends_rightly_without_a_stream(closed: str) -> None:
+    line = f'exec "$0" -m monitor --version {closed}>&-'
+    command = ["sh", "-c", line, sys.executable]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

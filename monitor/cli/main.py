@@ -89,8 +89,8 @@ def _end(code: int) -> NoReturn:
     threading._shutdown()  # type: ignore[attr-defined]  # who is no daemon is waited for
     atexit._run_exitfuncs()
     with suppress(OSError):  # what cannot be written is for Python to tell
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in filter(None, (sys.stdout, sys.stderr)):  # whoever closed one has none
+            stream.flush()
         os._exit(code)
     sys.exit(code)
 

@@ -20,9 +20,7 @@ SUFFIXES = (".ndjson", ".jsonl", ".json", ".ndjson.gz", ".jsonl.gz", ".json.gz")
 
 _BLOCK_BYTES = 8 << 20
 _BOM = b"\xef\xbb\xbf"
-_NULL = re.compile(
-    rb"^[ \t]*null\b", re.MULTILINE
-)  # Arrow dies of such a line, or takes it for a row
+_NULL = re.compile(rb"\n[ \t\r]*null")  # Arrow dies of such a line, or takes it for a row
 
 
 def make(settings: CsvSettings) -> "Ndjson":
@@ -89,7 +87,7 @@ def _parse(path: Place, block: bytes, lines_before: int, texts: set[str]) -> pa.
     """
     if not block.strip():
         return pa.table({})
-    if _NULL.search(block):
+    if _NULL.search(b"\n" + block):
         return _parse_lines(path, block, lines_before)
     try:
         table = _parse_fast(block, texts)
