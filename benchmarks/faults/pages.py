@@ -50,7 +50,9 @@ ROUTES = (
 )
 
 
-def pages(folder: Path, url: str, *, monitors: int, checks: int) -> dict[str, Any]:
+def pages(
+    folder: Path, url: str, *, monitors: int, checks: int, times: int = TIMES
+) -> dict[str, Any]:
     """Milliseconds of each route, over many monitors that are in episodes."""
     store = sql.make(url, folder, lambda: NOW)
     try:
@@ -60,7 +62,7 @@ def pages(folder: Path, url: str, *, monitors: int, checks: int) -> dict[str, An
         client = _client(store, folder, monitors)
         client.get("/").raise_for_status()  # the newest checks of all monitors are read once
         ill = [name_of(number) for number in range(5, monitors, 12)]
-        routes = {route: _timed(client.get, route, ill) for route in ROUTES}
+        routes = {route: _timed(client.get, route, ill, times) for route in ROUTES}
     finally:
         store.close()
     return {"monitors": monitors, "checks": monitors * checks, "routes": routes}
@@ -77,9 +79,11 @@ def _client(store: sql.SqlStore, folder: Path, monitors: int) -> httpx.Client:
     return WebService(folder, now=NOW, lone=True, store=store, states=scheduler.status).client()
 
 
-def _timed(get: Callable[[str], httpx.Response], route: str, names: list[str]) -> dict[str, float]:
+def _timed(
+    get: Callable[[str], httpx.Response], route: str, names: list[str], times: int
+) -> dict[str, float]:
     took_ms = []
-    for turn in range(TIMES):
+    for turn in range(times):
         path = route.format(names[turn % len(names)])
         began = time.perf_counter()
         answer = get(path)
